@@ -1,0 +1,40 @@
+"""quals: does a summary say only what its source says?
+
+    >>> import quals
+    >>> quals.Quals().score("The mayor resigned on 3 May.", "The mayor resigned on 4 May.")  # doctest: +SKIP
+
+Importing this package loads no model, no torch, and never touches the network.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from quals.errors import InputError, MissingExtraError, ModelError, QualsError
+from quals.records import Evidence, PairEvidence, Span, Status, SummaryScore
+
+if TYPE_CHECKING:
+    from quals.metrics.quals import Quals
+
+__version__ = "0.1.0"
+__all__ = [
+    "Evidence",
+    "InputError",
+    "MissingExtraError",
+    "ModelError",
+    "PairEvidence",
+    "Quals",
+    "QualsError",
+    "Span",
+    "Status",
+    "SummaryScore",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Quals":
+        from quals.metrics.quals import Quals
+
+        return Quals
+    raise AttributeError(f"module 'quals' has no attribute '{name}'")

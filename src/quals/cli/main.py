@@ -1,0 +1,58 @@
+"""The ``quals`` command: one line per subcommand, each imported only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+import quals
+from quals.errors import QualsError
+
+EXIT_USAGE, EXIT_ERROR = 2, 3
+
+# name -> (module, attribute, one line for --help)
+COMMANDS = {
+    "score": ("quals.cli.score", "score", "Score the summaries in a file against their documents."),
+    "train": ("quals.cli.train", "train", "Train the models the metrics are made of."),
+}
+
+
+class _LazyGroup(click.Group):
+    """Lists and finds commands without importing them, so that --help answers at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(quals.__version__, prog_name="quals")
+def cli() -> None:
+    """Does a summary say only what its source says?"""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line; errors meant for the user become one line and an exit code."""
+    try:
+        sys.exit(cli.main(arguments, standalone_mode=True))
+    except QualsError as error:
+        click.echo(f"quals: {error}", err=True)
+        sys.exit(EXIT_ERROR)
+
+
+if __name__ == "__main__":
+    main()

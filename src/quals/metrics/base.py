@@ -1,0 +1,66 @@
+"""What every metric is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, overload
+
+from quals.errors import InputError
+from quals.records import SummaryScore
+
+
+class Metric(ABC):
+    """Scores summaries against their documents; higher is always more consistent.
+
+    A subclass sets ``name`` (as on the command line), ``range`` (lowest and highest possible value) and
+    ``reading`` (one plain sentence on what the number means), and implements `signature` and `_score`.
+    """
+
+    name: ClassVar[str]
+    range: ClassVar[tuple[float, float]]
+    reading: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def signature(self) -> str:
+        """How this metric, as set up, makes its numbers (see `quals.signature`)."""
+
+    @abstractmethod
+    def _score(
+        self, documents: Sequence[str], summaries: Sequence[str], references: Sequence[str] | None
+    ) -> list[SummaryScore]:
+        """One result per row, in order; a row that cannot be scored gets a status, never an exception."""
+
+    @overload
+    def score(self, documents: str, summaries: str, references: str | None = None) -> SummaryScore: ...
+
+    @overload
+    def score(
+        self, documents: Sequence[str], summaries: Sequence[str], references: Sequence[str] | None = None
+    ) -> list[SummaryScore]: ...
+
+    def score(
+        self,
+        documents: str | Sequence[str],
+        summaries: str | Sequence[str],
+        references: str | Sequence[str] | None = None,
+    ) -> SummaryScore | list[SummaryScore]:
+        """Score each summary against the document at the same place in ``documents``.
+
+        Give one document and one summary for one result, or two sequences of equal length for a list of
+        results in the same order. A document with several summaries is given once for each; the work
+        on it is done once.
+
+        Raises:
+            InputError: the sequences differ in length, or hold something other than text.
+        """
+        if isinstance(documents, str) and isinstance(summaries, str):
+            reference = None if references is None else [str(references)]
+            return self._score([documents], [summaries], reference)[0]
+        for field, texts in (("documents", documents), ("summaries", summaries), ("references", references)):
+            if texts is not None and (isinstance(texts, str) or not all(isinstance(text, str) for text in texts)):
+                raise InputError("expected a sequence of texts", field=field)
+            if texts is not None and len(texts) != len(documents):
+                raise InputError(f"{len(texts)} of them for {len(documents)} documents", field=field)
+        return self._score(documents, summaries, references)  # type: ignore[arg-type]

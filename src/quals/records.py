@@ -1,0 +1,107 @@
+"""What flows between the stages: small frozen records that every stage takes and gives."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Status(StrEnum):
+    """Why a summary has a score, or has none."""
+
+    OK = "ok"
+    EMPTY_DOCUMENT = "empty-document"
+    EMPTY_SUMMARY = "empty-summary"
+    NO_PAIRS = "no-pairs"  # no generated pair passed the answer filter
+    UNSUPPORTED_SCRIPT = "unsupported-script"  # most letters are of a script the model was not trained on
+    NO_REFERENCE = "no-reference"  # the metric compares with a reference summary and got none
+    INVALID_ROW = "invalid-row"  # the input row could not be read
+    ERROR = "error"  # scoring failed; the reason says how
+
+
+@dataclass(frozen=True)
+class Span:
+    """Characters ``start:end`` of a text."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One thing a score rests on: its own score, and the places it speaks of where they are known.
+
+    Metrics add what they have to show as further fields of a subclass.
+    """
+
+    score: float
+    summary_span: Span | None
+    document_span: Span | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class PairEvidence(Evidence):
+    """A question-answer pair with its log-probabilities (natural log) under both texts.
+
+    ``score`` is the mean of ``document_logprobs`` minus the mean of ``summary_logprobs``. ``tokens``,
+    ``summary_logprobs`` and ``document_logprobs`` are of equal length: the question, the separator, the
+    answer, the end. ``summary_span`` is where the answer stands in the summary, ``document_span`` the
+    chunk of the document under which the pair was most likely.
+    """
+
+    question: str
+    answer: str
+    tokens: tuple[str, ...]
+    summary_logprobs: tuple[float, ...]
+    document_logprobs: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class SummaryScore:
+    """The score of one summary.
+
+    Attributes:
+        value: the score, or None where none can be computed; never a stand-in number.
+        status: `Status.OK` exactly if ``value`` is a number.
+        reason: for people, why there is no score; or a note on how it came about; may be empty.
+        evidence: what the score rests on, in the order the metric found it.
+        chunks: into how many overlapping pieces the document was split; 1 if it was read whole.
+        signature: how the number was made (see `quals.signature`).
+    """
+
+    value: float | None
+    status: Status
+    reason: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    chunks: int = 1
+    signature: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.status is Status.OK) != (self.value is not None):
+            raise ValueError(f"status {self.status} does not go with value {self.value}")
+        if self.value is not None and not math.isfinite(self.value):
+            raise ValueError(f"{self.value} is not a score")
+
+    def worst(self, count: int) -> list[Evidence]:
+        """The ``count`` pieces of evidence that speak most against the summary, worst first."""
+        return sorted(self.evidence, key=lambda piece: piece.score)[:count]
+
+    def to_dict(self, *, explain: bool = False) -> dict[str, Any]:
+        """As plain JSON values; with ``explain`` the evidence too."""
+        row: dict[str, Any] = {
+            "score": self.value,
+            "status": str(self.status),
+            "reason": self.reason,
+            "pairs": len(self.evidence),
+            "chunks": self.chunks,
+            "signature": self.signature,
+        }
+        if explain:
+            row["evidence"] = [piece.to_dict() for piece in self.evidence]
+        return row
