@@ -1,0 +1,1 @@
+"""Thin commands: options in, a library call, text out."""

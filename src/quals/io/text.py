@@ -25,7 +25,7 @@ def open_text(path: str | Path) -> TextIO:
         raw = gzip.open(path) if str(path).endswith(".gz") else Path(path).open("rb")
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}", file=str(path)) from error
-    return io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")  # type: ignore[arg-type]
+    return io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
 
 
 def json_lines(path: str | Path) -> Iterator[tuple[int, dict[str, Any] | InputError]]:

@@ -67,8 +67,8 @@ def _adapter_base(folder: str) -> str | None:
         return str(json.loads(config.read_text())["base_model_name_or_path"])
     if Path(folder).is_dir():
         return None
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
     from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
         found = hf_hub_download(folder, "adapter_config.json")

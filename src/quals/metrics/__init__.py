@@ -1,0 +1,1 @@
+"""One module per metric, behind the interface of `metrics.base`."""

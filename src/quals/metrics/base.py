@@ -33,7 +33,9 @@ class Metric(ABC):
         """One result per row, in order; a row that cannot be scored gets a status, never an exception."""
 
     @overload
-    def score(self, documents: str, summaries: str, references: str | None = None) -> SummaryScore: ...
+    def score(  # type: ignore[overload-overlap]  # a str is a sequence too
+        self, documents: str, summaries: str, references: str | None = None
+    ) -> SummaryScore: ...
 
     @overload
     def score(
@@ -63,4 +65,4 @@ class Metric(ABC):
                 raise InputError("expected a sequence of texts", field=field)
             if texts is not None and len(texts) != len(documents):
                 raise InputError(f"{len(texts)} of them for {len(documents)} documents", field=field)
-        return self._score(documents, summaries, references)  # type: ignore[arg-type]
+        return self._score(documents, summaries, references)

@@ -1,0 +1,1 @@
+"""QAGen: the language model that reads a text and writes question-answer pairs about it."""

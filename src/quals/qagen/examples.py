@@ -26,9 +26,7 @@ IGNORE = -100
 _SENTENCE_START = re.compile(r"(?<=[.!?])\s+(?=[\"'“A-Z0-9])")
 
 
-def plan_examples(
-    passages: Sequence[Passage], *, count: int, max_pairs: int, crop: float, seed: int
-) -> list[Passage]:
+def plan_examples(passages: Sequence[Passage], *, count: int, max_pairs: int, crop: float, seed: int) -> list[Passage]:
     """Choose ``count`` training examples: whole epochs over the passages, each epoch in a new order.
 
     An example keeps at most ``max_pairs`` random pairs. With probability ``crop`` its context is cut to a

@@ -48,10 +48,10 @@ class PairFormat:
             prefix, suffix = tuple(framed[:-1]), tuple(framed[-1:])
             end = tokenizer.eos_token_id
             return cls(prefix, suffix, supply.take("separator", avoid=[*framed, end]), end)
-        prefix = () if tokenizer.bos_token_id is None else (tokenizer.bos_token_id,)
+        start = () if tokenizer.bos_token_id is None else (tokenizer.bos_token_id,)
         end = supply.take("end", avoid=[], fallback=tokenizer.eos_token_id)
-        suffix = supply.take("suffix", avoid=[*prefix, end])
-        return cls(prefix, (suffix,), supply.take("separator", avoid=[*prefix, end, suffix]), end)
+        close = supply.take("suffix", avoid=[*start, end])
+        return cls(start, (close,), supply.take("separator", avoid=[*start, end, close]), end)
 
     def frame(self, text_ids: Sequence[int]) -> list[int]:
         """Token ids of a text, framed."""
@@ -88,7 +88,7 @@ class _Supply:
         self.vocabulary: dict[str, int] = tokenizer.get_vocab()
         named = {tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.unk_token_id, tokenizer.pad_token_id}
         added = sorted(id for id, token in tokenizer.added_tokens_decoder.items() if token.special)
-        self.free = [id for id in added if id not in named]
+        self.free: list[int] = [id for id in added if id not in named]
         for byte in _IMPOSSIBLE_BYTES:
             # chr(byte) is how byte-level BPE writes that byte, <0x..> how SentencePiece does.
             token = self.vocabulary.get(f"<0x{byte:02X}>")
