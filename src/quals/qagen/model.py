@@ -10,8 +10,8 @@ from typing import Any
 
 from quals.errors import ModelError
 from quals.lm import store
-from quals.lm.load import Pretrained, load_pretrained
 from quals.lm.batching import in_batches
+from quals.lm.load import Pretrained, load_pretrained
 from quals.lm.model import LanguageModel, language_model
 from quals.lm.search import Beam, SearchSettings, diverse_beam_search
 from quals.qagen.format import PairFormat, text_ids
