@@ -55,8 +55,8 @@ def tiny_pretrained(kind: str) -> Pretrained:
         config = transformers.GPT2Config(**size, n_embd=32, n_layer=2, n_head=4, n_positions=512)
     elif kind == "bart":
         config = transformers.BartConfig(
-            **size, d_model=32, encoder_layers=2, decoder_layers=2, encoder_attention_heads=4, decoder_attention_heads=4,
-            encoder_ffn_dim=48, decoder_ffn_dim=48, max_position_embeddings=512, decoder_start_token_id=1,
+            **size, d_model=32, encoder_layers=2, decoder_layers=2, encoder_attention_heads=4,
+            decoder_attention_heads=4, encoder_ffn_dim=48, decoder_ffn_dim=48, max_position_embeddings=512, decoder_start_token_id=1,
             forced_eos_token_id=None,
         )  # fmt: skip
     else:
@@ -79,7 +79,7 @@ def lm(request: pytest.FixtureRequest) -> LanguageModel:
 
 
 def plain_log_probs(lm: LanguageModel, text: list[int], target: list[int]) -> torch.Tensor:
-    """Next-token log-probabilities after each prefix of ``target``, by one direct forward pass: (len + 1, vocabulary)."""
+    """Log-probabilities (len + 1, vocabulary) after each prefix of ``target``, by one direct forward pass."""
     with torch.inference_mode():
         if lm.model.config.is_encoder_decoder:
             start = lm.model.config.decoder_start_token_id

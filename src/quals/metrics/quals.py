@@ -203,6 +203,8 @@ class Quals(Metric):
         if not summary.strip():
             return self._without(Status.EMPTY_SUMMARY, "the summary is empty")
         for name, text in (("document", document), ("summary", summary)):
+            if any("\ud800" <= character <= "\udfff" for character in text):
+                return self._without(Status.ERROR, f"the {name} holds half a surrogate pair, which is not text")
             if not _mostly_latin(text):
                 return self._without(
                     Status.UNSUPPORTED_SCRIPT, f"most letters of the {name} are not Latin; the model reads English"

@@ -58,6 +58,7 @@ def train_qagen(
     settings = settings or TrainSettings()
     if not passages:
         raise InputError("no question-answer pairs to train on", field="data")
+    transformers.set_seed(settings.seed)
     pretrained = load_pretrained(settings.model, trainable=True)
     form = PairFormat.choose(pretrained.tokenizer, encoder_decoder=pretrained.encoder_decoder)
     if settings.lora_rank and not hasattr(pretrained.model, "peft_config"):

