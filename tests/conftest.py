@@ -48,17 +48,30 @@ def tiny_pretrained(kind: str) -> Pretrained:
     size = {"vocab_size": len(tokenizer), "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2}
     if kind == "llama":
         config = transformers.LlamaConfig(
-            **size, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
-            num_key_value_heads=2, max_position_embeddings=512,
-        )  # fmt: skip
+            **size,
+            hidden_size=32,
+            intermediate_size=48,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            max_position_embeddings=512,
+        )
     elif kind == "gpt2":
         config = transformers.GPT2Config(**size, n_embd=32, n_layer=2, n_head=4, n_positions=512)
     elif kind == "bart":
         config = transformers.BartConfig(
-            **size, d_model=32, encoder_layers=2, decoder_layers=2, encoder_attention_heads=4,
-            decoder_attention_heads=4, encoder_ffn_dim=48, decoder_ffn_dim=48, max_position_embeddings=512, decoder_start_token_id=1,
+            **size,
+            d_model=32,
+            encoder_layers=2,
+            decoder_layers=2,
+            encoder_attention_heads=4,
+            decoder_attention_heads=4,
+            encoder_ffn_dim=48,
+            decoder_ffn_dim=48,
+            max_position_embeddings=512,
+            decoder_start_token_id=1,
             forced_eos_token_id=None,
-        )  # fmt: skip
+        )
     else:
         config = transformers.T5Config(
             **size, d_model=32, d_kv=8, d_ff=48, num_layers=2, num_heads=4, decoder_start_token_id=2
