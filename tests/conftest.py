@@ -82,7 +82,7 @@ def tiny_pretrained(kind: str) -> Pretrained:
         for parameter in model.parameters():
             if parameter.dim() > 1:
                 parameter.mul_(3.0)
-    return Pretrained(model, tokenizer, kind, kind, "")
+    return Pretrained(model, tokenizer, kind)
 
 
 @pytest.fixture(params=[*DECODERS, *SEQ2SEQ])

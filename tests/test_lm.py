@@ -8,11 +8,9 @@ import pytest
 import torch
 from conftest import plain_log_probs, tiny_pretrained
 
-from quals.errors import ModelError
 from quals.lm.batching import in_batches
 from quals.lm.model import LanguageModel, language_model
 from quals.lm.search import SearchSettings, diverse_beam_search
-from quals.lm.store import resolve
 from quals.lm.tree import ROOT, PrefixTree
 
 END = 1
@@ -177,11 +175,3 @@ def test_a_batch_that_does_not_fit_is_halved() -> None:
 
     assert in_batches(list(range(8)), work, cost=lambda _: 1, budget=100) == list(range(8))
     assert sizes == [8, 4, 2, 2, 4, 2, 2]
-
-
-def test_unknown_models_are_named() -> None:
-    with pytest.raises(ModelError, match=r"no model 'quals-huge'.*smollm2-135m-instruct"):
-        resolve("quals-huge")
-    with pytest.raises(ModelError, match="not a folder"):
-        resolve("./missing")
-    assert resolve("someone/some-model") == "someone/some-model"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -74,3 +75,27 @@ def test_the_base_model_is_what_it_was() -> None:
 def test_shipped_models_are_found_by_name() -> None:
     assert "quals-small" in store.shipped_models()
     assert (Path(store.resolve("quals-small")) / "README.md").is_file()
+
+
+def test_unknown_models_are_named() -> None:
+    with pytest.raises(ModelError, match=r"no model 'quals-huge'.*smollm2-135m-instruct"):
+        store.resolve("quals-huge")
+    with pytest.raises(ModelError, match="not a folder"):
+        store.resolve("./missing")
+    with pytest.raises(ModelError, match=r"cannot get 'nobody/nothing' from the Hub: .* give a local folder"):
+        store.resolve("nobody/nothing")
+
+
+def test_hub_models_are_taken_from_the_hubs_cache(tmp_path: Path) -> None:
+    """The Hub's cache as a download leaves it; a fresh process finds model, adapter and revision in it."""
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    repository = tmp_path / "models--someone--some-qagen"
+    snapshot = repository / "snapshots" / commit
+    shutil.copytree(store.resolve("quals-small"), snapshot)
+    (repository / "refs").mkdir()
+    for reference in ("main", "v1"):
+        (repository / "refs" / reference).write_text(commit)
+    for name in ("someone/some-qagen", "someone/some-qagen@v1", f"someone/some-qagen@{commit}"):
+        code = f"import quals; print(quals.Quals({name!r}, device='cpu').signature)"
+        printed = run_python(code, HF_HUB_CACHE=str(tmp_path), HF_HUB_OFFLINE="1")
+        assert f"|model:{name.split('/')[1]}|revision:01234567|" in printed

@@ -18,7 +18,6 @@ from quals.qagen.format import PairFormat, text_ids
 
 CARD = "quals.json"
 _TYPICAL_LENGTH = 16  # tokens that a search keeps for each of its beams
-WEIGHTS = ("adapter_model.safetensors", "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 
 
 @dataclass
@@ -48,11 +47,12 @@ class QAGen:
         Raises:
             ModelError: it cannot be found or loaded, or was not trained to write pairs.
         """
-        card, revision = _read_card(name)
+        folder = store.resolve(name)
+        card = _read_card(folder, name)
         device = pick_device(device)
         dtype = "float32" if device == "cpu" else "bfloat16"
         pretrained = load_pretrained(name, dtype=dtype, device=device)
-        return cls.of(pretrained, PairFormat.from_dict(card["format"]), Path(name).name, revision)
+        return cls.of(pretrained, PairFormat.from_dict(card["format"]), Path(name).name, store.revision(folder))
 
     @classmethod
     def of(cls, pretrained: Pretrained, form: PairFormat, name: str = "", revision: str = "") -> QAGen:
@@ -107,23 +107,7 @@ def pick_device(device: str) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _read_card(name: str) -> tuple[dict[str, Any], str]:
-    folder = store.resolve(name)
-    if not Path(folder).is_dir():
-        from huggingface_hub import hf_hub_download
-
-        try:
-            folder = str(Path(hf_hub_download(folder, CARD)).parent)
-        except Exception as error:  # the Hub's errors share no base class with those of the network
-            raise ModelError(f"cannot get {CARD} of '{name}' from the Hub: {error}") from error
-        return _parse_card(name, Path(folder)), Path(folder).name[:8]
-    for weights in WEIGHTS:
-        if (Path(folder) / weights).is_file():
-            return _parse_card(name, Path(folder)), store.sha256(Path(folder) / weights)[:8]
-    raise ModelError(f"no weights in '{name}': expected one of {', '.join(WEIGHTS)}")
-
-
-def _parse_card(name: str, folder: Path) -> dict[str, Any]:
+def _read_card(folder: Path, name: str) -> dict[str, Any]:
     path = folder / CARD
     if not path.is_file():
         raise ModelError(f"'{name}' has no {CARD}: it was not trained by 'quals train'")
