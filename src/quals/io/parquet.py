@@ -178,6 +178,9 @@ def _array(values: list[Any], type: pa.DataType) -> pa.Array:
         values = [value if value is None or isinstance(value, str) else json.dumps(value) for value in values]
     elif pa.types.is_binary(type) or pa.types.is_large_binary(type) or pa.types.is_fixed_size_binary(type):
         values = [None if value is None else base64.b64decode(value, validate=True) for value in values]
-    elif pa.types.is_date(type) or pa.types.is_timestamp(type) or pa.types.is_decimal(type):
-        return pa.array(values, pa.string()).cast(type)  # pyarrow reads their text, but not directly
+    elif pa.types.is_timestamp(type):  # read finely at first, for their text has microseconds
+        finest = pa.timestamp("ns" if type.unit == "ns" else "us", type.tz)
+        return pa.array(values, pa.string()).cast(finest).cast(type)
+    elif pa.types.is_date(type) or pa.types.is_decimal(type):
+        return pa.array(values, pa.string()).cast(type)
     return pa.array(values, type)

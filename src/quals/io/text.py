@@ -76,9 +76,10 @@ def _json_object(line: str, file: str, number: int) -> dict[str, Any] | InputErr
     if not is_text(line):
         return InputError("not UTF-8 text", file=file, line=number)
     try:
-        value = json.loads(line)
+        value = json.loads(line.rstrip("\r\n"))
     except json.JSONDecodeError as error:
-        return InputError(f"not valid JSON: {error.msg} at column {error.colno}", file=file, line=number)
+        message = f"not valid JSON at column {error.colno}: {error.msg.removesuffix(' at')}"
+        return InputError(message, file=file, line=number)
     except (ValueError, RecursionError) as error:  # a number too long, brackets too deep
         return InputError(f"not readable as JSON: {error}", file=file, line=number)
     if not isinstance(value, dict):
