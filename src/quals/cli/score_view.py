@@ -82,7 +82,7 @@ def _cut(text: str, width: int) -> str:
     """``text`` on one line of exactly ``width`` columns, without what could move the cursor."""
     line = _one_line(text[: 4 * width])
     cut = set_cell_size(line, width)
-    return cut if cut.rstrip() == line else set_cell_size(line, width - 1) + "…"
+    return cut if cut.rstrip() == line else set_cell_size(set_cell_size(line, width - 1).rstrip() + "…", width)
 
 
 def _one_line(text: str) -> str:
