@@ -1,7 +1,9 @@
 """`quals score`: options, the table, exit codes, pipes and signals."""
 
+import contextlib
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -241,10 +243,39 @@ def test_a_reader_that_stops_reading_ends_the_run_quietly(tmp_path):
         assert process.wait() == 141
 
 
+@pytest.mark.parametrize("format", ["jsonl", "csv"])
+def test_the_progress_bar_on_a_terminal(tmp_path, format):
+    path = tmp_path / f"a.{format}"
+    lines = [json.dumps(GOOD)] * 30 if format == "jsonl" else ["document,summary", *["a,a"] * 30]
+    path.write_text("\n".join(lines))
+    terminal, end = pty.openpty()
+    command = [*OVERLAP, "score", path, "-o", tmp_path / "o.jsonl"]
+    process = subprocess.Popen(command, env={**environment(), "TERM": "xterm"}, stdout=subprocess.DEVNULL, stderr=end)
+    os.close(end)
+    shown = b""
+    with contextlib.suppress(OSError):  # how Linux says that the other end is closed
+        while part := os.read(terminal, 10_000):
+            shown += part
+    os.close(terminal)
+    assert process.wait() == 0
+    assert "30/30" in shown.decode()
+    assert "rows/s" in shown.decode()
+
+
+def test_a_stream_that_lacks_the_characters_of_a_text(tmp_path):
+    path = jsonl(tmp_path / "a.jsonl", {"document": "雪", "summary": "雪"})
+    environ = {**environment(), "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([*OVERLAP, "score", path], env=environ, capture_output=True, text=True, check=True)
+    assert "\\u96ea" in done.stdout
+
+
 @pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_a_stopped_run_leaves_whole_rows_and_goes_on(tmp_path, sign, code):
     path, output = jsonl(tmp_path / "a.jsonl", *[{**GOOD, "id": n} for n in range(20_000)]), tmp_path / "o.jsonl"
-    process = subprocess.Popen([*OVERLAP, "score", path, "-o", output], env=environment(), stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [*OVERLAP, "score", path, "-o", output], env=environment(), stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored where tests run in the background
+    )  # fmt: skip
     while not (output.exists() and output.stat().st_size):
         time.sleep(0.01)
     process.send_signal(sign)

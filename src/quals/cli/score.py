@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import sys
@@ -94,6 +95,9 @@ def score(make_metric: Callable[..., Metric] | None, /, **options: Any) -> None:
     """
     chosen = Options(**options)
     _check(chosen)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal may lack the characters of a text
     try:
         code = _score(chosen, make_metric or _quals)
     except KeyboardInterrupt:
