@@ -65,7 +65,11 @@ def _adapter_base(folder: Path) -> str | None:
 
 
 def _with_adapter(model: Any, folder: Path, trainable: bool) -> Any:
+    import warnings
+
     from peft import PeftModel
 
-    adapted = PeftModel.from_pretrained(model, folder, is_trainable=trainable)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers by a name it is about to rename
+        adapted = PeftModel.from_pretrained(model, folder, is_trainable=trainable)
     return adapted if trainable else adapted.merge_and_unload()
