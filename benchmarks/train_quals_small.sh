@@ -19,7 +19,13 @@ for line in gzip.open(sys.argv[1], "rt", encoding="utf-8"):
         sys.stdout.write(line)
 PYTHON
 
+files=()
+for name in squad_train_part_du_test squad_train_part_jucho squad_train_part_routerlens squad_sample_emptycityjk \
+    squadshifts_new_wiki; do
+    files+=("$data/train/$name.jsonl.gz")
+done
+
 export OMP_NUM_THREADS=1
 torchrun --nproc-per-node "$processes" -m quals.cli.main train qagen \
-    "$data"/train/squad_*.jsonl.gz "$data/train/squadshifts_new_wiki.jsonl.gz" "$qamr" \
+    "${files[@]}" "$qamr" \
     --valid "$data/heldout/squad_v11_dev.jsonl.gz" --contexts 10400 --output "$output" "$@"
