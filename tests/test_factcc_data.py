@@ -17,8 +17,8 @@ from quals.errors import InputError, MissingExtraError, ModelError
 from quals.factcc.changes import Change, change_at, starts_with_vowel_sound
 from quals.factcc.dates import swap_date
 from quals.factcc.entities import same_thing, swap_entity
-from quals.factcc.generate import Settings, make_claims, make_false, read_documents
-from quals.factcc.negation import negate
+from quals.factcc.generate import Settings, make_claims, make_false, plain, read_documents
+from quals.factcc.negation import affirm, deny
 from quals.factcc.noise import apply_all, noise
 from quals.factcc.numbers import swap_number, with_suffix
 from quals.factcc.places import one_place, wider
@@ -309,7 +309,10 @@ NEGATIONS = [
 
 @pytest.mark.parametrize(("text", "expected"), NEGATIONS)
 def test_negation(outcomes: Any, text: str, expected: Outcomes) -> None:
-    assert outcomes(negate, text) == expected
+    denied, affirmed = outcomes(deny, text), outcomes(affirm, text)
+    assert denied | affirmed == expected
+    assert all("not" in new for _, new in denied)
+    assert not any("not" in new for _, new in affirmed)
 
 
 # ---- noise
@@ -380,14 +383,26 @@ def test_noise_falls_on_true_and_false_claims_alike(pipeline: Any) -> None:
 
 def test_every_kind_is_made(pipeline: Any) -> None:
     kinds = Counter(claim.kind for seed in range(20) for claim in make_claims(NEWS, pipeline, Settings(seed=seed)))
-    assert set(kinds) == {"none", "pronoun", "date", "number", "entity", "negation"}
+    assert set(kinds) == {"none", "pronoun", "date", "number", "entity", "denial"}
 
 
 def test_a_false_claim_that_the_document_states_is_none(pipeline: Any) -> None:
-    parsed = pipeline("Anna left.")
-    sentence = next(parsed.sents)
-    assert make_false(sentence, Random(0), "anna left") is not None
-    assert make_false(sentence, Random(0), "she said anna did not leave and tom left") is None
+    sentence = next(pipeline("She left.").sents)
+
+    def made(said: str) -> set[str]:
+        found = [make_false(sentence, Random(seed), plain(said)) for seed in range(60)]
+        return {change.apply(sentence.text) for _, change in filter(None, found)}
+
+    assert made("She left.") == {"He left.", "She did not leave."}
+    assert made("she left but then he left") == {"She did not leave."}
+    assert made("some say she did not leave and he left") == set()
+
+
+def test_what_always_applies_is_passed_over_most_of_the_time(pipeline: Any) -> None:
+    sentence = next(pipeline("The mayor left.").sents)
+    kinds = Counter(made and made[0] for made in (make_false(sentence, Random(seed), "") for seed in range(300)))
+    assert set(kinds) == {None, "denial"}
+    assert 0.15 < kinds["denial"] / 300 < 0.35  # 0.1 of 0.1 + 0.3
 
 
 def test_fragments_and_headings_give_no_claims(pipeline: Any) -> None:
