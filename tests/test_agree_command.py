@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import json
 import platform
 import runpy
@@ -11,6 +12,7 @@ from typing import Any, ClassVar
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from quals.cli.agree import agree, load_metrics
 from quals.errors import InputError
@@ -18,6 +20,8 @@ from quals.evaluate.bootstrap import Bootstrap
 from quals.evaluate.cache import ScoreCache, Texts
 from quals.evaluate.labelled import read_judged, with_unique_names
 from quals.evaluate.measure import measure, score_rows
+from quals.evaluate.report import Options, Report, make_report
+from quals.evaluate.table import to_terminal
 from quals.metrics.base import Metric
 from quals.records import Status, SummaryScore
 
@@ -204,7 +208,7 @@ def test_command_writes_the_same_numbers_in_three_formats(tmp_path: Path) -> Non
     lines = list(csv.DictReader(outputs[2].open()))
     assert float(lines[0]["pearson"]) == copied["estimates"]["pearson"]["value"]
     assert (lines[0]["signature"], lines[1]["pearson"]) == (copied["signature"], "")
-    assert f"{copied['estimates']['pearson']['value']:.3f} [" in outputs[0].read_text()
+    assert f"{copied['estimates']['pearson']['value']:.3f} (" in outputs[0].read_text()
     assert "7 of 7 rows have no score (no-reference)" in outputs[0].read_text()
     assert copied["signature"] in outputs[0].read_text()
 
@@ -253,3 +257,21 @@ def test_benchmark_keeps_raw_numbers_without_the_machines_name(tmp_path: Path) -
     assert "cores" in content["machine"]
     assert platform.node() not in kept.read_text()
     assert str(tmp_path) not in kept.read_text()
+
+
+def test_terminal_table_fits_80_columns_and_knows_pairs(tmp_path: Path) -> None:
+    def shown_of(rows: list[dict[str, Any]]) -> tuple[Report, str]:
+        news = str(written(tmp_path / "news.jsonl", rows))
+        report = make_report([news], load_metrics("copy", []), Options(resamples=30), ScoreCache(), lambda *_: str)
+        console = Console(width=80, record=True, file=io.StringIO())
+        console.print(to_terminal(report))
+        return report, console.export_text()
+
+    _, text = shown_of([{**one, "pair": str(number // 2)} for number, one in enumerate(NEWS)])
+    assert any(line.rstrip().endswith("1.000") for line in text.splitlines()), "three pairs, all in order"
+    report, text = shown_of(NEWS)
+    assert "rouge2-precision" in text
+    assert "order" not in text
+    pearson = report.results[0].agreement.estimates["pearson"]
+    for shown in (f"{pearson.value:.3f}", f"{pearson.low:.2f}–{pearson.high:.2f}"):
+        assert shown.replace("0.", ".") in text

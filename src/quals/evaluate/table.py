@@ -18,8 +18,6 @@ from quals.evaluate.report import Report
 if TYPE_CHECKING:
     from rich.table import Table
 
-HEADINGS = ("data", "metric", "scored/rows", *MEASURES.values())
-
 
 def to_json(report: Report) -> str:
     """Everything, at full precision."""
@@ -49,8 +47,12 @@ def to_csv(report: Report) -> str:
 
 def to_markdown(report: Report) -> str:
     """The table, how it was made, why numbers are absent, and the signatures."""
-    lines = [_line(HEADINGS), _line(["---"] * len(HEADINGS))]
-    lines += [_line(_cells(result, " ")) for result in report.results]
+    measures = _measures(report)
+    headings = ["data", "metric", "scored/rows", *(MEASURES[name] for name in measures)]
+    lines = [_line(headings), _line(["---"] * len(headings))]
+    for result in report.results:
+        cells = [" ".join(_cell(result.agreement.estimates.get(name))) for name in measures]
+        lines.append(_line([result.data, result.metric, _scored(result), *cells]))
     lines += ["", how(report), ""]
     lines += [f"- {note}" for note in notes(report)]
     signatures = dict.fromkeys((result.metric, result.signature) for result in report.results)
@@ -62,14 +64,19 @@ FORMATS: dict[str, Callable[[Report], str]] = {".md": to_markdown, ".json": to_j
 
 
 def to_terminal(report: Report) -> Table:
-    """A rich table, with each interval under its value."""
+    """A rich table, with each interval under its value and the metric under its data, to fit 80 columns."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(caption=how(report), caption_justify="left")
-    for number, heading in enumerate(HEADINGS):
-        table.add_column(heading, justify="left" if number < 2 else "right", overflow="fold")
+    measures = _measures(report)
+    table = Table(box=SIMPLE_HEAD, padding=0, show_edge=False, caption=how(report), caption_justify="left")
+    table.add_column("data\nmetric", no_wrap=True, overflow="fold")
+    table.add_column("scored\nof rows", justify="right")
+    for name in measures:
+        table.add_column(MEASURES[name], justify="right", min_width=8)
     for result in report.results:
-        table.add_row(*_cells(result, "\n"))
+        cells = ["\n".join(map(_narrow, _cell(result.agreement.estimates.get(name)))) for name in measures]
+        table.add_row(f"{result.data}\n{result.metric}", _scored(result).replace("/", "\n"), *cells)
     return table
 
 
@@ -78,7 +85,7 @@ def how(report: Report) -> str:
     options = report.options
     tuned = ", ".join(file.data for file in report.tuned_on) or "other documents of the same file"
     return (
-        f"In brackets: {options.level:.0%} intervals from {options.resamples:,} resamples of documents "
+        f"Intervals: {options.level:.0%} of {options.resamples:,} resamples of documents "
         f"(seed {options.seed}). Consistent means {options.label} ≥ {options.positive_from:g}. "
         f"The threshold for balanced accuracy was chosen on {tuned}."
     )
@@ -88,9 +95,9 @@ def notes(report: Report) -> list[str]:
     """What is missing, and why, in plain words."""
     found = []
     for file in [*report.files, *report.tuned_on]:
-        for count, what in ((file.unlabelled, "no label"), (file.unreadable, "not been readable")):
+        for count, what in ((file.unlabelled, "have no label"), (file.unreadable, "could not be read")):
             if count:
-                found.append(f"{file.data}: {count} further rows have {what}")
+                found.append(f"{file.data}: {count} further rows {what}")
     for result in report.results:
         where = f"{result.data}, {result.metric}"
         for status, count in result.unscored.items():
@@ -109,20 +116,29 @@ def _gaps(result: Result) -> dict[str, str]:
     return {reason: ", ".join(names) for reason, names in measures.items()}
 
 
-def _cells(result: Result, between: str) -> list[str]:
-    compared = result.agreement
-    cells = [_cell(compared.estimates.get(name), between) for name in MEASURES]
-    return [result.data, result.metric, f"{compared.scored}/{compared.rows}", *cells]
+def _measures(report: Report) -> list[str]:
+    """Those that apply to some data set: only files of pairs have pairs."""
+    return [name for name in MEASURES if any(name in result.agreement.estimates for result in report.results)]
 
 
-def _cell(estimate: Estimate | None, between: str) -> str:
+def _scored(result: Result) -> str:
+    return f"{result.agreement.scored}/{result.agreement.rows}"
+
+
+def _cell(estimate: Estimate | None) -> list[str]:
+    """Value and interval, as far as there are such."""
     if estimate is None:
-        return ""
+        return []
     if estimate.value is None:
-        return "–"
+        return ["–"]
     if estimate.low is None or estimate.high is None:
-        return f"{estimate.value:.3f}"
-    return f"{estimate.value:.3f}{between}[{estimate.low:.2f}, {estimate.high:.2f}]"
+        return [f"{estimate.value:.3f}"]
+    return [f"{estimate.value:.3f}", f"({estimate.low:.2f}–{estimate.high:.2f})"]
+
+
+def _narrow(cell: str) -> str:
+    """(0.46–0.58) as .46–.58"""
+    return cell.strip("()").replace("0.", ".")
 
 
 def _line(cells: Sequence[str]) -> str:

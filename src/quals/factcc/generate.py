@@ -18,7 +18,7 @@ from quals.errors import InputError
 from quals.factcc.changes import Change
 from quals.factcc.dates import swap_date
 from quals.factcc.entities import swap_entity
-from quals.factcc.negation import negate
+from quals.factcc.negation import affirm, deny
 from quals.factcc.noise import apply_all, noise
 from quals.factcc.numbers import swap_number
 from quals.factcc.pronouns import swap_pronoun
@@ -32,15 +32,17 @@ if TYPE_CHECKING:
 
 Transformation = Callable[["Sentence", Random], Change | None]
 
-# name -> (how to make a sentence false, how often to try it first). Few sentences have a pronoun or a
-# date and nearly all can be negated; with these weights the kinds come out about equally often.
+# name -> (how to make a sentence false, its weight in the draw). Nearly every sentence can be denied and few
+# have a "not" to lose. Drawn alike, "not" alone would give a false claim away, without a look at the document.
 TRANSFORMATIONS: dict[str, tuple[Transformation, float]] = {
-    "pronoun": (swap_pronoun, 3.0),
+    "pronoun": (swap_pronoun, 1.0),
     "date": (swap_date, 4.0),
     "number": (swap_number, 4.0),
     "entity": (swap_entity, 2.0),
-    "negation": (negate, 0.5),
+    "affirmation": (affirm, 8.0),
+    "denial": (deny, 0.1),
 }
+_LEFT, _LEFT_WEIGHT = "left as it is", 0.3
 _OPENING, _ENDING = frozenset("\"“‘'("), frozenset(".!\"”’')")
 _FEWEST_WORDS, _MOST_WORDS = 6, 60
 
@@ -123,7 +125,7 @@ def _claims_of(parsed: Doc, settings: Settings) -> Iterator[Claim]:
     random = Random(f"{settings.seed}:{parsed.text}")
     sentences = [sentence for one in parsed.sents if _is_claim(sentence := _trimmed(one))]
     random.shuffle(sentences)
-    said, made = _plain(parsed.text), 0
+    said, made = plain(parsed.text), 0
     for sentence in sentences:
         if made == settings.pairs:
             return
@@ -136,14 +138,19 @@ def _claims_of(parsed: Doc, settings: Settings) -> Iterator[Claim]:
 
 
 def make_false(sentence: Sentence, random: Random, said: str) -> tuple[str, Change] | None:
-    """One change that makes the sentence false, with its kind; None if no transformation applies.
+    """One change that makes the sentence false, with its kind; None if the draw leaves it as it is.
 
-    A result that the document (``said``, without case and punctuation) contains as well is not false.
+    Transformations are tried in an order drawn by their weights, until one applies or it is left. So common ones
+    of small weight are passed over, even where no other applies.
+    A result that the document (``said``, as `plain` gives it) contains as well is not false.
     """
-    by_weight = {kind: random.random() ** (1 / weight) for kind, (_, weight) in TRANSFORMATIONS.items()}
-    for kind in sorted(by_weight, key=by_weight.__getitem__, reverse=True):
+    weights = {kind: weight for kind, (_, weight) in TRANSFORMATIONS.items()} | {_LEFT: _LEFT_WEIGHT}
+    keys = {kind: random.random() ** (1 / weight) for kind, weight in weights.items()}  # Efraimidis, Spirakis 2006
+    for kind in sorted(keys, key=keys.__getitem__, reverse=True):
+        if kind == _LEFT:
+            return None
         change = TRANSFORMATIONS[kind][0](sentence, random)
-        if change is not None and _plain(change.apply(sentence.text)) not in said:
+        if change is not None and plain(change.apply(sentence.text)) not in said:
             return kind, change
     return None
 
@@ -176,5 +183,7 @@ def _is_claim(sentence: Sentence) -> bool:
     return _FEWEST_WORDS <= words <= _MOST_WORDS and whole and has_verb and text[-1:] in _ENDING and "\n" not in text
 
 
-def _plain(text: str) -> str:
-    return " ".join(re.findall(r"\w+", text.casefold()))
+def plain(text: str) -> str:
+    """Words only, without case, with a space before and after each, so that "he left" is not found in "she left"."""
+    words = re.findall(r"\w+", text.casefold())
+    return f" {' '.join(words)} "

@@ -1,4 +1,4 @@
-"""Negation: put in a "not", or take one out."""
+"""Negation: put in a "not" where there is none, or take one out."""
 
 from __future__ import annotations
 
@@ -24,22 +24,33 @@ _POLAR = {"any", "anyone", "anybody", "anything", "anywhere", "either", "yet", "
           "all", "even", "but"}  # fmt: skip
 
 
-def negate(sentence: Sentence, random: Random) -> Change | None:
-    """Deny the main clause or what is reported in it, or assert it where it is denied.
+def deny(sentence: Sentence, random: Random) -> Change | None:
+    """Put a "not" to the main verb, or to the verb of what is reported.
 
     Not where both may be true: "some have" and "some have not", "may" and "may not".
     """
+    return _one_of([_denied(head, sentence) for head in _heads(sentence)], random)
+
+
+def affirm(sentence: Sentence, random: Random) -> Change | None:
+    """Take the "not" or "never" from the main verb, or from the verb of what is reported."""
+    denials = [child for head in _heads(sentence) for child in head.children if child.dep_ == "neg"]
+    return _one_of([_without(denial, sentence) for denial in denials], random)
+
+
+def _one_of(changes: list[Change | None], random: Random) -> Change | None:
+    possible = [change for change in changes if change]
+    return random.choice(possible) if possible else None
+
+
+def _heads(sentence: Sentence) -> list[Token]:
+    """The verbs that carry what the sentence says, if a "not" would simply turn that round."""
     if sentence.text.rstrip("\"'”’ ").endswith("?") or {token.lower_ for token in sentence} & _NEGATIVE:
-        return None
-    heads = [sentence.root, *(child for child in sentence.root.children if child.dep_ == "ccomp")]
-    changes = [change for head in heads if (change := _turned(head, sentence))]
-    return random.choice(changes) if changes else None
+        return []
+    return [sentence.root, *(child for child in sentence.root.children if child.dep_ == "ccomp")]
 
 
-def _turned(head: Token, sentence: Sentence) -> Change | None:
-    denial = next((child for child in head.children if child.dep_ == "neg"), None)
-    if denial is not None:
-        return _without(denial, sentence)
+def _denied(head: Token, sentence: Sentence) -> Change | None:
     if any(child.lower_ in ("never", *_NOT) or _some_subject(child) for child in head.children):
         return None
     auxiliary = next((child for child in head.children if _is_finite_auxiliary(child) and child.i < head.i), None)

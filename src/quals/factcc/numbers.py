@@ -31,6 +31,8 @@ _WORD = re.compile(rf"(?<![\w-])(?:{'|'.join(WORDS)})(?!\w|{_SECOND})", re.IGNOR
 _RANK_WORD = re.compile(rf"(?<![\w-])(?:{'|'.join(RANKS)})(?![\w-])", re.IGNORECASE)
 _RANK_DIGITS = re.compile(r"(?<![\w-])\d+(?:st|nd|rd|th)\b")
 _PATTERNS = {"digits": _DIGITS, "word": _WORD, "rank word": _RANK_WORD, "rank digits": _RANK_DIGITS}
+_AT_LEAST = re.compile(r"\b(?:at least|more than|over|above|no fewer than)\s+[£$€]?$", re.IGNORECASE)
+_AT_MOST = re.compile(r"\b(?:at most|less than|fewer than|under|below|up to|no more than)\s+[£$€]?$", re.IGNORECASE)
 _FACTORS = ("0.4", "0.5", "0.6", "0.75", "1.25", "1.5", "2", "2.5", "3")
 
 
@@ -47,7 +49,8 @@ class Numeral:
 def swap_number(sentence: Sentence, random: Random) -> Change | None:
     """Another number of the same kind in the document, or else an invented one, in place of one.
 
-    One is never swapped, in or out: the nouns and verbs around it would have to follow.
+    One is never swapped, in or out: the nouns and verbs around it would have to follow. A number that the old
+    one implies is not put in: who says at least 20 says at least 10.
     """
     numerals = list(_numerals(sentence))
     if not numerals:
@@ -55,7 +58,15 @@ def swap_number(sentence: Sentence, random: Random) -> Change | None:
     chosen = random.choice(numerals)
     new = _from_document(chosen, sentence, random) or _invented(chosen, random)
     start = chosen.start - sentence.start_char
-    return change_at(sentence, start, start + len(chosen.text), new) if new else None
+    if new is None or _still_true(sentence.text[:start], chosen, new):
+        return None
+    return change_at(sentence, start, start + len(chosen.text), new)
+
+
+def _still_true(before: str, chosen: Numeral, new: str) -> bool:
+    """Whether the old number implies the new: at least 20 are at least 10."""
+    larger = _value(new, chosen.style) > _value(chosen.text, chosen.style)
+    return bool((_AT_MOST if larger else _AT_LEAST).search(before))
 
 
 def _numerals(sentence: Sentence) -> Iterator[Numeral]:
