@@ -117,9 +117,13 @@ class Calibration:
         probability = self.curve(score)
         return Reading(probability, Band.of(probability))
 
+    def fits(self, signature: str) -> bool:
+        """Whether scores with this signature are its to read."""
+        return comparable(self.signature, signature)
+
     def check(self, signature: str) -> None:
         """Raise the error `read` would for scores with this signature."""
-        if not comparable(self.signature, signature):
+        if not self.fits(signature):
             raise InputError(
                 f"this calibration belongs to {self.signature!r}, not to {signature!r}: "
                 "run 'quals calibrate' on labelled scores made with these settings"
@@ -174,4 +178,4 @@ def shipped(signature: str) -> Calibration | None:
     if folder is None or not (folder / FILE_NAME).is_file():
         return None
     found = Calibration.load(folder / FILE_NAME)
-    return found if comparable(found.signature, signature) else None
+    return found if found.fits(signature) else None

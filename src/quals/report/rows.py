@@ -1,0 +1,115 @@
+"""Scored rows: what a page is made of, and reading them back from what ``quals score --explain`` wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from quals.errors import InputError
+from quals.io.text import json_lines
+from quals.records import Evidence, PairEvidence, Span, Status, SummaryScore
+
+
+@dataclass(frozen=True)
+class ScoredRow:
+    """A summary, its document, its score, and the name it goes by in the user's file (may be empty)."""
+
+    document: str
+    summary: str
+    score: SummaryScore
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class OtherEvidence(Evidence):
+    """Evidence of a kind this module knows nothing of: its further fields as they were."""
+
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_rows(
+    path: str | Path, *, document: str = "document", summary: str = "summary", id: str = "id"
+) -> Iterator[ScoredRow]:
+    """Yield the rows of a JSONL file; one that cannot be read comes with `Status.INVALID_ROW` and the reason.
+
+    Args:
+        path: JSONL, plain or gzipped, or ``-``.
+        document, summary, id: the fields that hold them.
+
+    Raises:
+        InputError: the file cannot be opened or is not UTF-8.
+    """
+    for line, row in json_lines(path):
+        if isinstance(row, InputError):
+            yield ScoredRow("", "", SummaryScore(None, Status.INVALID_ROW, str(row)), f"line {line}")
+            continue
+        name = str(row[id]) if row.get(id) is not None else f"line {line}"
+        yield ScoredRow(_text(row, document), _text(row, summary), _score(row, f"{path}:{line}"), name)
+
+
+def _text(row: Mapping[str, Any], field: str) -> str:
+    # A row that was invalid input may have no text to show, only the reason.
+    value = row.get(field)
+    return value if isinstance(value, str) else ""
+
+
+def _score(row: Mapping[str, Any], place: str) -> SummaryScore:
+    try:
+        return score_from_dict(row)
+    except (KeyError, TypeError, ValueError) as error:
+        reason = f"{place}: not a row of 'quals score --explain': {type(error).__name__} {error}"
+        return SummaryScore(None, Status.INVALID_ROW, reason)
+
+
+def score_from_dict(row: Mapping[str, Any]) -> SummaryScore:
+    """Inverse of `SummaryScore.to_dict`; further keys are ignored.
+
+    Raises:
+        KeyError, TypeError, ValueError: something is missing or of the wrong kind.
+    """
+    value = row["score"]
+    return SummaryScore(
+        value=None if value is None else float(value),
+        status=Status(row["status"]),
+        reason=str(row.get("reason", "")),
+        evidence=tuple(evidence_from_dict(piece) for piece in row.get("evidence", ())),
+        chunks=int(row.get("chunks", 1)),
+        signature=str(row.get("signature", "")),
+    )
+
+
+def evidence_from_dict(piece: Mapping[str, Any]) -> Evidence:
+    """A `PairEvidence` if it has all its fields, else an `OtherEvidence` that keeps what there is."""
+    common: dict[str, Any] = {
+        "score": float(piece["score"]),
+        "summary_span": _span(piece.get("summary_span")),
+        "document_span": _span(piece.get("document_span")),
+    }
+    if not all(field.name in piece for field in fields(PairEvidence)):
+        return OtherEvidence(**common, facts={key: value for key, value in piece.items() if key not in common})
+    tokens = tuple(str(token) for token in piece["tokens"])
+    summary, document = (tuple(map(float, piece[name])) for name in ("summary_logprobs", "document_logprobs"))
+    if not len(tokens) == len(summary) == len(document):
+        raise ValueError(f"{len(tokens)} tokens with {len(summary)} and {len(document)} log-probabilities")
+    return PairEvidence(
+        **common,
+        question=str(piece["question"]),
+        answer=str(piece["answer"]),
+        tokens=tokens,
+        summary_logprobs=summary,
+        document_logprobs=document,
+    )
+
+
+def facts_of(evidence: Evidence) -> Mapping[str, Any]:
+    """What a kind of evidence shows beside its score and places."""
+    if isinstance(evidence, OtherEvidence):
+        return evidence.facts
+    common = {field.name for field in fields(Evidence)}
+    return {name: getattr(evidence, name) for field in fields(evidence) if (name := field.name) not in common}
+
+
+def _span(value: Mapping[str, Any] | None) -> Span | None:
+    return None if value is None else Span(int(value["start"]), int(value["end"]))
