@@ -16,7 +16,6 @@ from quals.signature import parse
 # which a token became less likely are 1.6, 2.7 and 7.4. A rule of thumb for the eye, not a probability.
 LOSSES = (0.5, 1.0, 2.0)
 SHARES = (0.25, 0.5, 0.75)  # for scores with bounds: the same, as share of the range lost
-_ANY = "Higher is more consistent."
 
 
 @dataclass(frozen=True)
@@ -37,10 +36,10 @@ class MetricFacts:
 
     @classmethod
     def from_signature(cls, signature: str, calibration: Calibration | None = None) -> MetricFacts:
-        """Those of the metric a signature names; a metric unknown here gets the reading all of them share."""
+        """Those of the metric a signature names; a metric unknown here has no reading of its own."""
         name = parse(signature).get("metric", "")
         if name not in METRICS:
-            return cls(name or "score", (-math.inf, math.inf), _ANY, signature).calibrated(calibration)
+            return cls(name or "score", (-math.inf, math.inf), "", signature).calibrated(calibration)
         module, _, attribute = METRICS[name].partition(":")
         metric: type[Metric] = getattr(importlib.import_module(module), attribute)
         return cls(name, metric.range, metric.reading, signature, shipped(signature)).calibrated(calibration)

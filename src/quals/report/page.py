@@ -170,7 +170,7 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(score=number_text, bound=_bound, tokens=_token_list)
+    made.filters.update(score=number_text, bounds=_bounds, tokens=_token_list)
     made.globals.update(
         asset=lambda name: Markup(asset(name)),  # our own files, never a user's text
         meanings=MEANINGS,
@@ -197,10 +197,16 @@ def _rank(row: ScoredRow) -> tuple[bool, float]:
     return value is None, 0.0 if value is None else value
 
 
-def _bound(value: float) -> str:
-    if math.isinf(value):
-        return "no lower limit" if value < 0 else "no upper limit"
-    return f"{value:g}".replace("-", "−")
+def _bounds(limits: tuple[float, float]) -> str:
+    low, high = (f"{limit:g}".replace("-", "−") for limit in limits)
+    match [math.isfinite(limit) for limit in limits]:
+        case [True, True]:
+            return f"Possible values go from {low} to {high}."
+        case [True, False]:
+            return f"Possible values start at {low}."
+        case [False, True]:
+            return f"Possible values end at {high}."
+    return "There is no lowest and no highest value."
 
 
 def _hash(text: str) -> str:
