@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 from quals.metrics.base import Metric
 from quals.records import PairEvidence, Span, Status, SummaryScore
+from quals.report import ScoredRow
 from quals.signature import signature
 
-LIKELY, UNLIKELY = -0.1, -4.0
+LIKELY, UNLIKELY = -0.1, -16.0
 
 
 class Overlap(Metric):
@@ -64,3 +65,18 @@ class Overlap(Metric):
             summary_logprobs=given_summary,
             document_logprobs=given_document,
         )
+
+
+DOCUMENT = "The mayor of Rivermouth resigned on Tuesday. Her deputy will lead the council.\n\nThe ferry sails daily."
+SUMMARIES = [
+    "The mayor resigned on Friday after the ferry sank.",
+    "The mayor of Rivermouth resigned on Tuesday.",
+    "",
+    "The deputy will lead the council.",
+]
+
+
+def scored(summaries=SUMMARIES, document=DOCUMENT, metric=None):
+    scores = (metric or Overlap()).score([document] * len(summaries), summaries)
+    ids = [f"row-{number}" for number in range(len(summaries))]
+    return [ScoredRow(document, *row) for row in zip(summaries, scores, ids, strict=True)]

@@ -162,12 +162,11 @@ def _pair(
 
 def factor_text(score: float) -> str:
     """A pair's score in words: the factor by which its tokens' probability changes, as geometric mean."""
-    if score > -0.05:
+    if abs(score) < 0.05:
         return "as likely given the document as given the summary"
-    factor = math.exp(min(-score, 50))
-    # Two digits are all that a reader can use.
-    size = f"{factor:.2f}" if factor < 2 else f"{factor:.1f}" if factor < 10 else f"{factor:.0f}"
-    return f"{size} times less likely per token given the document"
+    factor = math.exp(min(abs(score), 50))
+    size = f"{factor:.1f}" if factor < 10 else f"{factor:,.0f}"
+    return f"{size} times {'less' if score < 0 else 'more'} likely per token given the document"
 
 
 def _passage(span: Span | None, document: str) -> str:

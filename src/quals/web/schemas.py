@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from quals.records import Status, SummaryScore
 from quals.report.facts import MetricFacts
+
+
+def _whole(text: str) -> str:
+    # JSON can spell half of a surrogate pair ("\\ud800"), which no tokenizer and no answer can take.
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("half of a surrogate pair is not a character")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_whole)]
 
 
 class Row(BaseModel):
@@ -15,9 +25,9 @@ class Row(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    document: str = Field(description="The source.", examples=["The mayor resigned on 3 May."])
-    summary: str = Field(description="What is said of it.", examples=["The mayor resigned on 4 May."])
-    id: str | None = Field(default=None, description="Comes back with the score.")
+    document: Text = Field(description="The source.", examples=["The mayor resigned on 3 May."])
+    summary: Text = Field(description="What is said of it.", examples=["The mayor resigned on 4 May."])
+    id: Text | None = Field(default=None, description="Comes back with the score.")
 
 
 class Rows(BaseModel):
