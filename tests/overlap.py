@@ -1,82 +1,60 @@
-"""A small real metric for tests: a word is likely given a text if the text has it."""
+"""A small real metric to try commands on: the share of a summary's words that its document has.
 
-import re
+Run as a script it is the ``quals`` command with this metric in place of a model.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
 from collections.abc import Sequence
 
+from quals.cli.main import cli
 from quals.metrics.base import Metric
-from quals.records import PairEvidence, Span, Status, SummaryScore
-from quals.report import ScoredRow
+from quals.records import PairEvidence, Status, SummaryScore
 from quals.signature import signature
-
-LIKELY, UNLIKELY = -0.1, -16.0
 
 
 class Overlap(Metric):
-    name = "overlap"
-    range = (float("-inf"), float("inf"))
-    reading = "Mean difference in log-probability of question-answer pairs given the document and given the summary."
+    """Each word of the summary is a pair whose answer is the word; its score is 0 if the document has it, else -1.
 
-    def __init__(self, *, answers: int = 8) -> None:
-        self.answers = answers
-        self.batches: list[int] = []
+    ``calls`` holds the number of rows of each call. A document with the word BOOM makes it fail.
+    """
+
+    name = "overlap"
+    range = (-1.0, 0.0)
+    reading = "Minus the share of words that the document lacks."
+
+    def __init__(self, *, words: int = 5, **_: object) -> None:
+        self.words = words
+        self.calls: list[int] = []
+        self.references: list[Sequence[str] | None] = []
 
     @property
     def signature(self) -> str:
-        return signature(self.name, {"model": "words", "answers": self.answers})
+        return signature("overlap", {"words": self.words})
 
     def _score(
         self, documents: Sequence[str], summaries: Sequence[str], references: Sequence[str] | None
     ) -> list[SummaryScore]:
-        self.batches.append(len(documents))
-        return [self._one(*texts) for texts in zip(documents, summaries, strict=True)]
+        self.calls.append(len(documents))
+        self.references.append(references)
+        return [self._one(document, summary) for document, summary in zip(documents, summaries, strict=True)]
 
     def _one(self, document: str, summary: str) -> SummaryScore:
-        for text, status in ((document, Status.EMPTY_DOCUMENT), (summary, Status.EMPTY_SUMMARY)):
-            if not text.strip():
-                return SummaryScore(None, status, "the text is empty", signature=self.signature)
-        pairs = [self._pair(document, match) for match in self._candidates(summary)]
-        if not pairs:
-            return SummaryScore(None, Status.NO_PAIRS, "the summary has no word to ask for", signature=self.signature)
-        value = sum(pair.score for pair in pairs) / len(pairs)
-        return SummaryScore(value, Status.OK, evidence=tuple(pairs), signature=self.signature)
+        if "BOOM" in document:
+            raise RuntimeError("boom")
+        words = summary.split()[: self.words]
+        if not words:
+            return SummaryScore(None, Status.EMPTY_SUMMARY, "the summary is empty", signature=self.signature)
+        have = set(document.split())
+        pairs = tuple(self._pair(word, 0.0 if word in have else -1.0) for word in words)
+        mean = sum(pair.score for pair in pairs) / len(pairs)
+        return SummaryScore(mean, Status.OK, evidence=pairs, signature=self.signature)
 
-    def _candidates(self, summary: str) -> list[re.Match[str]]:
-        found = sorted(re.finditer(r"\w+", summary), key=lambda match: (-len(match[0]), match.start()))
-        return sorted(found[: self.answers], key=lambda match: match.start())
-
-    def _pair(self, document: str, match: re.Match[str]) -> PairEvidence:
-        answer = match[0]
-        before = match.string[: match.start()].split()[-4:]
-        question = " ".join(["What", "follows", *before]) + "?"
-        tokens = (*question.split(), "<sep>", answer, "</s>")
-        known = {word.casefold() for word in re.findall(r"\w+", document)}
-        given_document = tuple(
-            UNLIKELY if token == answer and token.casefold() not in known else LIKELY for token in tokens
-        )
-        given_summary = (LIKELY,) * len(tokens)
-        score = sum(given_document) / len(tokens) - LIKELY
-        return PairEvidence(
-            score=score,
-            summary_span=Span(*match.span()),
-            document_span=Span(0, len(document)),
-            question=question,
-            answer=answer,
-            tokens=tokens,
-            summary_logprobs=given_summary,
-            document_logprobs=given_document,
-        )
+    def _pair(self, word: str, score: float) -> PairEvidence:
+        return PairEvidence(score, None, None, "Which word?", word, (word,), (math.log(0.5),), (math.log(0.5) + score,))
 
 
-DOCUMENT = "The mayor of Rivermouth resigned on Tuesday. Her deputy will lead the council.\n\nThe ferry sails daily."
-SUMMARIES = [
-    "The mayor resigned on Friday after the ferry sank.",
-    "The mayor of Rivermouth resigned on Tuesday.",
-    "",
-    "The deputy will lead the council.",
-]
-
-
-def scored(summaries=SUMMARIES, document=DOCUMENT, metric=None):
-    scores = (metric or Overlap()).score([document] * len(summaries), summaries)
-    ids = [f"row-{number}" for number in range(len(summaries))]
-    return [ScoredRow(document, *row) for row in zip(summaries, scores, ids, strict=True)]
+if __name__ == "__main__":
+    cli(sys.argv[1:], obj=Overlap)

@@ -5,7 +5,7 @@ import threading
 import time
 from contextlib import contextmanager
 
-from overlap import Overlap
+from word_pairs import WordPairs
 
 from quals.web.app import create_app
 from quals.web.server import Server
@@ -15,7 +15,7 @@ from quals.web.settings import ServeSettings
 @contextmanager
 def running(metric=None, **limits):
     """A real server on a free port; gives its address, its metric and the server."""
-    metric = metric or Overlap()
+    metric = metric or WordPairs()
     settings = ServeSettings(port=0, **limits)
     server = Server(create_app(metric, settings), settings)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
@@ -30,7 +30,7 @@ def running(metric=None, **limits):
         thread.join(10)
 
 
-class Gated(Overlap):
+class Gated(WordPairs):
     """Scores only while its gate is open, and says when it has begun."""
 
     def __init__(self):

@@ -15,6 +15,7 @@ class Status(StrEnum):
     EMPTY_DOCUMENT = "empty-document"
     EMPTY_SUMMARY = "empty-summary"
     NO_PAIRS = "no-pairs"  # no generated pair passed the answer filter
+    SUMMARY_TOO_LONG = "summary-too-long"  # more tokens than the model can read at once
     UNSUPPORTED_SCRIPT = "unsupported-script"  # most letters are of a script the model was not trained on
     NO_REFERENCE = "no-reference"  # the metric compares with a reference summary and got none
     INVALID_ROW = "invalid-row"  # the input row could not be read

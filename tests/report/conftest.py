@@ -1,6 +1,6 @@
 import pytest
 from browsing import browser, page  # noqa: F401
-from overlap import scored
+from word_pairs import scored
 
 
 @pytest.fixture

@@ -2,18 +2,18 @@ import html
 import re
 
 import pytest
-from overlap import Overlap, scored
+from word_pairs import WordPairs, scored
 
 from quals.calibrate import Band, Calibration, Logistic
 from quals.errors import InputError
 from quals.records import Evidence, PairEvidence, Span, Status, SummaryScore
 from quals.report import MetricFacts, Report, ScoredRow, write_html
-from quals.report.overview import overview
+from quals.report.overview import MEANINGS, overview
 from quals.report.rows import OtherEvidence
 from quals.report.view import factor_text, number_text, token_text, view_row
 
-FACTS = MetricFacts.of(Overlap())
-CURVE = Calibration(Logistic(4.0, 1.0), Overlap().signature, ("made up",), 100, 0.5, 5, 0.1, 0.25, 0.3)
+FACTS = MetricFacts.of(WordPairs())
+CURVE = Calibration(Logistic(4.0, 1.0), WordPairs().signature, ("made up",), 100, 0.5, 5, 0.1, 0.25, 0.3)
 
 
 def plain(values):
@@ -131,16 +131,20 @@ def test_facts_follow_from_the_signature():
 
 
 def test_two_ways_of_scoring_are_pointed_out():
-    mixed = [*scored(["The mayor."]), *scored(["The mayor."], metric=Overlap(answers=2))]
+    mixed = [*scored(["The mayor."]), *scored(["The mayor."], metric=WordPairs(answers=2))]
     assert "scored in 2 different ways" in Report(mixed).html()
 
 
 def test_notebook_and_file_show_the_same(tmp_path, rows):
-    page = Report.of([r.document for r in rows], [r.summary for r in rows], [r.score for r in rows], Overlap())
+    page = Report.of([r.document for r in rows], [r.summary for r in rows], [r.score for r in rows], WordPairs())
     frame = page._repr_html_()
     assert frame.startswith("<iframe srcdoc=")
     assert html.unescape(frame.split('"')[1]) == page.html()
     write_html(page.rows, tmp_path / "r.html", facts=page.facts)
     assert (tmp_path / "r.html").read_text() == page.html()
     with pytest.raises(InputError, match="differ in length"):
-        Report.of(["a"], ["b", "c"], [], Overlap())
+        Report.of(["a"], ["b", "c"], [], WordPairs())
+
+
+def test_every_status_has_a_meaning():
+    assert set(MEANINGS) == set(Status)

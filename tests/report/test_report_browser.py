@@ -1,18 +1,18 @@
 import pytest
 from browsing import HOSTILE, SHOWN, fits, open_page, serious_faults, tab_to
-from overlap import DOCUMENT, Overlap, scored
+from word_pairs import DOCUMENT, WordPairs, scored
 
 from quals.calibrate import Calibration, Logistic
 from quals.records import PairEvidence, Span, Status, SummaryScore
 from quals.report import MetricFacts, Report, ScoredRow, write_html
 
-CURVE = Calibration(Logistic(4.0, 1.0), Overlap().signature, ("made up",), 100, 0.5, 5, 0.1, 0.25, 0.3)
+CURVE = Calibration(Logistic(4.0, 1.0), WordPairs().signature, ("made up",), 100, 0.5, 5, 0.1, 0.25, 0.3)
 
 
 @pytest.fixture
 def report(tmp_path, rows):
     path = tmp_path / "report.html"
-    write_html(rows, path, facts=MetricFacts.of(Overlap(), CURVE), title="Rivermouth")
+    write_html(rows, path, facts=MetricFacts.of(WordPairs(), CURVE), title="Rivermouth")
     return path.as_uri()
 
 

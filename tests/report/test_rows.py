@@ -2,7 +2,7 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from overlap import scored
+from word_pairs import scored
 
 from quals.calibrate import Calibration, Logistic
 from quals.cli.report import report
@@ -27,7 +27,7 @@ def test_other_fields_and_rows_without_a_name(tmp_path):
     path = tmp_path / "s.jsonl"
     row = {"article": "a", "highlights": "b", **SummaryScore(0.5, Status.OK).to_dict()}
     path.write_text(json.dumps(row))
-    (read,) = read_rows(path, document="article", summary="highlights")
+    (read,) = read_rows(path)
     assert (read.document, read.summary, read.id, read.score.value) == ("a", "b", "line 1", 0.5)
 
 
@@ -36,7 +36,8 @@ def test_other_fields_and_rows_without_a_name(tmp_path):
     [
         ("{", "s.jsonl:2: not valid JSON"),
         ("[]", "expected a JSON object"),
-        ('{"document": "d"}', "KeyError 'score'"),
+        ('{"document": "d"}', "summary: missing"),
+        ('{"document": "d", "summary": "s"}', "KeyError 'score'"),
         ('{"score": 1, "status": "great"}', "'great' is not a valid Status"),
         ('{"score": null, "status": "ok"}', "does not go with"),
         ('{"score": NaN, "status": "ok"}', "nan is not a score"),

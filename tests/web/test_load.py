@@ -9,8 +9,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from overlap import Overlap
 from serving import running
+from word_pairs import WordPairs
 
 from quals.records import SummaryScore
 
@@ -22,7 +22,7 @@ _spec.loader.exec_module(serve_load)
 ROWS = [{"document": serve_load.DOCUMENT, "summary": summary} for summary in serve_load.SUMMARIES]
 
 
-class Slow(Overlap):
+class Slow(WordPairs):
     """Takes its time for a batch, as a model does, so that requests meet in the queue."""
 
     def _score(self, documents, summaries, references) -> list[SummaryScore]:
@@ -44,12 +44,12 @@ def test_200_clients_lose_nothing(queue, refusals):
 
 PROGRAM = """
 import time
-from overlap import Overlap
+from word_pairs import WordPairs
 from quals.web.app import create_app
 from quals.web.server import Server
 from quals.web.settings import ServeSettings
 
-class Slow(Overlap):
+class Slow(WordPairs):
     def _score(self, *texts):
         time.sleep(1.5)
         return super()._score(*texts)
@@ -82,5 +82,5 @@ def test_sigterm_lets_the_process_finish_what_it_accepted():
             time.sleep(0.02)
         assert health.json()["status"] == "stopping"
         assert httpx.post(f"{url}/v1/score", json=ROWS[0]).status_code == 503
-        assert accepted.result().json()["score"] == Overlap().score(*ROWS[1].values()).value
+        assert accepted.result().json()["score"] == WordPairs().score(*ROWS[1].values()).value
         assert process.wait(20) == 0

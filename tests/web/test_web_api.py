@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from overlap import Overlap
 from serving import running
+from word_pairs import WordPairs
 
 import quals
 from quals.calibrate import Calibration, Logistic
@@ -21,7 +21,7 @@ HOSTILE = "<script>x</script>\0\u202e\u05d0 \U0001f600"
 
 
 def test_one_score_is_the_metrics_own(service):
-    expected = Overlap().score(DOCUMENT, BAD)
+    expected = WordPairs().score(DOCUMENT, BAD)
     answer = service.post("/v1/score", json={"document": DOCUMENT, "summary": BAD, "id": HOSTILE}).json()
     assert answer == {**expected.to_dict(), "id": HOSTILE, "probability": None, "band": None, "evidence": None}
 
@@ -29,7 +29,7 @@ def test_one_score_is_the_metrics_own(service):
 def test_many_scores_come_in_order_with_their_evidence(service):
     rows = [{"document": DOCUMENT, "summary": text, "id": str(n)} for n, text in enumerate([GOOD, BAD, "", HOSTILE])]
     answer = service.post("/v1/scores?explain=true", json={"rows": rows}).json()["rows"]
-    expected = Overlap().score([DOCUMENT] * 4, [row["summary"] for row in rows])
+    expected = WordPairs().score([DOCUMENT] * 4, [row["summary"] for row in rows])
     assert [row["id"] for row in answer] == ["0", "1", "2", "3"]
     assert [row["score"] for row in answer] == [score.value for score in expected]
     assert answer[1]["evidence"] == json.loads(json.dumps([piece.to_dict() for piece in expected[1].evidence]))
@@ -112,11 +112,11 @@ def test_what_waits_is_scored_together(gated):
         metric.gate.set()
         scores = [future.result().json()["score"] for future in [first, *rest]]
     assert metric.batches == [1, 8, 8]
-    assert scores == [Overlap().score(DOCUMENT, row["summary"]).value for row in rows]
+    assert scores == [WordPairs().score(DOCUMENT, row["summary"]).value for row in rows]
 
 
 def test_a_metric_that_fails_on_one_row_answers_for_the_others():
-    class Fragile(Overlap):
+    class Fragile(WordPairs):
         def _one(self, document, summary):
             if summary == "bad":
                 raise RuntimeError("broken")
@@ -139,7 +139,7 @@ def test_it_finishes_what_it_accepted_and_then_stops(gated):
         assert (refused.status_code, "stopping" in refused.json()["error"]["message"]) == (503, True)
         assert httpx.get(f"{url}/health").json() == {"status": "stopping", "waiting": 1}
         gated.gate.set()
-        assert accepted.result().json()["score"] == Overlap().score(DOCUMENT, GOOD).value
+        assert accepted.result().json()["score"] == WordPairs().score(DOCUMENT, GOOD).value
         while server.started and server.servers[0].is_serving():
             threading.Event().wait(0.01)
     with pytest.raises(httpx.ConnectError):
@@ -150,16 +150,16 @@ def test_health_and_version(service):
     assert service.get("/health").json() == {"status": "ok", "waiting": 0}
     version = service.get("/version").json()
     assert version["quals"] == quals.__version__
-    assert version["signature"] == Overlap().signature
+    assert version["signature"] == WordPairs().signature
     assert version["range"] == [None, None]
     assert version["calibration"] is None
 
 
 def test_with_a_calibration_the_answer_has_probability_and_band():
-    calibration = Calibration(Logistic(4.0, 1.0), Overlap().signature, ("made up",), 100, 0.5, 5, 0.1, 0.25, 0.3)
+    calibration = Calibration(Logistic(4.0, 1.0), WordPairs().signature, ("made up",), 100, 0.5, 5, 0.1, 0.25, 0.3)
 
     async def ask():
-        app = create_app(Overlap(), ServeSettings(), calibration)
+        app = create_app(WordPairs(), ServeSettings(), calibration)
         transport = httpx.ASGITransport(app)
         async with (
             app.router.lifespan_context(app),
@@ -173,9 +173,9 @@ def test_with_a_calibration_the_answer_has_probability_and_band():
 
 
 def test_a_calibration_of_other_settings_is_refused():
-    other = Calibration(Logistic(4.0, 1.0), Overlap(answers=3).signature, (), 100, 0.5, 5, 0.1, 0.25, 0.3)
+    other = Calibration(Logistic(4.0, 1.0), WordPairs(answers=3).signature, (), 100, 0.5, 5, 0.1, 0.25, 0.3)
     with pytest.raises(InputError, match="belongs to"):
-        create_app(Overlap(), ServeSettings(), other)
+        create_app(WordPairs(), ServeSettings(), other)
 
 
 def test_openapi_describes_every_refusal(service):
@@ -239,7 +239,7 @@ def test_loopback(host):
 
 def test_all_rows_of_a_request_are_accepted_or_none():
     async def ask():
-        batcher = Batcher(Overlap(), batch=4, queue=3)
+        batcher = Batcher(WordPairs(), batch=4, queue=3)
         batcher.submit([("a", "b")] * 2)
         with pytest.raises(Exception, match="waiting already"):
             batcher.submit([("a", "b")] * 2)

@@ -20,6 +20,7 @@ COMMANDS = {
     "report": ("quals.cli.report", "report", "Make a page from scores: which words are wrong, and why."),
     "calibrate": ("quals.cli.calibrate", "calibrate", "Learn from labelled scores what a score means."),
     "serve": ("quals.cli.serve", "serve", "Serve a page and an API that score summaries."),
+    "agree": ("quals.cli.agree", "agree", "Measure how far metrics agree with people."),
     "train": ("quals.cli.train", "train", "Train the models the metrics are made of."),
 }
 

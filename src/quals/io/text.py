@@ -6,55 +6,82 @@ import gzip
 import io
 import json
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO, cast
 
 from quals.errors import InputError
 
 
-def open_text(path: str | Path) -> TextIO:
+def open_text(path: str | Path, *, errors: str = "strict") -> TextIO:
     """Open a file for reading as UTF-8 (a byte-order mark is skipped); ``-`` is standard input.
+
+    ``errors`` says what becomes of bytes that are not UTF-8, as for `open`.
 
     Raises:
         InputError: the file cannot be opened.
     """
-    if str(path) == "-":
-        return sys.stdin
     try:
-        raw = gzip.open(path) if str(path).endswith(".gz") else Path(path).open("rb")
+        raw = _open_binary(path)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}", file=str(path)) from error
-    return io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
+    return io.TextIOWrapper(raw, encoding="utf-8-sig", errors=errors, newline="")
+
+
+def _open_binary(path: str | Path) -> BinaryIO:
+    if str(path) == "-":
+        return sys.stdin.buffer
+    raw = gzip.open(path) if str(path).endswith(".gz") else Path(path).open("rb")
+    return cast(BinaryIO, raw)
+
+
+def text_lines(path: str | Path) -> Iterator[str]:
+    """Yield the lines of a file with their ends; bytes that are not UTF-8 come as lone surrogates (`is_text`).
+
+    Raises:
+        InputError: the file cannot be opened, or reading it fails on the way.
+    """
+    number = 0
+    with open_text(path, errors="surrogateescape") as stream:
+        try:
+            for number, line in enumerate(stream, 1):  # noqa: B007
+                yield line
+        except (OSError, EOFError, zlib.error) as error:
+            message = f"cannot be read any further: {error}"
+            raise InputError(message, file=str(path), line=number + 1) from error
+
+
+def is_text(text: str) -> bool:
+    """Whether ``text`` can be encoded: lone surrogates, which JSON can spell out, are no characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def json_lines(path: str | Path) -> Iterator[tuple[int, dict[str, Any] | InputError]]:
     """Yield ``(line number, object)`` for each line of a JSONL file; blank lines are skipped.
 
-    A line that is not a JSON object comes as an `InputError` in place of the object, so that one bad line
-    does not end the file.
+    A line that is not UTF-8 or not a JSON object comes as an `InputError` in place of the object, so that
+    one bad line does not end the file.
     """
-    with open_text(path) as stream:
-        lines = iter(stream)
-        number = 0
-        while True:
-            number += 1
-            try:
-                line = next(lines)
-            except StopIteration:
-                return
-            except UnicodeDecodeError as error:
-                # The decoder has lost its place: what follows cannot be told apart from what was damaged.
-                raise InputError(f"not UTF-8 text ({error.reason})", file=str(path), line=number) from error
-            if line.strip():
-                yield number, _json_object(line, str(path), number)
+    for number, line in enumerate(text_lines(path), 1):
+        if line.strip():
+            yield number, _json_object(line, str(path), number)
 
 
 def _json_object(line: str, file: str, number: int) -> dict[str, Any] | InputError:
+    if not is_text(line):
+        return InputError("not UTF-8 text", file=file, line=number)
     try:
-        value = json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
-        return InputError(f"not valid JSON: {error}", file=file, line=number)
+        value = json.loads(line.rstrip("\r\n"))
+    except json.JSONDecodeError as error:
+        message = f"not valid JSON at column {error.colno}: {error.msg.removesuffix(' at')}"
+        return InputError(message, file=file, line=number)
+    except (ValueError, RecursionError) as error:  # a number too long, brackets too deep
+        return InputError(f"not readable as JSON: {error}", file=file, line=number)
     if not isinstance(value, dict):
         return InputError(f"expected a JSON object, found {type(value).__name__}", file=file, line=number)
     return value

@@ -15,13 +15,11 @@ LONGEST = 1_000_000  # tokenizers without a limit report 10^30, which overflows 
 
 @dataclass
 class Pretrained:
-    """A `transformers` model in evaluation mode, its tokenizer, and where both came from."""
+    """A `transformers` model in evaluation mode, its tokenizer, and the name it was loaded by."""
 
     model: Any
     tokenizer: Any
     name: str
-    folder: str
-    base: str
 
     @property
     def encoder_decoder(self) -> bool:
@@ -58,27 +56,20 @@ def load_pretrained(name: str, *, dtype: Any = "float32", device: str = "cpu", t
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"cannot load the model '{name}': {error}") from error
     tokenizer.model_max_length = LONGEST
-    return Pretrained(model.to(device).eval(), tokenizer, name, folder, base or "")
+    return Pretrained(model.to(device).eval(), tokenizer, name)
 
 
-def _adapter_base(folder: str) -> str | None:
-    config = Path(folder) / "adapter_config.json"
-    if config.is_file():
-        return str(json.loads(config.read_text())["base_model_name_or_path"])
-    if Path(folder).is_dir():
-        return None
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        found = hf_hub_download(folder, "adapter_config.json")
-    except (HfHubHTTPError, LocalEntryNotFoundError):
-        return None  # a full model, or no Hub within reach: loading it will tell which
-    return str(json.loads(Path(found).read_text())["base_model_name_or_path"])
+def _adapter_base(folder: Path) -> str | None:
+    config = folder / "adapter_config.json"
+    return str(json.loads(config.read_text())["base_model_name_or_path"]) if config.is_file() else None
 
 
-def _with_adapter(model: Any, folder: str, trainable: bool) -> Any:
+def _with_adapter(model: Any, folder: Path, trainable: bool) -> Any:
+    import warnings
+
     from peft import PeftModel
 
-    adapted = PeftModel.from_pretrained(model, folder, is_trainable=trainable)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers by a name it is about to rename
+        adapted = PeftModel.from_pretrained(model, folder, is_trainable=trainable)
     return adapted if trainable else adapted.merge_and_unload()

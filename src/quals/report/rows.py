@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from quals.errors import InputError
-from quals.io.text import json_lines
+from quals.io import rows
+from quals.io.rows import FieldNames, Row
 from quals.records import Evidence, PairEvidence, Span, Status, SummaryScore
 
 
@@ -29,38 +31,32 @@ class OtherEvidence(Evidence):
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_rows(
-    path: str | Path, *, document: str = "document", summary: str = "summary", id: str = "id"
-) -> Iterator[ScoredRow]:
-    """Yield the rows of a JSONL file; one that cannot be read comes with `Status.INVALID_ROW` and the reason.
+def read_rows(path: str | Path, names: FieldNames | None = None, *, id: str = "id") -> Iterator[ScoredRow]:
+    """Yield the rows of a file of scores; one that cannot be read comes with `Status.INVALID_ROW` and the reason.
 
     Args:
-        path: JSONL, plain or gzipped, or ``-``.
-        document, summary, id: the fields that hold them.
+        path: what ``quals score`` wrote: JSONL, plain or gzipped, Parquet, or ``-`` for standard input.
+        names: the fields that hold the texts; see `quals.io.rows.FieldNames`.
+        id: the field that holds a row's name.
 
     Raises:
-        InputError: the file cannot be opened or is not UTF-8.
+        InputError: the file cannot be read.
+        MissingExtraError: the file is Parquet and pyarrow is not installed.
     """
-    for line, row in json_lines(path):
-        if isinstance(row, InputError):
-            yield ScoredRow("", "", SummaryScore(None, Status.INVALID_ROW, str(row)), f"line {line}")
-            continue
-        name = str(row[id]) if row.get(id) is not None else f"line {line}"
-        yield ScoredRow(_text(row, document), _text(row, summary), _score(row, f"{path}:{line}"), name)
+    for row in rows.read_rows(path, names or FieldNames()):
+        name = row.fields.get(id)
+        # A row that was already invalid when it was scored has a result all the same.
+        unread = row.error and "status" not in row.fields
+        score = SummaryScore(None, Status.INVALID_ROW, str(row.error)) if unread else _score(row)
+        yield ScoredRow(row.document, row.summary, score, f"line {row.line}" if name is None else str(name))
 
 
-def _text(row: Mapping[str, Any], field: str) -> str:
-    # A row that was invalid input may have no text to show, only the reason.
-    value = row.get(field)
-    return value if isinstance(value, str) else ""
-
-
-def _score(row: Mapping[str, Any], place: str) -> SummaryScore:
+def _score(row: Row) -> SummaryScore:
     try:
-        return score_from_dict(row)
+        return score_from_dict(row.fields)
     except (KeyError, TypeError, ValueError) as error:
-        reason = f"{place}: not a row of 'quals score --explain': {type(error).__name__} {error}"
-        return SummaryScore(None, Status.INVALID_ROW, reason)
+        what = f"not a row of 'quals score': {type(error).__name__} {error}"
+        return SummaryScore(None, Status.INVALID_ROW, str(InputError(what, file=row.file, line=row.line)))
 
 
 def score_from_dict(row: Mapping[str, Any]) -> SummaryScore:
@@ -69,12 +65,14 @@ def score_from_dict(row: Mapping[str, Any]) -> SummaryScore:
     Raises:
         KeyError, TypeError, ValueError: something is missing or of the wrong kind.
     """
-    value = row["score"]
+    value, evidence = row["score"], row.get("evidence") or ()
+    if isinstance(evidence, str):  # a Parquet column whose rows have no type in common
+        evidence = json.loads(evidence)
     return SummaryScore(
         value=None if value is None else float(value),
         status=Status(row["status"]),
         reason=str(row.get("reason", "")),
-        evidence=tuple(evidence_from_dict(piece) for piece in row.get("evidence", ())),
+        evidence=tuple(evidence_from_dict(piece) for piece in evidence),
         chunks=int(row.get("chunks", 1)),
         signature=str(row.get("signature", "")),
     )

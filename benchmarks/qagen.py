@@ -1,0 +1,54 @@
+"""How good a QAGen model is: held-out loss per token, and the share of written pairs that pass the answer filter.
+
+python benchmarks/qagen.py HELDOUT.jsonl.gz NEWS.jsonl.gz --model quals-small
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import click
+
+from quals.errors import InputError
+from quals.io.text import json_lines
+from quals.qagen.data import read_passages
+from quals.qagen.evaluate import answer_filter_share, held_out_loss, sample_pairs
+from quals.qagen.model import QAGen
+
+
+@click.command()
+@click.argument("heldout", type=click.Path(exists=True, dir_okay=False))
+@click.argument("news", type=click.Path(exists=True, dir_okay=False))
+@click.option("--model", default="quals-small", show_default=True)
+@click.option("--device", default="auto", show_default=True)
+@click.option(
+    "--contexts", default=300, show_default=True, help="Held-out contexts, a seeded sample; at most 6 pairs each."
+)
+@click.option("--summaries", default=100, show_default=True, help="News summaries, a seeded sample.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where the raw figures go, as JSON.")
+def qagen(heldout: str, news: str, model: str, device: str, contexts: int, summaries: int, output: Path | None) -> None:
+    """Measure on HELDOUT (question-answer data) and NEWS (rows with a summary)."""
+    chance = random.Random(0)
+    passages = read_passages([heldout])
+    texts = [row["summary"] for _, row in json_lines(news) if not isinstance(row, InputError)]
+    generator = QAGen.load(model, device=device)
+    loss = held_out_loss(generator, chance.sample(passages, min(contexts, len(passages))))
+    click.echo(f"held-out loss     {loss}")
+    texts = chance.sample(texts, min(summaries, len(texts)))
+    share = answer_filter_share(generator, texts)
+    click.echo(f"pairs that pass   {share:.1%} of 60 for each of {len(texts)} summaries")
+    samples = [{"summary": text, "pairs": sample_pairs(generator, text)} for text in texts[:10]]
+    for sample in samples:
+        click.echo(f"\n{sample['summary']}")
+        for question, answer in sample["pairs"]:
+            click.echo(f"  {question} | {answer}")
+    if output:
+        figures = {"model": generator.name, "revision": generator.revision, "loss": loss.to_dict()}
+        figures |= {"filter_share": share, "samples": samples}
+        output.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    qagen()

@@ -1,0 +1,157 @@
+"""``quals agree``: how far metrics agree with people, on files of judged summaries."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from quals.errors import InputError
+from quals.metrics import registry
+
+if TYPE_CHECKING:
+    from quals.evaluate.measure import Advance
+    from quals.evaluate.report import Report
+    from quals.metrics.base import Metric
+
+Settings = dict[str, dict[str, object]]
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+@click.option("--metric", "-m", "names", default="quals,rouge2-precision", show_default=True, help="Comma-separated.")
+@click.option("--set", "settings", multiple=True, metavar="METRIC.NAME=VALUE", help="A metric's setting; repeatable.")
+@click.option("--label", default="label", show_default=True, help="Field with the human label; higher is better.")
+@click.option("--positive-from", default=1.0, show_default=True, help="Labels of at least this mean consistent.")
+@click.option(
+    "--tune-on",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Choose the threshold for balanced accuracy here, not on other documents of each file; repeatable.",
+)
+@click.option("--limit", type=click.IntRange(min=1), help="So many documents of each file, with all their summaries.")
+@click.option("--seed", default=0, show_default=True, help="Of the draw, the folds and the resamples.")
+@click.option("--resamples", default=1000, show_default=True, type=click.IntRange(min=1), help="For the intervals.")
+@click.option(
+    "--output",
+    "-o",
+    "outputs",
+    multiple=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the table as .md, .json or .csv; repeatable.",
+)
+def agree(
+    files: Sequence[str],
+    names: str,
+    settings: Sequence[str],
+    label: str,
+    positive_from: float,
+    tune_on: Sequence[str],
+    limit: int | None,
+    seed: int,
+    resamples: int,
+    outputs: Sequence[Path],
+) -> None:
+    """How far metrics agree with people on FILES of judged summaries.
+
+    Each FILE is JSONL, plain or gzipped, with the fields document, summary and label, and where there are
+    such, reference and pair. Scores are kept in the cache folder: a second table costs nothing.
+    """
+    check_outputs(outputs)
+    metrics = load_metrics(names, settings)
+
+    from quals.evaluate.cache import ScoreCache
+    from quals.evaluate.report import Options, make_report
+
+    options = Options(label, positive_from, limit, seed, resamples)
+    with progress_bars() as progress:
+        report = make_report(files, metrics, options, ScoreCache(), progress, tune_on)
+    show(report)
+    write(report, outputs)
+
+
+def load_metrics(names: str, settings: Sequence[str]) -> list[Metric]:
+    """The metrics of a comma-separated list, each with its own ``metric.name=value`` settings.
+
+    Raises:
+        InputError: an unknown metric or setting, or a setting for a metric that is not in the list.
+    """
+    wanted = list(dict.fromkeys(name.strip() for name in names.split(",")))
+    for name in wanted:
+        registry.check(name)  # before any of them is loaded, which may take a while
+    given = _parsed(settings)
+    if stray := set(given) - set(wanted):
+        raise InputError(f"for {', '.join(sorted(stray))}, which --metric does not name", field="--set")
+    return [registry.load(name, **given.get(name, {})) for name in wanted]
+
+
+def _parsed(settings: Sequence[str]) -> Settings:
+    parsed: Settings = {}
+    for text in settings:
+        key, equals, value = text.partition("=")
+        metric, dot, name = key.partition(".")
+        if not (equals and dot):
+            raise InputError(f"expected METRIC.NAME=VALUE, found '{text}'", field="--set")
+        try:
+            parsed.setdefault(metric, {})[name] = json.loads(value)
+        except json.JSONDecodeError:
+            parsed.setdefault(metric, {})[name] = value  # what is not a number, true, false or null is text
+    return parsed
+
+
+def check_outputs(outputs: Sequence[Path]) -> None:
+    """Tell of an output that could not be written before hours are spent on it."""
+    from quals.evaluate.table import FORMATS
+
+    for path in outputs:
+        if path.suffix not in FORMATS:
+            raise InputError(f"expected an ending among {', '.join(FORMATS)}", file=str(path), field="--output")
+        if not path.parent.is_dir():
+            raise InputError(f"there is no folder {path.parent}", file=str(path), field="--output")
+
+
+@contextlib.contextmanager
+def progress_bars() -> Iterator[Callable[[str, int], Advance]]:
+    """One bar on standard error for each metric, with rate and time left; none if that is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+
+        def progress(metric: str, rows: int) -> Advance:
+            task = bars.add_task(metric, total=rows)
+            return lambda done: bars.advance(task, done)
+
+        yield progress
+
+
+def show(report: Report) -> None:
+    """The table on standard output (Markdown if that is no terminal), what was wrong on standard error."""
+    from rich.console import Console
+
+    from quals.evaluate.table import notes, to_markdown, to_terminal
+
+    console = Console()
+    if console.is_terminal:
+        console.print(to_terminal(report))
+        for note in notes(report):
+            console.print(note, highlight=False, markup=False)
+    else:
+        click.echo(to_markdown(report), nl=False)
+    for problem in report.problems:
+        click.echo(f"quals: {problem}", err=True)
+
+
+def write(report: Report, outputs: Sequence[Path]) -> None:
+    """Write the table to each file, in the format its ending asks for."""
+    from quals.evaluate.table import FORMATS
+
+    for path in outputs:
+        path.write_text(FORMATS[path.suffix](report), encoding="utf-8")

@@ -1,0 +1,183 @@
+"""``quals score``: a file of documents and summaries in, scores out."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from quals.cli.score_view import View, Watch
+from quals.errors import InputError
+from quals.io import results
+from quals.io.resume import skip_finished
+from quals.io.rows import FieldNames, Row, count_rows, format_of, read_rows, read_texts
+from quals.io.run import Tally, run
+from quals.metrics.base import Metric
+
+EXIT_BELOW, EXIT_TROUBLED, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 1, 4, 130, 141
+
+EPILOG = """\b
+Exit codes:
+  0    every row was read and dealt with
+  1    --fail-under: a summary scored lower, or has no score
+  2    the command line is wrong
+  3    the run could not be done: unreadable file, missing model
+  4    finished, but some rows were malformed or failed (their results say why)
+  130  interrupted; the rows finished by then are kept, and --resume goes on
+  141  whoever read the output stopped reading
+"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of the command, under the names they have there."""
+
+    file: str | None
+    document: str | None
+    summary: str | None
+    document_field: str | None
+    summary_field: str | None
+    reference_field: str | None
+    format: str | None
+    model: str
+    device: str
+    compatibility: str
+    output: str | None
+    explain: bool
+    worst: int
+    fail_under: float | None
+    resume: bool
+    batch_rows: int
+    quiet: bool
+
+
+@click.command(epilog=EPILOG)
+@click.argument("file", required=False)
+@click.option("--document", metavar="FILE", help="A plain text to score one summary against; goes with --summary.")
+@click.option("--summary", metavar="FILE", help="A plain text: the summary.")
+@click.option("--document-field", metavar="NAME", help="Default: document, source, article or text.")
+@click.option("--summary-field", metavar="NAME", help="Default: summary, highlights or hypothesis.")
+@click.option("--reference-field", metavar="NAME", help="Default: reference or target, if there is one.")
+@click.option(
+    "--format", type=click.Choice(["jsonl", "csv", "tsv", "parquet"]), help="Default: by suffix; stdin is jsonl."
+)
+@click.option("--model", default="quals-small", show_default=True, help="A shipped name, a folder, or a Hub id.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps ...")
+@click.option(
+    "--compatibility",
+    type=click.Choice(["clean", "reference"]),
+    default="clean",
+    show_default=True,
+    help="reference: as the authors' release computes it, quirks included.",
+)
+@click.option("-o", "--output", metavar="FILE", help="Write rows with their results to .jsonl, .parquet, or - (JSONL).")
+@click.option("--explain", is_flag=True, help="Write what each score rests on, too.")
+@click.option(
+    "--worst", type=click.IntRange(0), default=3, show_default=True, help="Show the N most suspicious pairs of all."
+)
+@click.option("--fail-under", type=float, metavar="X", help="Exit with 1 unless every summary scores X or more.")
+@click.option("--resume", is_flag=True, help="Go on with an interrupted run that wrote to the same --output.")
+@click.option("--batch-rows", type=click.IntRange(1), default=64, show_default=True, help="Summaries scored at a time.")
+@click.option("--quiet", is_flag=True, help="No progress bar, and no report after the run.")
+@click.pass_obj
+def score(make_metric: Callable[..., Metric] | None, /, **options: Any) -> None:
+    """Score the summaries in FILE against their documents; higher is more consistent.
+
+    FILE is JSONL, CSV or TSV (also .gz), Parquet, or - for standard input. A summary field may hold one
+    text or a list of texts. Without --output a table is printed.
+    """
+    chosen = Options(**options)
+    _check(chosen)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal may lack the characters of a text
+    try:
+        code = _score(chosen, make_metric or _quals)
+    except KeyboardInterrupt:
+        keeps = chosen.output not in (None, "-")
+        click.echo("quals: interrupted" + ("; --resume goes on from here" if keeps else ""), err=True)
+        code = EXIT_INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python's last flush complains
+        code = EXIT_BROKEN_PIPE
+    sys.exit(code)
+
+
+def _check(options: Options) -> None:
+    texts = (options.document, options.summary)
+    if (options.file is None) == (texts == (None, None)):
+        raise click.UsageError("give either FILE, or --document and --summary")
+    if options.file is None and None in texts:
+        raise click.UsageError("--document and --summary go together")
+    if options.resume and options.output in (None, "-"):
+        raise click.UsageError("--resume needs the --output file of the interrupted run")
+    if options.fail_under is not None and math.isnan(options.fail_under):
+        raise click.UsageError("--fail-under needs a number")
+    if options.output is not None:
+        try:
+            results.is_parquet(options.output)
+        except InputError as error:
+            raise click.UsageError(str(error)) from error
+
+
+def _quals(**settings: Any) -> Metric:
+    from quals.metrics.quals import Quals
+
+    return Quals(**settings)
+
+
+def _score(options: Options, make_metric: Callable[..., Metric]) -> int:
+    if options.output is not None:
+        inputs = [path for path in (options.file, options.document, options.summary) if path is not None]
+        results.refuse_overwriting(options.output, inputs)
+    rows = _rows(options)
+    metric = make_metric(model=options.model, device=options.device, compatibility=options.compatibility)
+    view = View(stderr=options.output == "-")
+    tally = _run(options, rows, metric, view)
+    if not tally.count:
+        raise InputError("holds no rows", file=options.file or "")
+    if not options.quiet:
+        view.report(tally, metric)
+    if options.fail_under is not None and not tally.meets(options.fail_under):
+        return EXIT_BELOW
+    return EXIT_TROUBLED if tally.troubled else 0
+
+
+def _rows(options: Options) -> Iterator[Row]:
+    if options.file is None:
+        return iter([read_texts(options.document or "", options.summary or "")])
+    names = FieldNames(options.document_field, options.summary_field, options.reference_field)
+    return read_rows(options.file, names, format=options.format)
+
+
+def _run(options: Options, rows: Iterator[Row], metric: Metric, view: View) -> Tally:
+    tally = Tally(options.worst)
+    watch = Watch(view, quiet=options.quiet)
+    total = count_rows(options.file, options.format) if watch.shown and options.file else None
+    with watch.running(total):
+        append = options.resume and options.output is not None
+        if append:
+            path = results.rows_path(options.output or "")
+            skip_finished(path, watch.rows(rows), tally, signature=metric.signature, explain=options.explain)
+        with _writer(options, view, append=append) as writer:
+            return run(rows, metric, watch.writer(writer), window=options.batch_rows, tally=tally)
+
+
+def _writer(options: Options, view: View, *, append: bool) -> AbstractContextManager[results.Writer]:
+    if options.output is None:
+        return nullcontext(view)
+    if not results.is_parquet(options.output):
+        return results.JsonlWriter(options.output, explain=options.explain, append=append)
+    schema = None
+    if options.file and (options.format or format_of(options.file)) == "parquet":
+        from quals.io.parquet import parquet_schema
+
+        schema = parquet_schema(options.file)
+    return results.ParquetWriter(options.output, explain=options.explain, append=append, schema=schema)

@@ -1,0 +1,171 @@
+"""What ``quals score`` shows: a line per summary, the report after the run, the progress bar."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich import progress as bars
+from rich.cells import set_cell_size
+from rich.console import Console
+from rich.text import Text
+
+from quals.io.results import Writer
+from quals.io.rows import Row
+from quals.io.run import Suspicion, Tally
+from quals.metrics.base import Metric
+from quals.records import Status, SummaryScore
+
+_MAX_COMPLAINTS = 20
+_PIPE_WIDTH = 120  # columns, where no terminal says how many there are
+_ROW, _SCORE, _STATUS, _PAIRS = 18, 9, 19, 5
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:  # rich itself would exit with 1
+        raise BrokenPipeError
+
+
+class View:
+    """Shows results on standard output, or on standard error where the results themselves go out."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        self.console = _Console(stderr=stderr, highlight=False, soft_wrap=True, markup=False, emoji=False)
+        self._width = self.console.width if self.console.is_terminal else _PIPE_WIDTH
+        self._started = False
+
+    def write(self, row: Row, result: SummaryScore) -> None:
+        """Show a result as one line of a table."""
+        if not self._started:
+            self._line("row", "summary", "score", "status", "pairs", style="bold")
+            self._started = True
+        score = "" if result.value is None else f"{result.value:.3f}"
+        style = "" if result.status is Status.OK else "yellow"
+        self._line(_label(row), row.summary, score, result.status, str(len(result.evidence)), style=style)
+
+    def _line(self, row: str, summary: str, score: str, status: str, pairs: str, *, style: str) -> None:
+        width = max(10, self._width - (_ROW + _SCORE + _STATUS + _PAIRS + 4))
+        columns = (_cut(row, _ROW), _cut(summary, width), f"{score:>{_SCORE}}", f"{status:<{_STATUS}}")
+        self.console.print(Text(" ".join((*columns, f"{pairs:>{_PAIRS}}")), style=style))
+
+    def report(self, tally: Tally, metric: Metric) -> None:
+        """Show what the run came to, how to read it, and the most suspicious evidence."""
+        without: dict[Status, int] = {
+            status: count for status, count in tally.statuses.items() if status is not Status.OK
+        }
+        parts = [f"{tally.statuses[Status.OK]} scored"]
+        parts += [f"{sum(without.values())} without a score ({_counts(without)})"] if without else []
+        parts += [f"mean {tally.mean:.3f}, lowest {tally.lowest:.3f}"] if tally.mean is not None else []
+        low, high = metric.range
+        self.console.print(f"\n{'; '.join(parts)}")
+        self.console.print(f"{metric.reading} Range {low:g} to {high:g}, higher is more consistent.")
+        self.console.print(f"signature {metric.signature}")
+        if tally.worst:
+            self.console.print(Text("\nMost suspicious", style="bold"))
+        for suspicion in tally.worst:
+            for line in _suspicion(suspicion):
+                self.console.print(line)
+
+
+def _counts(statuses: Mapping[Status, int]) -> str:
+    return ", ".join(f"{status} {count}" for status, count in statuses.items())
+
+
+def _label(row: Row) -> str:
+    name = str(row.fields["id"]) if row.fields.get("id") is not None else f"line {row.line}"
+    return name if row.summary_index is None else f"{name} [{row.summary_index}]"
+
+
+def _cut(text: str, width: int) -> str:
+    """``text`` on one line of exactly ``width`` columns, without what could move the cursor."""
+    line = _one_line(text[: 4 * width])
+    cut = set_cell_size(line, width)
+    return cut if cut.rstrip() == line else set_cell_size(set_cell_size(line, width - 1).rstrip() + "…", width)
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def _suspicion(suspicion: Suspicion) -> Iterator[str]:
+    """The evidence: its score and its texts, then its log-probabilities, then the summary it is about."""
+    evidence = suspicion.evidence
+    texts = [_one_line(value) for value in evidence.values() if isinstance(value, str)]
+    yield f"{evidence['score']:9.3f}  {' — '.join(texts)}"
+    given = {name: _mean(evidence.get(f"{name}_logprobs")) for name in ("summary", "document")}
+    if all(value is not None for value in given.values()):
+        means = ", ".join(f"{value:.3f} given the {name}" for name, value in given.items())
+        yield f"           log-probability per token: {means}"
+    yield f"           {_label(suspicion.row)}: {_cut(suspicion.row.summary, 90).rstrip()}"
+
+
+def _mean(values: Any) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+class _Rate(bars.ProgressColumn):
+    def render(self, task: bars.Task) -> Text:
+        return Text(f"{task.speed:.2f} rows/s" if task.speed else "")
+
+
+class Watch:
+    """Follows a run: moves the progress bar, and tells of rows that went wrong.
+
+    The bar is on standard error, where that is a terminal; if ``view`` writes to the same terminal, both
+    share its console, so that they do not write over each other.
+    """
+
+    def __init__(self, view: View, *, quiet: bool) -> None:
+        shared = view.console.is_terminal and sys.stderr.isatty()
+        self._console = view.console if shared else _Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+        columns = (bars.BarColumn(), bars.MofNCompleteColumn(), _Rate(), bars.TimeRemainingColumn())
+        self.shown = self._console.is_terminal and not quiet
+        self._bar = bars.Progress(
+            *columns, console=self._console, disable=not self.shown, redirect_stdout=False, redirect_stderr=False
+        )
+        self._line = self._complaints = 0
+
+    @contextmanager
+    def running(self, total: int | None) -> Iterator[None]:
+        """Show the bar; ``total`` is the number of input rows, if it is known."""
+        self._task = self._bar.add_task("", total=total)
+        with self._bar:
+            yield
+
+    def rows(self, rows: Iterator[Row]) -> Iterator[Row]:
+        """The rows, moving the bar as they are taken."""
+        for row in rows:
+            self._passed(row)
+            yield row
+
+    def writer(self, writer: Writer) -> Writer:
+        """A writer that writes to ``writer`` and moves the bar."""
+        return _Watched(self, writer)
+
+    def _passed(self, row: Row) -> None:
+        if row.line != self._line:
+            self._line = row.line
+            self._bar.advance(self._task)
+
+    def seen(self, row: Row, result: SummaryScore) -> None:
+        """Take note of a result that has been written."""
+        self._passed(row)
+        if result.status not in (Status.INVALID_ROW, Status.ERROR):
+            return
+        self._complaints += 1
+        if self._complaints <= _MAX_COMPLAINTS:
+            place = "" if row.error else f"{row.file}:{row.line}: "
+            self._console.print(f"quals: {place}{_one_line(result.reason)}")
+        elif self._complaints == _MAX_COMPLAINTS + 1:
+            self._console.print("quals: there are more such rows; see their results")
+
+
+class _Watched:
+    def __init__(self, watch: Watch, writer: Writer) -> None:
+        self._watch, self._writer = watch, writer
+
+    def write(self, row: Row, result: SummaryScore) -> None:
+        self._writer.write(row, result)
+        self._watch.seen(row, result)

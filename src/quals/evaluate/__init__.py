@@ -1,0 +1,1 @@
+"""How far metrics agree with people: labelled files, cached scores, statistics with intervals, tables."""

@@ -1,0 +1,87 @@
+"""Scores already made, kept by how they were made and for what text.
+
+A signature says that equal signatures mean equal numbers for equal input, so a score can be taken from
+the last run. Only value, status and reason are kept, not the evidence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from quals.errors import QualsError
+from quals.records import Status, SummaryScore
+
+_TABLE = """CREATE TABLE IF NOT EXISTS scores (
+    key BLOB PRIMARY KEY, value REAL, status TEXT NOT NULL, reason TEXT NOT NULL, chunks INTEGER NOT NULL
+) WITHOUT ROWID"""
+_AT_ONCE = 500  # keys in one query; SQLite allows 999 variables in its oldest builds
+_PATIENCE = 60  # seconds to wait while another process writes
+
+
+class Texts(NamedTuple):
+    """What a score is a function of, besides the metric."""
+
+    document: str
+    summary: str
+    reference: str | None = None
+
+
+class ScoreCache:
+    """An SQLite file of scores. Several processes may use it at once; whoever writes last wins, and equals.
+
+    Args:
+        path: the file; by default ``scores.sqlite`` in the cache folder. It is made when missing.
+
+    Raises:
+        QualsError: the file is not an SQLite database, or cannot be written.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        from quals.lm.store import cache_dir
+
+        self.path = path or cache_dir() / "scores.sqlite"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self._connected() as database:
+            database.execute(_TABLE)
+
+    def get(self, signature: str, rows: Sequence[Texts]) -> list[SummaryScore | None]:
+        """The kept score of each row, or None where there is none."""
+        keys = [key(signature, row) for row in rows]
+        found: dict[bytes, SummaryScore] = {}
+        with self._connected() as database:
+            for start in range(0, len(keys), _AT_ONCE):
+                part = keys[start : start + _AT_ONCE]
+                query = f"SELECT * FROM scores WHERE key IN ({','.join('?' * len(part))})"
+                for name, value, status, reason, chunks in database.execute(query, part):
+                    found[name] = SummaryScore(value, Status(status), reason, (), chunks, signature)
+        return [found.get(name) for name in keys]
+
+    def put(self, signature: str, scored: Iterable[tuple[Texts, SummaryScore]]) -> None:
+        """Keep scores; one that failed (`Status.ERROR`) is not kept, since it may succeed next time."""
+        lines = [
+            (key(signature, row), score.value, str(score.status), score.reason, score.chunks)
+            for row, score in scored
+            if score.status is not Status.ERROR
+        ]
+        with self._connected() as database:
+            database.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?, ?)", lines)
+
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        # A connection for each use: none is shared between threads, or held while a metric computes.
+        try:
+            with closing(sqlite3.connect(self.path, timeout=_PATIENCE)) as database, database:
+                yield database
+        except sqlite3.DatabaseError as error:
+            raise QualsError(f"score cache {self.path}: {error}; it can be deleted without loss") from error
+
+
+def key(signature: str, row: Texts) -> bytes:
+    """sha256 over signature, document, summary and reference, such that no two rows run together."""
+    return hashlib.sha256(json.dumps([signature, *row]).encode()).digest()

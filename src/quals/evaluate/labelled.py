@@ -1,0 +1,117 @@
+"""Files of summaries that people have judged: JSONL with document, summary and a label."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from quals.errors import InputError
+from quals.evaluate.bootstrap import clusters
+from quals.evaluate.cache import Texts
+from quals.io.text import json_lines
+
+
+@dataclass(frozen=True)
+class JudgedRow:
+    """One summary, what people said of it (higher is more consistent), and its pair in a file of pairs."""
+
+    texts: Texts
+    label: float
+    pair: str | None
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """The usable rows of one file, and what was wrong with the others.
+
+    Attributes:
+        name: the file's name without folder and endings.
+        file: as given.
+        unlabelled: rows whose label is absent or null; nobody judged them.
+        problems: rows that could not be read, each with its place.
+    """
+
+    name: str
+    file: str
+    rows: tuple[JudgedRow, ...]
+    unlabelled: int
+    problems: tuple[InputError, ...]
+
+    @property
+    def documents(self) -> list[str]:
+        """The document of each row."""
+        return [row.texts.document for row in self.rows]
+
+    def sample(self, documents: int, seed: int) -> DataSet:
+        """Only the rows of so many documents, drawn with this seed, in file order."""
+        groups = clusters(self.documents)
+        chosen = np.random.default_rng(seed).permutation(len(groups))[:documents]
+        places = sorted(int(place) for group in chosen for place in groups[group])
+        return replace(self, rows=tuple(self.rows[place] for place in places))
+
+
+def read_judged(path: str | Path, label: str = "label") -> DataSet:
+    """Read a JSONL file (plain or gzipped) with ``document``, ``summary``, a label and perhaps ``reference``, ``pair``.
+
+    Args:
+        path: the file.
+        label: the field that holds the label, a number.
+
+    Raises:
+        InputError: the file cannot be read, or no row of it has this label.
+    """
+    rows: list[JudgedRow] = []
+    problems: list[InputError] = []
+    unlabelled = 0
+    fields: set[str] = set()
+    for line, row in json_lines(path):
+        try:
+            if isinstance(row, InputError):
+                raise row
+            fields |= row.keys()
+            if row.get(label) is None:
+                unlabelled += 1
+            else:
+                rows.append(_judged(row, label, str(path), line))
+        except InputError as problem:
+            problems.append(problem)
+    if not rows:
+        raise problems[0] if problems else _nothing_labelled(str(path), label, fields)
+    return DataSet(Path(path).name.split(".jsonl")[0], str(path), tuple(rows), unlabelled, tuple(problems))
+
+
+def with_unique_names(sets: Sequence[DataSet]) -> list[DataSet]:
+    """Data sets whose names are alike go by folder and name."""
+    names = [one.name for one in sets]
+    return [
+        replace(one, name=f"{Path(one.file).parent.name}/{one.name}") if names.count(one.name) > 1 else one
+        for one in sets
+    ]
+
+
+def _judged(row: dict[str, Any], label: str, file: str, line: int) -> JudgedRow:
+    for field, optional in (("document", False), ("summary", False), ("reference", True)):
+        value = row.get(field)
+        if not isinstance(value, str) and not (optional and value is None):
+            raise InputError(f"expected text, found {_kind(value)}", file=file, line=line, field=field)
+    number = row[label]
+    if not isinstance(number, int | float) or not math.isfinite(number):
+        raise InputError(f"expected a number, found {_kind(number)}", file=file, line=line, field=label)
+    pair = None if row.get("pair") is None else str(row["pair"])
+    return JudgedRow(Texts(row["document"], row["summary"], row.get("reference")), float(number), pair)
+
+
+def _kind(value: object) -> str:
+    if value is None:
+        return "nothing"
+    return str(value) if isinstance(value, float) else type(value).__name__
+
+
+def _nothing_labelled(file: str, label: str, fields: set[str]) -> InputError:
+    there = f"fields: {', '.join(sorted(fields))}" if fields else "the file has no rows"
+    return InputError(f"no row has this label ({there})", file=file, field=label)

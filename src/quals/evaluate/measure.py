@@ -1,0 +1,121 @@
+"""Data sets and metrics in, agreement out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from quals.errors import InputError
+from quals.evaluate import statistics
+from quals.evaluate.agreement import Agreement, Labelled, agreement
+from quals.evaluate.bootstrap import Bootstrap, UndefinedError, clusters
+from quals.evaluate.cache import ScoreCache, Texts
+from quals.evaluate.labelled import DataSet
+from quals.metrics.base import Metric
+from quals.records import Status, SummaryScore
+
+BATCH = 32  # rows scored between two writes to the cache: what a kill can lose
+
+Advance = Callable[[int], object]
+
+
+@dataclass(frozen=True)
+class Result:
+    """How far one metric agrees with people on one data set.
+
+    Attributes:
+        unscored: how many rows have no score, by status.
+        threshold: the score from which a summary counted as consistent, if it was chosen on other files.
+    """
+
+    data: str
+    metric: str
+    signature: str
+    agreement: Agreement
+    unscored: dict[str, int]
+    threshold: float | None
+
+
+def measure(
+    metric: Metric,
+    sets: Sequence[DataSet],
+    tuning: Sequence[DataSet],
+    cache: ScoreCache,
+    *,
+    positive_from: float = 1.0,
+    bootstrap: Bootstrap | None = None,
+    advance: Advance = lambda rows: None,
+) -> Iterator[Result]:
+    """Score each set with the metric, through the cache, and compare with its labels.
+
+    Args:
+        metric: what to measure.
+        sets: where it is measured.
+        tuning: other sets, on all of whose rows together the threshold for balanced accuracy is chosen;
+            with none it is cross-fitted within each set.
+        cache: where scores are looked up and kept.
+        positive_from: a label of at least this counts as consistent.
+        bootstrap: how intervals are made.
+        advance: called with the number of rows done since the last call.
+
+    Raises:
+        MissingExtraError: scipy is not installed; told before anything is scored.
+        InputError: no threshold can be chosen on ``tuning``: its scored rows have labels of one kind.
+    """
+    statistics.scipy_stats()
+    threshold = _tuned(metric, tuning, cache, positive_from, advance) if tuning else None
+    for data in sets:
+        scores = score_rows(metric, [row.texts for row in data.rows], cache, advance)
+        compared = agreement(
+            [score.value for score in scores],
+            Labelled(data.documents, [row.label for row in data.rows], [row.pair for row in data.rows]),
+            positive_from=positive_from,
+            tuned_threshold=threshold,
+            bootstrap=bootstrap,
+        )
+        unscored = Counter(str(score.status) for score in scores if score.status is not Status.OK)
+        yield Result(data.name, metric.name, metric.signature, compared, dict(unscored), threshold)
+
+
+def score_rows(
+    metric: Metric, rows: Sequence[Texts], cache: ScoreCache, advance: Advance = lambda rows: None
+) -> list[SummaryScore]:
+    """One score for each row, in order; only those not in the cache are computed, each once.
+
+    Rows of one document are scored together, wherever they stand, since metrics share work among them.
+    """
+    known = {row: score for row, score in zip(rows, cache.get(metric.signature, rows), strict=True) if score}
+    together = (rows[place] for group in clusters([row.document for row in rows]) for place in group)
+    missing = list(dict.fromkeys(row for row in together if row not in known))
+    advance(sum(row in known for row in rows))
+    times = Counter(rows)
+    for start in range(0, len(missing), BATCH):
+        batch = missing[start : start + BATCH]
+        scored = list(zip(batch, _scored(metric, batch), strict=True))
+        cache.put(metric.signature, scored)
+        known.update(scored)
+        advance(sum(times[row] for row in batch))
+    return [known[row] for row in rows]
+
+
+def _scored(metric: Metric, rows: Sequence[Texts]) -> list[SummaryScore]:
+    # An empty reference is none: metrics that need one say so in the row's status.
+    references = [row.reference or "" for row in rows] if any(row.reference for row in rows) else None
+    return metric.score([row.document for row in rows], [row.summary for row in rows], references)
+
+
+def _tuned(
+    metric: Metric, tuning: Sequence[DataSet], cache: ScoreCache, positive_from: float, advance: Advance
+) -> float:
+    """The best threshold on all scored rows of these sets."""
+    rows = [row for data in tuning for row in data.rows]
+    scores = score_rows(metric, [row.texts for row in rows], cache, advance)
+    scored = [(score.value, row.label) for score, row in zip(scores, rows, strict=True) if score.value is not None]
+    values, labels = np.array(scored, dtype=float).reshape(-1, 2).T
+    try:
+        return statistics.best_threshold(values, labels >= positive_from)
+    except UndefinedError as gap:
+        raise InputError(f"no threshold can be chosen on the tuning files: {gap}") from gap

@@ -1,0 +1,145 @@
+"""Entity swap: another person, place, organisation of the same document in place of one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from random import Random
+from typing import TYPE_CHECKING
+
+from quals.factcc.changes import Change, change_at
+from quals.factcc.places import one_place, wider
+
+if TYPE_CHECKING:
+    from spacy.tokens import Span as Sentence
+
+_SWAPPED = {"PERSON", "ORG", "GPE", "LOC", "NORP", "FAC", "EVENT", "PRODUCT"}
+_ALWAYS_ONE = {"PERSON", "GPE", "LOC"}  # singular, whatever they are tagged: Leeds, Abrams
+_TITLES = {"mr", "mrs", "ms", "miss", "dr", "sir", "lord", "lady", "dame", "prof", "professor", "president", "judge"}
+_SMALL = {"the", "of", "and", "for", "de", "la", "al", "st", "new", "north", "south", "east", "west"}
+_ALIKE = 0.8  # share of letters in common from which two names are taken for spellings of one
+_CORE = re.compile(rf"(?:the\s+)?(?:(?:{'|'.join(_TITLES)})\.?\s+)*(.*?)(?:['’]s?)?", re.IGNORECASE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A name in the document, without a leading "the" or title or a final 's; ``start`` in the document."""
+
+    text: str
+    label: str
+    tag: str
+    start: int
+    with_the: bool
+    modifies: bool  # "US" in "US troops", where not every name can stand
+
+
+def swap_entity(sentence: Sentence, random: Random) -> Change | None:
+    """A name of the same kind, from elsewhere in the document, in place of one in the sentence.
+
+    The new one is no other name of anything in the sentence (see `same_thing`), is used with or without
+    "the" and before a noun as the old one is, and agrees with it in number.
+    """
+    here = list(_mentions(sentence))
+    elsewhere = {(_use(mention), mention.text): mention for mention in _mentions(sentence.doc[:])}
+    choices = []
+    for old in here:
+        if fitting := sorted({new.text for new in elsewhere.values() if _fits(old, new, here, sentence)}):
+            choices.append((old, fitting))
+    if not choices:
+        return None
+    old, fitting = random.choice(choices)
+    new = random.choice(fitting)
+    start = old.start - sentence.start_char
+    if _after_title(sentence.text[:start]):
+        new = new.split()[-1]
+    return change_at(sentence, start, start + len(old.text), new)
+
+
+def same_thing(one: str, other: str) -> bool:
+    """Whether two names may mean the same: a shared word, an acronym, another spelling, a capital for its state.
+
+    In doubt yes: a swap that changes nothing would be labelled false though it is true.
+    """
+    ours, theirs = _words(one), _words(other)
+    if set(ours) - _SMALL & set(theirs) - _SMALL or set(ours) <= _SMALL or set(theirs) <= _SMALL:
+        return True
+    joined, joined_other = "".join(ours), "".join(theirs)
+    if joined in joined_other or joined_other in joined:
+        return True
+    if _initials(ours, joined_other) or _initials(theirs, joined):
+        return True
+    if one_place(" ".join(ours), " ".join(theirs)):
+        return True
+    return SequenceMatcher(None, joined, joined_other).ratio() >= _ALIKE
+
+
+def _mentions(part: Sentence) -> Iterator[Mention]:
+    words = {token.text for token in part.doc}
+    for entity in part.ents:
+        core = _CORE.fullmatch(entity.text)
+        if entity.label_ not in _SWAPPED or core is None or not (name := core.group(1).strip()):
+            continue
+        if _part_of_longer_name(entity):
+            continue
+        if "\n" in name or not name[0].isupper() or name.lower() in words:
+            continue  # a word that also stands in small letters is no name: "the Group"
+        before = entity.doc[entity.start - 1].lower_ if entity.start else ""
+        with_the = "the" in (before, entity[0].lower_)
+        start = entity.start_char + core.start(1)
+        modifies = entity.root.dep_ in ("compound", "amod", "nmod")
+        yield Mention(name, entity.label_, entity.root.tag_, start, with_the, modifies)
+
+
+def _part_of_longer_name(entity: Sentence) -> bool:
+    """Durham in County Durham: what stands beside it is a name too, but not of an entity of its own."""
+    before = entity.start - 1 if entity.label_ != "PERSON" else -1  # before a person it is a title
+    beside = [entity.doc[place] for place in (before, entity.end) if 0 <= place < len(entity.doc)]
+    return any(token.pos_ == "PROPN" and not token.ent_type_ for token in beside)
+
+
+def _is_title(word: str) -> bool:
+    return word.lower().rstrip(".") in _TITLES
+
+
+def _fits(old: Mention, new: Mention, here: list[Mention], sentence: Sentence) -> bool:
+    if _use(old) != _use(new) or wider(old.text.lower(), new.text.lower()):
+        return False
+    after = sentence.text[old.start - sentence.start_char + len(old.text) :]
+    if re.match(r"['’](?!s)", after) and not new.text.endswith("s"):
+        return False  # James' would become John'
+    if {*_words(new.text)} - _SMALL & {token.lower_ for token in sentence}:
+        return False
+    text = sentence.doc.text
+    return not any(same_thing(one.text, new.text) or _one_in_other(one.text, new.text, text) for one in here)
+
+
+def _use(mention: Mention) -> tuple[str, str, bool, bool]:
+    """What a name must have in common with one that it replaces."""
+    tag = "" if mention.label in _ALWAYS_ONE else mention.tag
+    return mention.label, tag, mention.with_the, mention.modifies
+
+
+def _one_in_other(one: str, other: str, text: str) -> bool:
+    """Whether the document itself says that one place, or body, is part of the other: "Hull, Yorkshire"."""
+    return any(f"{a}{link}{b}" in text for a, b in ((one, other), (other, one)) for link in (", ", " in ", " (", "'s "))
+
+
+def _after_title(before: str) -> bool:
+    words = re.findall(r"[\w.]+", before)
+    return bool(words) and _is_title(words[-1]) and before.endswith(" ")
+
+
+def _words(name: str) -> list[str]:
+    plain = re.sub(r"['’]s?\b", "", name.casefold().replace(".", ""))
+    words = [word for word in re.findall(r"\w+", plain) if word not in _TITLES]
+    return words[1:] if words[:1] == ["the"] else words or [plain]
+
+
+def _initials(words: list[str], acronym: str) -> bool:
+    """Whether the words' first letters, with or without the small words, spell the acronym."""
+    if len(words) < 2:
+        return False
+    big = [word for word in words if word not in _SMALL]
+    return acronym in ("".join(word[0] for word in words), "".join(word[0] for word in big))

@@ -1,0 +1,112 @@
+"""Negation: put in a "not" where there is none, or take one out."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING
+
+from quals.factcc.changes import Change
+from quals.records import Span
+
+if TYPE_CHECKING:
+    from spacy.tokens import Span as Sentence
+    from spacy.tokens import Token
+
+_FINITE = {"MD", "VBD", "VBZ", "VBP"}
+_DO = {"VBD": "did", "VBZ": "does", "VBP": "do"}
+_SUBJECTS = {"nsubj", "nsubjpass", "expl", "csubj"}
+_NOT = {"not", "n't", "n’t"}
+_STEMS = {"wo": "will", "ca": "can", "sha": "shall"}
+# With these a second "not" does not simply turn the meaning round.
+_NEGATIVE = {"no", "nobody", "none", "nothing", "neither", "nor", "nowhere", "hardly", "barely", "rarely", "seldom"}
+# These only stand with a "not", or change what it denies.
+_POLAR = {"any", "anyone", "anybody", "anything", "anywhere", "either", "yet", "until", "only", "just", "necessarily",
+          "all", "even", "but"}  # fmt: skip
+
+
+def deny(sentence: Sentence, random: Random) -> Change | None:
+    """Put a "not" to the main verb, or to the verb of what is reported.
+
+    Not where both may be true: "some have" and "some have not", "may" and "may not".
+    """
+    return _one_of([_denied(head, sentence) for head in _heads(sentence)], random)
+
+
+def affirm(sentence: Sentence, random: Random) -> Change | None:
+    """Take the "not" or "never" from the main verb, or from the verb of what is reported."""
+    denials = [child for head in _heads(sentence) for child in head.children if child.dep_ == "neg"]
+    return _one_of([_without(denial, sentence) for denial in denials], random)
+
+
+def _one_of(changes: list[Change | None], random: Random) -> Change | None:
+    possible = [change for change in changes if change]
+    return random.choice(possible) if possible else None
+
+
+def _heads(sentence: Sentence) -> list[Token]:
+    """The verbs that carry what the sentence says, if a "not" would simply turn that round."""
+    if sentence.text.rstrip("\"'”’ ").endswith("?") or {token.lower_ for token in sentence} & _NEGATIVE:
+        return []
+    return [sentence.root, *(child for child in sentence.root.children if child.dep_ == "ccomp")]
+
+
+def _denied(head: Token, sentence: Sentence) -> Change | None:
+    if any(child.lower_ in ("never", *_NOT) or _some_subject(child) for child in head.children):
+        return None
+    auxiliary = next((child for child in head.children if _is_finite_auxiliary(child) and child.i < head.i), None)
+    if auxiliary is not None and auxiliary.lower_ in ("may", "might"):
+        return None
+    if auxiliary is not None:
+        return _with_not(auxiliary, sentence)
+    if head.pos_ == "AUX" and head.lemma_ == "be" and head.tag_ in _FINITE:
+        return _with_not(head, sentence)
+    return _with_do(head, sentence)
+
+
+def _some_subject(token: Token) -> bool:
+    return token.dep_ in _SUBJECTS and "some" in (token.lower_, *(child.lower_ for child in token.children))
+
+
+def _is_finite_auxiliary(token: Token) -> bool:
+    return token.dep_ in ("aux", "auxpass") and token.tag_ in _FINITE
+
+
+def _with_not(auxiliary: Token, sentence: Sentence) -> Change:
+    if auxiliary.lower_ == "can":
+        return _replaced(auxiliary, auxiliary.text + "not", sentence)
+    return _replaced(auxiliary, auxiliary.text + " not", sentence)
+
+
+def _with_do(verb: Token, sentence: Sentence) -> Change | None:
+    """ "said" becomes "did not say"; only after a subject, before no second verb, and not after a quotation."""
+    subject_before = any(child.dep_ in _SUBJECTS and child.i < verb.i for child in verb.children)
+    second = any(
+        child.dep_ == "conj"
+        and child.tag_ in _FINITE
+        and not any(grandchild.dep_ in _SUBJECTS or _is_finite_auxiliary(grandchild) for grandchild in child.children)
+        for child in verb.children
+    )
+    quoted_before = any(child.dep_ == "ccomp" and child.i < verb.i for child in verb.children)
+    if quoted_before or verb.pos_ != "VERB" or verb.tag_ not in _DO or not subject_before or second:
+        return None
+    return _replaced(verb, f"{_DO[verb.tag_]} not {verb.lemma_.lower()}", sentence)
+
+
+def _without(denial: Token, sentence: Sentence) -> Change | None:
+    if denial.lower_ not in (*_NOT, "never") or denial.i == sentence.start:
+        return None
+    if {token.lower_ for token in sentence if token.i > denial.i} & _POLAR:
+        return None
+    before = sentence.doc[denial.i - 1]
+    if before.lower_ == "ai":  # ain't is short for too many things
+        return None
+    stem = before.text
+    if denial.lower_ != "not" and before.lower_ in _STEMS:
+        stem = _STEMS[before.lower_] if stem.islower() else _STEMS[before.lower_].capitalize()
+    start, end = before.idx - sentence.start_char, denial.idx + len(denial) - sentence.start_char
+    return Change(Span(start, end), sentence.text[start:end], stem)
+
+
+def _replaced(token: Token, new: str, sentence: Sentence) -> Change:
+    start = token.idx - sentence.start_char
+    return Change(Span(start, start + len(token)), token.text, new)

@@ -1,0 +1,186 @@
+"""Parquet in and out; the one module that imports pyarrow."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from quals.errors import InputError, MissingExtraError, QualsError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_BATCH = 256  # rows held at once
+
+
+def require_pyarrow() -> None:
+    """Make sure that pyarrow is there.
+
+    Raises:
+        MissingExtraError: it is not.
+    """
+    try:
+        import pyarrow.parquet  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("Parquet", "parquet") from error
+
+
+def parquet_schema(path: str | Path) -> pa.Schema:
+    """The columns of a Parquet file and their types.
+
+    Raises:
+        InputError: it cannot be read.
+        MissingExtraError: pyarrow is not installed.
+    """
+    return _open(path).schema_arrow
+
+
+def row_count(path: str | Path) -> int:
+    """The number of rows, without reading them."""
+    return int(_open(path).metadata.num_rows)
+
+
+def parquet_rows(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield ``(row number, row)``, from 1, reading a few hundred rows at a time.
+
+    Raises:
+        InputError: the file cannot be read; here and on the way.
+        MissingExtraError: pyarrow is not installed.
+    """
+    import pyarrow as pa
+
+    file = _open(path)
+    names = file.schema_arrow.names
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError("two columns have this name", file=str(path), field=name)
+    number = 0
+    try:
+        for batch in file.iter_batches(batch_size=_BATCH):
+            for values in zip(*map(_values, batch.columns), strict=True):
+                number += 1
+                yield number, dict(zip(names, values, strict=True))
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise InputError(f"cannot be read any further: {error}", file=str(path), line=number + 1) from error
+
+
+def _open(path: str | Path) -> Any:
+    require_pyarrow()
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if str(path) == "-":
+        raise InputError("Parquet cannot be read from standard input; give a file", file="-")
+    try:
+        return pq.ParquetFile(path)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"cannot be read as Parquet: {error}", file=str(path)) from error
+
+
+def _values(column: pa.Array) -> list[Any]:
+    import pyarrow as pa
+
+    if getattr(column.type, "unit", None) == "ns":  # finer than Python's datetime
+        column = column.cast(pa.int64() if pa.types.is_duration(column.type) else pa.string())
+    values: list[Any] = column.to_pylist()
+    return values
+
+
+def jsonl_to_parquet(source: Path, target: Path, wanted: pa.Schema | None = None) -> None:
+    """Rewrite JSONL as Parquet, in constant memory; ``target`` appears when it is whole.
+
+    A column has the type it has in ``wanted`` if its values allow it, otherwise the type that all of its
+    values share; where they share none, it is text, with values other than text as JSON.
+
+    Raises:
+        QualsError: it cannot be written; ``source`` stays.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    partial = Path(f"{target}.partial")
+    try:
+        schema = _schema(source, wanted)
+        with pq.ParquetWriter(partial, schema, compression="zstd") as writer:
+            for rows in _batches(source):
+                columns = [_array([row.get(field.name) for row in rows], field.type) for field in schema]
+                writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+        os.replace(partial, target)
+    except (OSError, pa.ArrowException) as error:
+        raise QualsError(f"{target}: cannot be written: {error}. The results are safe in {source}") from error
+
+
+def _batches(source: Path) -> Iterator[list[dict[str, Any]]]:
+    with source.open(encoding="utf-8", newline="\n") as lines:
+        while rows := [_clean(json.loads(line)) for line in itertools.islice(lines, _BATCH)]:
+            yield rows
+
+
+def _clean(value: Any) -> Any:
+    """The value with lone surrogates, which Arrow's text cannot hold, replaced."""
+    if isinstance(value, dict):
+        return {_clean(key): _clean(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_clean(part) for part in value]
+    return value.encode(errors="replace").decode() if isinstance(value, str) else value
+
+
+def _schema(source: Path, wanted: pa.Schema | None) -> pa.Schema:
+    import pyarrow as pa
+
+    asked = {} if wanted is None else {field.name: field.type for field in wanted}
+    shared: dict[str, pa.DataType] = {}
+    for rows in _batches(source):
+        for name in dict.fromkeys(name for row in rows for name in row):
+            values = [row.get(name) for row in rows]
+            if name in asked and not _fits(values, asked[name]):
+                del asked[name]
+            shared[name] = _common(shared.get(name, pa.null()), values)
+    return pa.schema([(name, asked.get(name, _storable(type))) for name, type in shared.items()])
+
+
+def _fits(values: list[Any], type: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    with suppress(pa.ArrowException, TypeError, ValueError, OverflowError):
+        _array(values, type)
+        return True
+    return False
+
+
+def _common(type: pa.DataType, values: list[Any]) -> pa.DataType:
+    """The type that holds ``values`` as well as what is of ``type``; text if there is none."""
+    import pyarrow as pa
+
+    with suppress(pa.ArrowException, TypeError, ValueError, OverflowError):
+        schemas = [pa.schema([("x", part)]) for part in (type, pa.array(values).type)]
+        return pa.unify_schemas(schemas, promote_options="permissive").field("x").type
+    return pa.string()
+
+
+def _storable(type: pa.DataType) -> pa.DataType:
+    """Parquet has no empty structures; a column without any value is text."""
+    import pyarrow as pa
+
+    return pa.string() if pa.types.is_null(type) or "struct<>" in str(type) else type
+
+
+def _array(values: list[Any], type: pa.DataType) -> pa.Array:
+    import pyarrow as pa
+
+    if type == pa.string():
+        values = [value if value is None or isinstance(value, str) else json.dumps(value) for value in values]
+    elif pa.types.is_binary(type) or pa.types.is_large_binary(type) or pa.types.is_fixed_size_binary(type):
+        values = [None if value is None else base64.b64decode(value, validate=True) for value in values]
+    elif pa.types.is_timestamp(type):  # read finely at first, for their text has microseconds
+        finest = pa.timestamp("ns" if type.unit == "ns" else "us", type.tz)
+        return pa.array(values, pa.string()).cast(finest).cast(type)
+    elif pa.types.is_date(type) or pa.types.is_decimal(type):
+        return pa.array(values, pa.string()).cast(type)
+    return pa.array(values, type)

@@ -1,0 +1,176 @@
+"""Writing results: the input row, with the score and what goes with it, as JSONL or Parquet."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import os
+import sys
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+from datetime import date, time
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+
+from quals.errors import InputError, QualsError
+from quals.io.rows import Row
+from quals.io.text import is_text
+from quals.records import SummaryScore
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+RESULT_FIELDS = ("summary_index", "score", "status", "reason", "pairs", "chunks", "signature", "evidence")
+
+
+class Writer(Protocol):
+    """Takes results in order."""
+
+    def write(self, row: Row, result: SummaryScore) -> None:
+        """Write one result."""
+
+
+def input_fields(row: Row) -> dict[str, Any]:
+    """The input row as it goes into the output.
+
+    A result field always has its own name; an input field of that name goes by ``input_<name>``.
+    """
+    taken = {*RESULT_FIELDS, *row.fields}
+    return {_free(name, taken) if name in RESULT_FIELDS else name: value for name, value in row.fields.items()}
+
+
+def _free(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name = f"input_{name}"
+    return name
+
+
+def output_row(row: Row, result: SummaryScore, *, explain: bool = False) -> dict[str, Any]:
+    """The input row followed by `SummaryScore.to_dict`, with ``summary_index`` if it came from a list."""
+    index = {} if row.summary_index is None else {"summary_index": row.summary_index}
+    return {**input_fields(row), **index, **result.to_dict(explain=explain)}
+
+
+def json_line(row: dict[str, Any]) -> str:
+    """A row as one line of strict JSON, ending in a newline.
+
+    NaN and infinities become null, dates and times ISO 8601, decimals text, bytes Base64; lone surrogates
+    are escaped.
+    """
+    try:
+        line = json.dumps(row, ensure_ascii=False, allow_nan=False, default=_plain)
+    except ValueError:
+        row = _finite(row)
+        line = json.dumps(row, ensure_ascii=False, allow_nan=False, default=_plain)
+    return (line if is_text(line) else json.dumps(row, default=_plain)) + "\n"
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return value.isoformat() if isinstance(value, (date, time)) else str(value)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+class JsonlWriter:
+    """Writes each result as a line, at once; ``-`` is standard output. To be used with ``with``.
+
+    Raises:
+        QualsError: the file cannot be written.
+    """
+
+    def __init__(self, path: str | Path, *, explain: bool = False, append: bool = False) -> None:
+        self._path, self._explain = path, explain
+        try:
+            self._opened: AbstractContextManager[BinaryIO] = (
+                nullcontext(sys.stdout.buffer) if str(path) == "-" else Path(path).open("ab" if append else "wb")
+            )
+        except OSError as error:
+            raise QualsError(f"{path}: cannot be written: {error.strerror}") from error
+
+    def __enter__(self) -> JsonlWriter:
+        self._stream = self._opened.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._opened.__exit__(kind, error, trace)
+
+    def write(self, row: Row, result: SummaryScore) -> None:
+        """Write one result, through to the operating system."""
+        line = json_line(output_row(row, result, explain=self._explain)).encode()
+        try:
+            self._stream.write(line)
+            self._stream.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise QualsError(f"{self._path}: cannot be written: {error.strerror}") from error
+
+
+class ParquetWriter(JsonlWriter):
+    """Collects results beside the output, as JSONL, and turns them into Parquet when all are there.
+
+    So the output appears whole or not at all, its schema is known before its first row is written, and
+    an interrupted run can be resumed. ``schema`` gives input columns the types they had in a Parquet input.
+    """
+
+    def __init__(
+        self, path: str | Path, *, explain: bool = False, append: bool = False, schema: pa.Schema | None = None
+    ) -> None:
+        from quals.io.parquet import require_pyarrow
+
+        require_pyarrow()
+        self._target, self._schema = Path(path), schema
+        super().__init__(rows_path(path), explain=explain, append=append)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        if kind is not None:
+            return
+        from quals.io.parquet import jsonl_to_parquet
+
+        spool = rows_path(self._target)
+        jsonl_to_parquet(spool, self._target, self._schema)
+        spool.unlink()
+
+
+def is_parquet(path: str | Path) -> bool:
+    """Whether an output path asks for Parquet.
+
+    Raises:
+        InputError: it asks for neither Parquet nor JSONL.
+    """
+    suffix = Path(path).suffix.lower()
+    if str(path) != "-" and suffix not in (".jsonl", ".ndjson", ".parquet"):
+        raise InputError("results go to a file ending in .jsonl or .parquet, or to -", file=str(path))
+    return suffix == ".parquet"
+
+
+def rows_path(output: str | Path) -> Path:
+    """The JSONL file that finished rows are kept in: the output, or while it is being made, its stand-in."""
+    return Path(f"{output}.partial.jsonl") if is_parquet(output) else Path(output)
+
+
+def refuse_overwriting(output: str | Path, inputs: Iterable[str | Path]) -> None:
+    """Make sure that writing the output destroys none of the inputs.
+
+    Raises:
+        InputError: it would.
+    """
+    for path in (Path(output), rows_path(output)):
+        for source in map(Path, inputs):
+            if path.exists() and source.exists() and os.path.samefile(path, source):
+                raise InputError("is the input file; write the results to another", file=str(output))

@@ -1,0 +1,74 @@
+"""Going on with an interrupted run: which of its rows are done, and are they really of this run?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from quals.errors import InputError
+from quals.io.results import RESULT_FIELDS, input_fields, json_line
+from quals.io.rows import Row
+from quals.io.run import Tally
+from quals.records import Status
+
+
+def skip_finished(path: Path, rows: Iterator[Row], tally: Tally, *, signature: str, explain: bool) -> int:
+    """Take the rows from ``rows`` whose results already stand in ``path``, count them, and return how many.
+
+    A last line that was not written to its end is cut off the file, so that the next result can follow.
+
+    Raises:
+        InputError: a result is not that of its row, was made in another way, or cannot be read; the file
+            is left as it was.
+    """
+    if not path.exists():
+        return 0
+    number = whole = 0
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.endswith(b"\n"):
+                number -= 1
+                break
+            row = next(rows, None)
+            done = _checked(line, row, str(path), number, signature, explain)
+            assert row is not None
+            tally.add(row, done["score"], Status(done["status"]), _worst(done, tally.keep))
+            whole += len(line)
+    with path.open("r+b") as file:
+        file.truncate(whole)
+    return number
+
+
+def _checked(line: bytes, row: Row | None, file: str, number: int, signature: str, explain: bool) -> dict[str, Any]:
+    """The result on a line of the output, if it is the one that this run would have written for ``row``."""
+
+    def refuse(message: str, field: str = "") -> InputError:
+        return InputError(f"{message}; cannot resume", file=file, line=number, field=field)
+
+    try:
+        done = json.loads(line)
+        value, status = done["score"], Status(done["status"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise refuse("not a result of this command") from error
+    if row is None:
+        raise refuse("there are more results than rows in the input")
+    if done.get("signature") != signature:
+        raise refuse(f"made with {done.get('signature')}, not with {signature}", "signature")
+    if ("evidence" in done) != explain:
+        raise refuse("written without --explain" if explain else "written with --explain", "evidence")
+    same_error = (status is Status.INVALID_ROW) == (row.error is not None)
+    if _input_part(done) != json.loads(json_line(input_fields(row))) or not same_error:
+        raise refuse(f"the result of another row than {row.file}:{row.line}")
+    if done.get("summary_index") != row.summary_index or (value is None) == (status is Status.OK):
+        raise refuse("not a result of this command")
+    return done  # type: ignore[no-any-return]
+
+
+def _input_part(done: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in done.items() if name not in RESULT_FIELDS}
+
+
+def _worst(done: dict[str, Any], count: int) -> list[dict[str, Any]]:
+    return sorted(done.get("evidence", ()), key=lambda piece: piece["score"])[:count]

@@ -1,0 +1,245 @@
+"""Reading rows: JSONL, CSV, TSV or Parquet -> one `Row` per summary to score, as a stream.
+
+What is wrong with a single row travels in its ``error``; only what makes the whole file unreadable is raised.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from quals.errors import InputError
+from quals.io.text import is_text, json_lines, open_text, text_lines
+
+FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet"}
+DEFAULT_FIELDS = {
+    "document": ("document", "source", "article", "text"),
+    "summary": ("summary", "highlights", "hypothesis"),
+    "reference": ("reference", "target"),
+}
+_PEEK = 64  # rows looked at to find out which default field names the file uses
+
+# A row as it stands in the file: its line, its fields as far as they could be read, and what is wrong with it.
+Entry = tuple[int, dict[str, Any], InputError | None]
+
+
+@dataclass(frozen=True)
+class FieldNames:
+    """The fields that hold the texts; None stands for the first of `DEFAULT_FIELDS` that the file has."""
+
+    document: str | None = None
+    summary: str | None = None
+    reference: str | None = None
+
+
+_ANY_NAMES = FieldNames()
+
+
+@dataclass(frozen=True)
+class Row:
+    """One summary to score, with the input row it stands in.
+
+    Attributes:
+        fields: the input row; where it holds a list of summaries, this one stands in the list's place.
+        file: the file's name as given; ``-`` for standard input.
+        line: the line the row begins on, from 1; in Parquet, the row's number.
+        document: the source text.
+        summary: the text to score.
+        reference: a reference summary, if the row has one.
+        summary_index: the place in the row's list of summaries, from 0; None if the row holds a single text.
+        error: what is wrong with the row; the texts are empty then.
+    """
+
+    fields: Mapping[str, Any]
+    file: str
+    line: int
+    document: str = ""
+    summary: str = ""
+    reference: str | None = None
+    summary_index: int | None = None
+    error: InputError | None = None
+
+
+def read_rows(path: str | Path, names: FieldNames = _ANY_NAMES, *, format: str | None = None) -> Iterator[Row]:
+    """Open a file and return its rows in order; the file is read as they are taken.
+
+    ``format`` is ``jsonl``, ``csv``, ``tsv`` or ``parquet``; by default the file's suffix says it (before
+    ``.gz``, if the file is gzipped text), and standard input, ``-``, is JSONL.
+
+    Raises:
+        InputError: the file cannot be read, is of no known format, or has no field of the names sought.
+        MissingExtraError: the file is Parquet and pyarrow is not installed.
+    """
+    entries = _entries(str(path), format or format_of(path))
+    first = list(islice(entries, _PEEK))
+    found = dict.fromkeys(name for _, fields, _ in first for name in fields)
+    resolved = _resolve(names, list(found), str(path)) if found else names
+    named = names.reference is not None
+    return (row for entry in chain(first, entries) for row in _rows(entry, resolved, str(path), named))
+
+
+def read_texts(document: str | Path, summary: str | Path) -> Row:
+    """The row made of two plain text files.
+
+    Raises:
+        InputError: a file cannot be read or is not UTF-8.
+    """
+    texts = {"document": _whole(document), "summary": _whole(summary)}
+    return Row(texts, str(summary), 1, texts["document"], texts["summary"])
+
+
+def format_of(path: str | Path) -> str:
+    """The format that a file's suffix stands for.
+
+    Raises:
+        InputError: it stands for none.
+    """
+    suffix = Path(str(path).removesuffix(".gz")).suffix.lower()
+    if str(path) == "-":
+        return "jsonl"
+    if suffix in FORMATS:
+        return FORMATS[suffix]
+    raise InputError(
+        f"unknown suffix '{suffix}'; say what it holds: --format jsonl, csv, tsv or parquet", file=str(path)
+    )
+
+
+def count_rows(path: str | Path, format: str | None = None) -> int | None:
+    """How many rows there are (blank lines of CSV included); None where that cannot be known beforehand."""
+    if not Path(path).is_file():
+        return None
+    kind = format or format_of(path)
+    if kind == "parquet":
+        from quals.io.parquet import row_count
+
+        return row_count(path)
+    try:
+        if kind == "jsonl":
+            return sum(1 for line in text_lines(path) if line.strip())
+        return sum(1 for _ in _csv_reader(text_lines(path), kind)) - 1
+    except (InputError, csv.Error):
+        return None
+
+
+def _entries(path: str, format: str) -> Iterator[Entry]:
+    if format == "parquet":
+        from quals.io.parquet import parquet_rows
+
+        return ((number, fields, None) for number, fields in parquet_rows(path))
+    return _jsonl(path) if format == "jsonl" else _csv(path, format)
+
+
+def _jsonl(path: str) -> Iterator[Entry]:
+    for line, value in json_lines(path):
+        yield (line, {}, value) if isinstance(value, InputError) else (line, value, None)
+
+
+def _csv_reader(lines: Iterable[str], format: str) -> Any:  # typeshed's name for it is private
+    csv.field_size_limit(2**31 - 1)  # the default, 131,072 characters, is less than a long document
+    # Strict, for otherwise a stray quote silently changes the text.
+    return csv.reader(lines, strict=True, delimiter="\t" if format == "tsv" else ",")
+
+
+def _csv(path: str, format: str) -> Iterator[Entry]:
+    reader = _csv_reader(text_lines(path), format)
+    header: list[str] | None = None
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield line, {}, InputError(f"not valid {format.upper()}: {error}", file=path, line=line)
+            continue
+        if not cells:
+            continue
+        if header is None:
+            header = _header(cells, path)
+        else:
+            yield line, dict(zip(header, cells, strict=False)), _count_error(header, cells, path, line)
+
+
+def _header(cells: list[str], path: str) -> list[str]:
+    for name in cells:
+        if cells.count(name) > 1:
+            raise InputError("two columns have this name", file=path, line=1, field=name)
+    return cells
+
+
+def _count_error(header: list[str], cells: list[str], path: str, line: int) -> InputError | None:
+    if len(cells) == len(header):
+        return None
+    return InputError(f"{len(cells)} columns, but the header has {len(header)}", file=path, line=line)
+
+
+def _resolve(names: FieldNames, found: list[str], path: str) -> FieldNames:
+    chosen = {}
+    for role, defaults in DEFAULT_FIELDS.items():
+        asked: str | None = getattr(names, role)
+        sought = (asked,) if asked else defaults
+        chosen[role] = next((name for name in sought if name in found), None)
+        if chosen[role] is None and (asked or role != "reference"):
+            message = (
+                f"no field named {' or '.join(sought)}; there are: {', '.join(found)}. Name it with --{role}-field"
+            )
+            raise InputError(message, file=path)
+    return FieldNames(**chosen)
+
+
+def _rows(entry: Entry, names: FieldNames, path: str, reference_named: bool) -> Iterator[Row]:
+    line, fields, error = entry
+    row = Row(fields, path, line, error=error)
+    summary = names.summary or DEFAULT_FIELDS["summary"][0]
+    value = fields.get(summary)
+    if error or not isinstance(value, list):
+        yield row if error else _with_texts(row, names, reference_named)
+    elif not value:
+        yield replace(row, error=InputError("an empty list", file=path, line=line, field=summary))
+    else:
+        for index, text in enumerate(value):
+            one = replace(row, fields={**fields, summary: text}, summary_index=index)
+            yield _with_texts(one, names, reference_named)
+
+
+def _with_texts(row: Row, names: FieldNames, reference_named: bool) -> Row:
+    try:
+        document = _text(row, names.document or DEFAULT_FIELDS["document"][0])
+        summary = _text(row, names.summary or DEFAULT_FIELDS["summary"][0])
+        reference = row.fields.get(names.reference or "")
+        if reference is not None and reference_named:
+            reference = _text(row, names.reference or "")
+    except InputError as error:
+        return replace(row, error=error)
+    # A field that merely has a default name, such as "target", may well hold something else.
+    reference = reference if isinstance(reference, str) and is_text(reference) else None
+    return replace(row, document=document, summary=summary, reference=reference)
+
+
+def _text(row: Row, field: str) -> str:
+    value = row.fields.get(field)
+    if isinstance(value, str) and is_text(value):
+        return value
+    if field not in row.fields:
+        message = f"missing; the row has: {', '.join(row.fields)}"
+    elif value is None:
+        message = "expected text, found null"
+    elif isinstance(value, str):
+        message = "not text: it holds a lone surrogate or bytes that are not UTF-8"
+    else:
+        message = f"expected text, found {type(value).__name__}"
+    raise InputError(message, file=row.file, line=row.line, field=field)
+
+
+def _whole(path: str | Path) -> str:
+    try:
+        with open_text(path) as stream:
+            return stream.read()
+    except UnicodeDecodeError as error:
+        raise InputError(f"not UTF-8 text ({error.reason})", file=str(path)) from error
+    except (OSError, EOFError) as error:
+        raise InputError(f"cannot be read: {error}", file=str(path)) from error

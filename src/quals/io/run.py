@@ -1,0 +1,125 @@
+"""The engine: rows -> scores -> writer and tally, a window of rows at a time.
+
+>>> from quals.io.rows import read_rows
+>>> for row, result in scored(read_rows("news.jsonl"), quals.Quals()):  # doctest: +SKIP
+...     print(row.line, result.value, result.status)
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from quals.errors import QualsError
+from quals.io.results import Writer
+from quals.io.rows import Row
+from quals.metrics.base import Metric
+from quals.records import Status, SummaryScore
+
+_FIRST_WINDOW = 4
+
+
+def scored(rows: Iterable[Row], metric: Metric, *, window: int = 64) -> Iterator[tuple[Row, SummaryScore]]:
+    """Yield each row with its score, in order, holding no more than ``window`` rows at a time.
+
+    A row that could not be read gets `Status.INVALID_ROW`. If the metric fails on a window, its rows are
+    scored one by one, and those it fails on again get `Status.ERROR`.
+
+    Raises:
+        QualsError: the metric cannot work at all, for instance for want of its model.
+    """
+    rows = iter(rows)
+    size = min(_FIRST_WINDOW, window)  # growing, so that the first results come soon
+    while batch := list(islice(rows, size)):
+        results = iter(_scores(metric, [row for row in batch if not row.error]))
+        for row in batch:
+            yield row, _no_score(metric, Status.INVALID_ROW, str(row.error)) if row.error else next(results)
+        size = min(2 * size, window)
+
+
+def _scores(metric: Metric, rows: Sequence[Row]) -> list[SummaryScore]:
+    if not rows:
+        return []
+    references = [row.reference or "" for row in rows] if any(row.reference for row in rows) else None
+    try:
+        return metric.score([row.document for row in rows], [row.summary for row in rows], references)
+    except QualsError:
+        raise
+    except Exception as error:  # whatever it is, it must not take the other rows with it
+        if len(rows) == 1:
+            return [_no_score(metric, Status.ERROR, f"{type(error).__name__}: {error}")]
+        return [result for row in rows for result in _scores(metric, [row])]
+
+
+def _no_score(metric: Metric, status: Status, reason: str) -> SummaryScore:
+    return SummaryScore(None, status, reason, signature=metric.signature)
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """A piece of evidence that speaks against a summary, as plain JSON values, with the row it is from."""
+
+    row: Row
+    evidence: Mapping[str, Any]
+
+
+@dataclass
+class Tally:
+    """What a run came to.
+
+    Attributes:
+        keep: how many of the worst pieces of evidence to keep.
+        statuses: how many summaries ended in which status.
+        total: the sum of all scores.
+        lowest: the lowest score; None if there is none.
+        worst: the evidence with the lowest scores over all rows, worst first.
+    """
+
+    keep: int = 3
+    statuses: Counter[Status] = field(default_factory=Counter)
+    total: float = 0.0
+    lowest: float | None = None
+    worst: list[Suspicion] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """How many summaries there were, with a score or without."""
+        return self.statuses.total()
+
+    @property
+    def mean(self) -> float | None:
+        """The mean score of the summaries that have one."""
+        return self.total / self.statuses[Status.OK] if self.lowest is not None else None
+
+    @property
+    def troubled(self) -> int:
+        """How many rows could not be read, or made the metric fail."""
+        return self.statuses[Status.INVALID_ROW] + self.statuses[Status.ERROR]
+
+    def meets(self, threshold: float) -> bool:
+        """Whether every summary has a score, and none is below ``threshold``."""
+        return self.lowest is not None and self.lowest >= threshold and self.statuses[Status.OK] == self.count
+
+    def add(self, row: Row, value: float | None, status: Status, evidence: Iterable[Mapping[str, Any]]) -> None:
+        """Count one result; ``evidence`` holds at least its ``keep`` worst pieces."""
+        self.statuses[status] += 1
+        if value is not None:
+            self.total += value
+            self.lowest = value if self.lowest is None else min(self.lowest, value)
+        pieces = self.worst + [Suspicion(row, piece) for piece in evidence]
+        self.worst = sorted(pieces, key=lambda suspicion: suspicion.evidence["score"])[: self.keep]
+
+
+def run(rows: Iterable[Row], metric: Metric, writer: Writer, *, window: int = 64, tally: Tally | None = None) -> Tally:
+    """Score the rows, write each result as soon as it is there, and count.
+
+    ``tally`` goes on from an earlier part of the run; see `scored` for the rest.
+    """
+    tally = tally or Tally()
+    for row, result in scored(rows, metric, window=window):
+        writer.write(row, result)
+        tally.add(row, result.value, result.status, (piece.to_dict() for piece in result.worst(tally.keep)))
+    return tally

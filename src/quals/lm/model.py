@@ -1,0 +1,90 @@
+"""The one interface between language models and everything else.
+
+A text is a list of token ids, framed as the model was trained to read it. A target is a list of token ids
+the model might write after it. There are two things to ask:
+
+* `LanguageModel.log_probs`: how likely is each token of many given targets?
+* `LanguageModel.begin`: a `Session` that grows a tree of continuations step by step, for searches.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from quals.lm.load import Pretrained
+
+Ids = Sequence[int]
+
+
+class Session(ABC):
+    """A search under way over one or more texts, each encoded once."""
+
+    @property
+    @abstractmethod
+    def first(self) -> torch.Tensor:
+        """Log-probabilities of the first token after each text: (texts, vocabulary), float32."""
+
+    @abstractmethod
+    def extend(self, parents: Sequence[Sequence[int]], tokens: Sequence[Sequence[int]]) -> torch.Tensor:
+        """Read one more token on each given branch.
+
+        Args:
+            parents: for each text, for each new node, which node of the previous call it follows (its
+                index there; 0 after the first call, where the only node is the text itself).
+            tokens: for each text, the new nodes' tokens.
+
+        Returns:
+            Log-probabilities of the token after each new node: (all new nodes, text by text; vocabulary).
+        """
+
+
+class LanguageModel(ABC):
+    """A pretrained model in evaluation mode.
+
+    Attributes:
+        tokenizer: its tokenizer.
+        limit: the most tokens a text and a target may have together.
+        evaluated: tokens read so far, padding not counted.
+    """
+
+    def __init__(self, pretrained: Pretrained, limit: int) -> None:
+        self.model, self.tokenizer = pretrained.model, pretrained.tokenizer
+        self.limit, self.evaluated = limit, 0
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        device: torch.device = self.model.device
+        return device
+
+    @abstractmethod
+    def begin(self, texts: Sequence[Ids]) -> Session:
+        """Encode the texts and start a search from each."""
+
+    @abstractmethod
+    def log_probs(self, texts: Sequence[Ids], targets: Sequence[Sequence[Ids]]) -> list[list[list[float]]]:
+        """Natural log-probability of every token of every target after its text.
+
+        ``targets[i]`` are the targets of ``texts[i]``; the result has the same shape. Each text is encoded
+        once, however many targets it has.
+        """
+
+    def tensor(self, values: Any) -> torch.Tensor:
+        """A tensor on the model's device."""
+        return torch.as_tensor(values, device=self.device)
+
+
+def language_model(pretrained: Pretrained) -> LanguageModel:
+    """The implementation that fits a model's architecture."""
+    config = pretrained.model.config
+    if pretrained.encoder_decoder:
+        from quals.lm.seq2seq import Seq2SeqModel
+
+        return Seq2SeqModel(pretrained, getattr(config, "max_position_embeddings", 1024))
+    from quals.lm.decoder import DecoderModel
+
+    return DecoderModel(pretrained, config.max_position_embeddings)

@@ -1,0 +1,34 @@
+"""Options of QAGen's training."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from quals.settings import setting
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Options of ``quals train qagen``, with the values used for the shipped model."""
+
+    model: str = setting("smollm2-135m-instruct", "What to fine-tune: a shipped name, a folder or a Hub id.")
+    contexts: int = setting(10_000, "Training examples in all, repeated epochs counted.")
+    max_pairs: int = setting(6, "Pairs of one context in one example.")
+    crop: float = setting(0.65, "Share of contexts cut to a window of a few sentences.")
+    max_context: int = setting(512, "Tokens of a context kept in training.")
+    lora_rank: int = setting(16, "Rank of the adapter; 0 fine-tunes all weights.")
+    learning_rate: float = setting(4e-4, "Peak learning rate; a cosine takes it to 2 %.")
+    warmup: int = setting(20, "Steps of linear warm-up.")
+    batch: int = setting(8, "Contexts a step, over all devices.")
+    micro_batch: int = setting(1, "Contexts in one forward pass; 1 wastes nothing on padding.")
+    weight_decay: float = setting(0.0, "Decoupled weight decay.")
+    seed: int = setting(0, "Seed of the adapter, the order and the windows.")
+    save_every: int = setting(50, "Steps between checkpoints.")
+    evaluate_every: int = setting(200, "Steps between looks at the validation data.")
+    validate: int = setting(60, "Validation contexts looked at.")
+    device: str = setting("auto", "cpu, cuda, or auto.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return asdict(self)

@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from quals.errors import InputError, MissingExtraError, ModelError
+from quals.factcc.changes import Change, change_at, starts_with_vowel_sound
+from quals.factcc.generate import Settings, make_claims, make_false, plain, read_documents
+from quals.factcc.noise import apply_all, noise
+from quals.nlp import load_pipeline
+from quals.records import Span
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Any:
+    return load_pipeline()
+
+
+# ---- changes
+
+
+def test_change_is_checked_against_the_text() -> None:
+    change = Change(Span(4, 7), "cat", "dog")
+    assert change.apply("the cat sat") == "the dog sat"
+    with pytest.raises(ValueError, match="'cat' does not stand at 4:7"):
+        change.apply("a cat sat")
+
+
+ARTICLES = [
+    ("She met a Google engineer.", "Google", "Apple", "She met an Apple engineer."),
+    ("She met an Apple engineer.", "Apple", "Google", "She met a Google engineer."),
+    ("An 80-year-old man died.", "80", "75", "A 75-year-old man died."),
+    ("A 7% rise was seen.", "7", "8", "An 8% rise was seen."),
+    ("A 7% rise was seen.", "7", "118", "A 118% rise was seen."),
+    ("He is a Tory.", "Tory", "MP", "He is an MP."),
+    ("He is an FBI agent.", "FBI", "US", "He is a US agent."),
+    ("The Apple store opened.", "Apple", "Google", "The Google store opened."),
+    ("Two men were seen.", "Two", "three", "Three men were seen."),
+    ("He saw Idaho a Boise again.", "Boise", "Utah", "He saw Idaho a Utah again."),
+]
+
+
+@pytest.mark.parametrize(("text", "old", "new", "expected"), ARTICLES)
+def test_articles_and_capitals_follow(pipeline: Any, text: str, old: str, new: str, expected: str) -> None:
+    sentence = pipeline(text)[:]
+    start = text.index(old)
+    change = change_at(sentence, start, start + len(old), new)
+    assert change is not None
+    assert change.apply(text) == expected
+
+
+def test_a_change_of_case_only_is_none(pipeline: Any) -> None:
+    assert change_at(pipeline("Two men were seen.")[:], 0, 3, "two") is None
+
+
+VOWEL_SOUNDS = {"apple": True, "hour": True, "union": False, "European": False, "uninsured": True, "MP": True,
+                "UN": False, "NHS": True, "8": True, "80": True, "18": True, "180": False, "11": True, "110": False,
+                "one": False, "only": True, "Ukrainian": False, "umbrella": True, "BBC": False, "Nato": False,
+                }  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "expected"), VOWEL_SOUNDS.items())
+def test_vowel_sounds(text: str, expected: bool) -> None:
+    assert starts_with_vowel_sound(text) is expected
+
+
+# ---- noise
+
+
+def test_noise_repeats_or_drops_and_spares_what_matters() -> None:
+    text = "The 24 men from the town of Hull were not paid the £5.7bn that Mr O'Neil owed."
+    for seed in range(50):
+        changes = noise(text, Random(seed), rate=0.5, protected=Span(text.index("Hull"), text.index("Hull") + 4))
+        for change in changes:
+            assert change.new in (f"{change.old} {change.old}", "")
+            assert change.new or change.old.strip() in {"the", "of", "that"}
+            assert change.old not in ("Hull", "24", "bn")
+        noisy = [word.strip(".") for word in apply_all(changes, text).split()]
+        once = [word for place, word in enumerate(noisy) if place == 0 or word != noisy[place - 1]]
+        left_out = {"the", "of", "that"}
+        assert [w for w in once if w not in left_out] == [w for w in text.strip(".").split() if w not in left_out]
+
+
+def test_no_noise_at_rate_zero() -> None:
+    assert noise("The men left the town.", Random(0), rate=0.0) == []
+
+
+# ---- documents to claims
+
+NEWS = [
+    "Police arrested three men in Leeds on Monday. They said the men had stolen 40 cars from a Ford factory. "
+    "Sarah Jones, who lives in the area, said she was relieved. A second raid in Hull on Friday found nothing. "
+    "Detective John Miller thanked the public for its help.",
+    "The bank said its profit fell by 12% to £310m last year. Chief executive Anna Berg will leave in March. "
+    "Her successor is Tom Field, who ran the German bank's London office until 2011. "
+    "Shares in the bank rose 3% after he was named on Tuesday.",
+]
+
+
+def test_claims_are_balanced_explained_and_false_only_by_their_change(pipeline: Any) -> None:
+    claims = list(make_claims(NEWS, pipeline, Settings(pairs=3)))
+    assert Counter(claim.consistent for claim in claims) == {True: 6, False: 6}
+    for true, false in zip(claims[::2], claims[1::2], strict=True):
+        assert true.sentence == false.sentence
+        assert true.sentence in true.document
+        assert (true.kind, true.change) == ("none", None)
+        assert false.claim == apply_all(false.noise, false.change.apply(false.sentence))
+        assert true.claim == apply_all(true.noise, true.sentence)
+        assert false.change.apply(false.sentence) not in false.document
+        json.dumps(false.to_dict())
+
+
+def test_claims_depend_on_seed_and_document_alone(pipeline: Any) -> None:
+    def made(documents: list[str], seed: int) -> list[str]:
+        return [claim.claim for claim in make_claims(documents, pipeline, Settings(seed=seed))]
+
+    assert made(NEWS, 0) == made(NEWS[:1], 0) + made(NEWS[1:], 0)
+    assert made(NEWS, 0) != made(NEWS, 1)
+
+
+def test_noise_falls_on_true_and_false_claims_alike(pipeline: Any) -> None:
+    claims = [
+        claim
+        for seed in range(25)
+        for claim in make_claims(NEWS, pipeline, Settings(seed=seed, noised=1.0, noise_rate=0.3))
+    ]
+    noised = Counter(claim.consistent for claim in claims if claim.noise)
+    assert noised[True] > 100
+    assert 0.9 < noised[True] / noised[False] < 1.1
+    assert not any(claim.noise for claim in make_claims(NEWS, pipeline, Settings(noised=0.0)))
+
+
+def test_every_kind_is_made(pipeline: Any) -> None:
+    kinds = Counter(claim.kind for seed in range(20) for claim in make_claims(NEWS, pipeline, Settings(seed=seed)))
+    assert set(kinds) == {"none", "pronoun", "date", "number", "entity", "denial"}
+
+
+def test_a_false_claim_that_the_document_states_is_none(pipeline: Any) -> None:
+    sentence = next(pipeline("She left.").sents)
+
+    def made(said: str) -> set[str]:
+        found = [make_false(sentence, Random(seed), plain(said)) for seed in range(60)]
+        return {change.apply(sentence.text) for _, change in filter(None, found)}
+
+    assert made("She left.") == {"He left.", "She did not leave."}
+    assert made("she left but then he left") == {"She did not leave."}
+    assert made("some say she did not leave and he left") == set()
+
+
+def test_what_always_applies_is_passed_over_most_of_the_time(pipeline: Any) -> None:
+    sentence = next(pipeline("The mayor left.").sents)
+    kinds = Counter(made and made[0] for made in (make_false(sentence, Random(seed), "") for seed in range(300)))
+    assert set(kinds) == {None, "denial"}
+    assert 0.15 < kinds["denial"] / 300 < 0.35  # 0.1 of 0.1 + 0.3
+
+
+def test_fragments_and_headings_give_no_claims(pipeline: Any) -> None:
+    assert list(make_claims(["", "Share this with", "TOP STORIES\nWeather: 5 degrees", "Yes, he was."], pipeline)) == []
+
+
+def test_documents_too_long_for_the_pipeline_are_told(pipeline: Any, caplog: pytest.LogCaptureFixture) -> None:
+    long = "word " * (pipeline.max_length // 5 + 1)
+    assert len(list(make_claims([long, NEWS[0]], pipeline, Settings(pairs=1)))) == 2
+    assert "document 1 left out" in caplog.text
+
+
+def test_documents_are_read_from_files(tmp_path: Path) -> None:
+    path = tmp_path / "news.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"document": "One.", "summary": "x"}\n{"document": 5}\n'))
+    rows = read_documents([path])
+    assert next(rows) == "One."
+    with pytest.raises(InputError, match=r"news\.jsonl\.gz:2: document: expected text"):
+        next(rows)
+
+
+def test_missing_spacy_or_pipeline_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ModelError, match="no spaCy pipeline 'xx_none'"):
+        load_pipeline("xx_none")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"quals\[spacy\]"):
+        load_pipeline()
+
+
+def test_nothing_heavy_is_imported_with_the_modules() -> None:
+    code = "import sys, quals.factcc.generate, quals.metrics.registry, quals.cli.agree\n"
+    code += "print({'spacy', 'torch', 'scipy', 'numpy', 'rich'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

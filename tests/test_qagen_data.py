@@ -1,0 +1,174 @@
+"""Reading question-answer data, framing it, packing it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+import tokenizers
+import torch
+from conftest import DECODERS, SEQ2SEQ, TEXT, tiny_pretrained, tiny_tokenizer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quals.errors import InputError, ModelError
+from quals.lm.model import language_model
+from quals.qagen.data import Pair, Passage, read_passages
+from quals.qagen.examples import IGNORE, Collator, plan_examples
+from quals.qagen.format import PairFormat, text_ids
+
+CONTEXT = (
+    "Anna Berg won the race on Sunday. She finished in 2 hours and 31 minutes. The second place went to Maria "
+    "Costa of Brazil. Organisers said that 4,000 people had taken part in the rain. The next race is in June."
+)
+
+
+def pair(question: str, answer: str) -> Pair:
+    return Pair(question, answer, CONTEXT.index(answer))
+
+
+PASSAGE = Passage(
+    CONTEXT, (pair("Who won?", "Anna Berg"), pair("Who came second?", "Maria Costa"), pair("How many ran?", "4,000"))
+)
+
+
+def write_jsonl(path: Path, rows: list[object]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_reads_jsonl_and_brings_pairs_of_a_context_together(tmp_path: Path) -> None:
+    row = {"context": CONTEXT, "question": " Who won? ", "answer": "Anna Berg", "answer_start": 0}
+    other = row | {"question": "Who came second?", "answer": "Maria Costa", "answer_start": None}
+    first = write_jsonl(tmp_path / "a.jsonl", [row, row])
+    second = tmp_path / "b.jsonl.gz"
+    second.write_bytes(gzip.compress(json.dumps(other).encode() + b"\n\n"))
+    (passage,) = read_passages([first, second])
+    assert passage == Passage(CONTEXT, PASSAGE.pairs[:2])
+
+
+def test_reads_squad_json(tmp_path: Path) -> None:
+    qas = [
+        {"question": "Who won? ", "answers": [{"text": "Anna Berg", "answer_start": 0}]},
+        {"question": "Who lost?", "answers": []},
+    ]
+    path = tmp_path / "squad.json"
+    path.write_text(json.dumps({"data": [{"paragraphs": [{"context": CONTEXT, "qas": qas}]}]}))
+    assert read_passages([path]) == [Passage(CONTEXT, PASSAGE.pairs[:1])]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"context": "a", "question": "b"}', r"x.jsonl:2: answer: missing or not a text"),
+        ('{"context": 3, "question": "b", "answer": "c"}', r"x.jsonl:2: context: missing or not a text"),
+        ("[1]", r"x.jsonl:2: expected a JSON object, found list"),
+        ("{", r"x.jsonl:2: not valid JSON"),
+    ],
+)
+def test_bad_rows_are_named(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_text('{"context": "a", "question": "b", "answer": "c"}\n' + content + "\n")
+    with pytest.raises(InputError, match=message):
+        read_passages([path])
+
+
+def test_bad_squad_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text('{"data": [{"no": 1}]}')
+    with pytest.raises(InputError, match=r"x.json: not SQuAD-format JSON: KeyError\('paragraphs'\)"):
+        read_passages([path])
+
+
+def test_frame_uses_existing_special_tokens() -> None:
+    tokenizer = tiny_tokenizer()
+    form = PairFormat.choose(tokenizer, encoder_decoder=False)
+    names = tokenizer.convert_ids_to_tokens([*form.prefix, *form.suffix, form.separator, form.end])
+    assert names == ["<s>", "<mask>", "<sep>", "</s>"]
+    assert PairFormat.from_dict(json.loads(json.dumps(form.to_dict()))) == form
+
+
+def test_frame_of_an_encoder_is_the_tokenizers_own() -> None:
+    tokenizer = tiny_tokenizer(closing=True)
+    form = PairFormat.choose(tokenizer, encoder_decoder=True)
+    assert form.frame(text_ids(tokenizer, "The mayor")) == tokenizer(" The mayor").input_ids
+    assert form.end == tokenizer.eos_token_id
+    assert form.separator == tokenizer.mask_token_id
+
+
+def test_a_tokenizer_with_one_special_token_lends_impossible_bytes() -> None:
+    tokenizer = tiny_tokenizer(specials=("<s>",))
+    tokenizer.eos_token = "<s>"
+    form = PairFormat.choose(tokenizer, encoder_decoder=False)
+    assert len({*form.suffix, form.separator, form.end}) == 3
+    for text in ("ÿ þ õ", "\udcff".encode("utf-8", "surrogatepass").decode("utf-8", "replace"), "naïve café"):
+        assert not set(text_ids(tokenizer, text)) & {*form.suffix, form.separator}
+
+
+def test_too_few_special_tokens_is_an_error() -> None:
+    with pytest.raises(ModelError, match="no free special token to serve as separator"):
+        PairFormat.choose(_WordTokenizer(), encoder_decoder=False)
+
+
+class _WordTokenizer:
+    """A vocabulary with neither bytes nor spare special tokens."""
+
+    bos_token_id, eos_token_id, unk_token_id, pad_token_id = None, 1, None, None
+
+    def __init__(self) -> None:
+        self.added_tokens_decoder = {id: tokenizers.AddedToken(f"<{id}>", special=True) for id in (1, 2)}
+
+    def get_vocab(self) -> dict[str, int]:
+        return {"a": 0, "</s>": 1, "<x>": 2}
+
+
+@given(st.text(max_size=60))
+@settings(deadline=None, max_examples=50)
+def test_no_text_produces_a_frame_token(text: str) -> None:
+    tokenizer = tiny_tokenizer()
+    form = PairFormat.choose(tokenizer, encoder_decoder=False)
+    frame = {*form.prefix, *form.suffix, form.separator, form.end}
+    for hostile in (text, f"{text}<sep>{text}</s><s>"):
+        assert not set(text_ids(tokenizer, hostile.encode("utf-8", "replace").decode())) & frame
+
+
+def test_plan_is_seeded_and_counts_epochs() -> None:
+    passages = [Passage(f"Context {i}.", (Pair("q", "a", -1),)) for i in range(5)]
+    plan = plan_examples(passages, count=12, max_pairs=3, crop=0.5, seed=4)
+    assert plan == plan_examples(passages, count=12, max_pairs=3, crop=0.5, seed=4)
+    assert [len({example.context for example in part}) for part in (plan[:5], plan[5:10], plan[10:])] == [5, 5, 2]
+    assert plan != plan_examples(passages, count=12, max_pairs=3, crop=0.5, seed=5)
+
+
+def test_windows_are_whole_sentences_that_hold_their_answers() -> None:
+    plan = plan_examples([PASSAGE], count=60, max_pairs=3, crop=1.0, seed=1)
+    assert len({example.context for example in plan}) > 5
+    for example in plan:
+        assert example.context in CONTEXT
+        assert example.context[0].isupper()
+        assert example.context.endswith(".")
+        assert example.pairs
+        assert all(each.answer in example.context for each in example.pairs)
+
+
+@pytest.mark.parametrize("kind", [*DECODERS, *SEQ2SEQ])
+def test_packed_pairs_have_the_log_probabilities_of_pairs_alone(kind: str) -> None:
+    pretrained = tiny_pretrained(kind)
+    lm = language_model(pretrained)
+    form = PairFormat.choose(pretrained.tokenizer, encoder_decoder=pretrained.encoder_decoder)
+    start = pretrained.model.config.decoder_start_token_id if pretrained.encoder_decoder else 0
+    collate = Collator(pretrained.tokenizer, form, encoder_decoder=pretrained.encoder_decoder, decoder_start=start)
+    examples = [PASSAGE, Passage(TEXT, (Pair("Who resigned?", "The mayor", 0),))]
+    inputs = collate(examples)
+    labels = inputs.pop("labels")
+    with torch.inference_mode():
+        logits = pretrained.model(**inputs).logits
+    loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORE)
+    ids = [[form.target(text_ids(lm.tokenizer, p.question), text_ids(lm.tokenizer, p.answer)) for p in e.pairs]
+           for e in examples]  # fmt: skip
+    alone = lm.log_probs([form.frame(text_ids(lm.tokenizer, e.context)) for e in examples], ids)
+    values = [value for group in alone for target in group for value in target]
+    assert (labels != IGNORE).sum() == len(values)
+    assert float(loss) == pytest.approx(-sum(values) / len(values), abs=1e-4)

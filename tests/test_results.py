@@ -1,0 +1,372 @@
+"""Results: what is written, what becomes of odd values, running in windows, going on after a kill."""
+
+import datetime
+import decimal
+import json
+import math
+import sys
+import tracemalloc
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from overlap import Overlap
+
+from quals.errors import InputError, MissingExtraError, ModelError, QualsError
+from quals.io.parquet import parquet_schema
+from quals.io.results import (
+    JsonlWriter,
+    ParquetWriter,
+    input_fields,
+    json_line,
+    output_row,
+    refuse_overwriting,
+    rows_path,
+)
+from quals.io.resume import skip_finished
+from quals.io.rows import Row, read_rows
+from quals.io.run import Tally, run, scored
+from quals.records import Status, SummaryScore
+
+SCORE = SummaryScore(-0.5, Status.OK, signature="s")
+
+
+def rows_of(*pairs, **fields):
+    return [Row({**fields, "document": d, "summary": s}, "f", n, d, s) for n, (d, s) in enumerate(pairs, 1)]
+
+
+def read_jsonl(path):
+    return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
+
+
+# -- rows of the output ------------------------------------------------------------------------------
+
+
+def test_output_row_is_the_input_row_and_the_result():
+    row = Row({"id": 1, "document": "D", "summary": "S"}, "f", 1, "D", "S")
+    result = {"score": -0.5, "status": "ok", "reason": "", "pairs": 0, "chunks": 1, "signature": "s"}
+    assert output_row(row, SCORE) == {"id": 1, "document": "D", "summary": "S", **result}
+    assert output_row(row, SCORE, explain=True)["evidence"] == []
+    assert output_row(Row({}, "f", 1, summary_index=0), SCORE) == {"summary_index": 0, **result}
+
+
+def test_input_fields_give_way_to_results_of_the_same_name():
+    row = Row({"score": 1, "status": 2, "input_status": 3, "label": 4}, "f", 1)
+    assert input_fields(row) == {"input_score": 1, "input_input_status": 2, "input_status": 3, "label": 4}
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (float("nan"), "null"),
+        ([{"x": -math.inf}, (1, 2.5)], '[{"x": null}, [1, 2.5]]'),
+        (datetime.date(2024, 2, 29), '"2024-02-29"'),
+        (datetime.datetime(2024, 2, 29, 1, 2, 3), '"2024-02-29T01:02:03"'),
+        (datetime.timedelta(days=1), '"1 day, 0:00:00"'),
+        (decimal.Decimal("1.50"), '"1.50"'),
+        (b"\xff\x00", '"/wA="'),
+        ("é雪\u2028\n", '"é雪\u2028\\n"'),
+        ("\ud800é", '"\\ud800\\u00e9"'),
+    ],
+)
+def test_json_line(value, written):
+    assert json_line({"v": value}) == f'{{"v": {written}}}\n'
+
+
+VALUES = st.none() | st.floats() | st.integers() | st.text(max_size=5)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.text(max_size=5), VALUES | st.lists(VALUES, max_size=3), max_size=3))
+def test_json_line_is_always_one_line_of_strict_json(row):
+    def refuse(name):
+        raise AssertionError(name)
+
+    line = json_line(row).encode()
+    assert line.count(b"\n") == 1
+    assert set(json.loads(line, parse_constant=refuse)) == set(row)
+
+
+# -- the engine --------------------------------------------------------------------------------------
+
+
+def test_rows_come_back_in_order_and_invalid_ones_among_them():
+    bad = Row({"id": 2}, "f", 2, error=InputError("missing", file="f", line=2, field="summary"))
+    good = rows_of(("a b", "a c"), ("a", ""), ("a", "a"))
+    results = list(scored([good[0], bad, *good[1:]], Overlap()))
+    assert [row for row, _ in results] == [good[0], bad, *good[1:]]
+    assert [result.value for _, result in results] == [-0.5, None, None, 0.0]
+    assert [result.status for _, result in results] == [
+        Status.OK, Status.INVALID_ROW, Status.EMPTY_SUMMARY, Status.OK,
+    ]  # fmt: skip
+    assert results[1][1].reason == "f:2: summary: missing"
+    assert len({result.signature for _, result in results}) == 1
+
+
+def test_only_the_row_that_makes_the_metric_fail_gets_the_error():
+    rows = rows_of(("a", "a"), ("BOOM", "a"), ("a", "b"))
+    results = [result for _, result in scored(rows, Overlap())]
+    assert [result.status for result in results] == [Status.OK, Status.ERROR, Status.OK]
+    assert results[1].reason == "RuntimeError: boom"
+
+
+def test_a_metric_without_its_model_ends_the_run():
+    class NoModel(Overlap):
+        def _score(self, documents, summaries, references):
+            raise ModelError("no model")
+
+    with pytest.raises(ModelError):
+        list(scored(rows_of(("a", "a")), NoModel()))
+
+
+def test_windows_grow_to_the_size_asked_for():
+    metric = Overlap()
+    rows = rows_of(*[("a", "a")] * 30)
+    assert len(list(scored(rows, metric, window=10))) == 30
+    assert metric.calls == [4, 8, 10, 8]
+    metric = Overlap()
+    list(scored(rows[:3], metric, window=1))
+    assert metric.calls == [1, 1, 1]
+
+
+def test_references_reach_the_metric_where_there_are_some():
+    metric = Overlap()
+    [row] = rows_of(("a", "a"))
+    list(scored([row, Row({}, "f", 2, "a", "a", reference="r")], metric))
+    list(scored([row], metric))
+    assert metric.references == [["", "r"], None]
+
+
+def test_tally():
+    rows = rows_of(("a b c d", "a b c x"), ("a", ""), ("a b", "y z"), ("a", "a"))
+    tally = run(rows, Overlap(), JsonlNowhere(), tally=Tally(keep=2))
+    assert (tally.count, tally.statuses[Status.OK], tally.troubled) == (4, 3, 0)
+    assert (tally.mean, tally.lowest) == ((-0.25 - 1 - 0) / 3, -1)
+    assert [(s.evidence["answer"], s.row.line) for s in tally.worst] == [("x", 1), ("y", 3)]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "threshold", "meets"),
+    [([("a", "a")], 0, True), ([("a b", "a c")], -0.5, True), ([("a b", "a c")], -0.4, False),
+     ([("a", "a"), ("a", "")], -9, False), ([], -9, False)],
+)  # fmt: skip
+def test_meets(pairs, threshold, meets):
+    assert run(rows_of(*pairs), Overlap(), JsonlNowhere()).meets(threshold) is meets
+
+
+class JsonlNowhere:
+    def write(self, row, result):
+        json_line(output_row(row, result))
+
+
+def test_memory_does_not_grow_with_the_number_of_rows():
+    document = "word " * 400
+    rows = (Row({"document": document + str(n)}, "f", n, document + str(n), "word x") for n in range(5_000))
+    tracemalloc.start()
+    try:
+        assert run(rows, Overlap(), JsonlNowhere()).count == 5_000
+        assert tracemalloc.get_traced_memory()[1] < 3_000_000  # of 10 MB of text
+    finally:
+        tracemalloc.stop()
+
+
+# -- files -------------------------------------------------------------------------------------------
+
+
+def test_every_line_is_there_as_soon_as_it_is_written(tmp_path):
+    path = tmp_path / "o.jsonl"
+    with JsonlWriter(path) as writer:
+        for count, row in enumerate(rows_of(("a", "a"), ("b", "b")), 1):
+            writer.write(row, SCORE)
+            assert len(read_jsonl(path)) == count
+
+
+def write_parquet(path, rows, results=None, **options):
+    with ParquetWriter(path, **options) as writer:
+        for row, result in zip(rows, results or [SCORE] * len(rows), strict=True):
+            writer.write(row, result)
+    return pq.read_table(path)
+
+
+def test_parquet_output_of_parquet_input_keeps_values_and_types(tmp_path):
+    columns = {
+        "document": pa.array(["D", "D"]),
+        "summary": pa.array(["S", "S"], pa.large_string()),
+        "day": pa.array([datetime.date(2024, 2, 29), None]),
+        "price": pa.array([None, decimal.Decimal("1.50")], pa.decimal128(9, 2)),
+        "raw": pa.array([b"\xff", None]),
+        "moment": pa.array([1_700_000_000_123_456_789, None], pa.timestamp("ns", "UTC")),
+        "time": pa.array([None, 5], pa.timestamp("ms")),
+        "took": pa.array([1, None], pa.duration("ns")),
+        "count": pa.array([None, None], pa.int32()),
+        "tags": pa.array([["a", None], []]),
+        "kind": pa.array(["x", None]).dictionary_encode(),
+    }
+    table = pa.table(columns)
+    source = tmp_path / "i.parquet"
+    pq.write_table(table, source)
+    made = write_parquet(tmp_path / "o.parquet", list(read_rows(source)), schema=parquet_schema(source))
+    assert made.column_names[-6:] == ["score", "status", "reason", "pairs", "chunks", "signature"]
+    for name in columns:
+        assert made[name].to_pylist() == table[name].to_pylist(), name
+        assert made[name].type == table[name].type, name
+
+
+def test_parquet_types_are_found_over_all_rows(tmp_path):
+    many = [{"n": 1, "mixed": 1, "late": None, "odd": {}, "big": 2**70}] * 300
+    last = {"n": 1.5, "mixed": "a", "late": True, "odd": {"a": 1}, "sur": "\ud800", "none": None}
+    rows = [Row(fields, "f", n) for n, fields in enumerate([*many, last], 1)]
+    table = write_parquet(tmp_path / "o.parquet", rows)
+    assert [str(table.schema.field(name).type) for name in ("n", "mixed", "late", "big", "none")] == [
+        "double", "string", "bool", "string", "string",
+    ]  # fmt: skip
+    values = {name: [table[name][0].as_py(), table[name][300].as_py()] for name in table.column_names}
+    assert (values["n"], values["mixed"], values["late"]) == ([1.0, 1.5], ["1", "a"], [None, True])
+    assert (values["big"], values["sur"], values["none"]) == ([str(2**70), None], [None, "?"], [None, None])
+
+
+def test_parquet_holds_evidence_and_the_index_of_listed_summaries(tmp_path):
+    rows = [Row({"id": 1}, "f", 1, "a b", "a x", summary_index=0), Row({"id": 2}, "f", 2, "a", "")]
+    results = [result for _, result in scored(rows, Overlap())]
+    first, second = write_parquet(tmp_path / "o.parquet", rows, results, explain=True).to_pylist()
+    assert first["evidence"][1] == json.loads(json.dumps(results[0].evidence[1].to_dict()))
+    assert (first["summary_index"], second["summary_index"]) == (0, None)
+    assert (second["score"], second["status"], second["evidence"]) == (None, "empty-summary", [])
+
+
+def test_parquet_appears_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "o.parquet"
+
+    class Interrupted(Overlap):
+        def _score(self, documents, summaries, references):
+            if self.calls:
+                raise KeyboardInterrupt
+            return super()._score(documents, summaries, references)
+
+    def interrupted_run():
+        with ParquetWriter(path) as writer:
+            run(rows_of(("a", "a"), ("b", "b")), Interrupted(), writer, window=1)
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_run()
+    assert not path.exists()
+    assert len(read_jsonl(rows_path(path))) == 1
+    write_parquet(path, rows_of(("b", "b")))
+    assert [file.name for file in tmp_path.iterdir()] == ["o.parquet"]
+
+
+def test_parquet_without_pyarrow(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'quals\[parquet\]'"):
+        ParquetWriter(tmp_path / "o.parquet")
+
+
+@pytest.mark.parametrize("name", ["no/such/folder/o.jsonl", "."])
+def test_files_that_cannot_be_written(tmp_path, name):
+    with pytest.raises(QualsError, match="cannot be written"):
+        JsonlWriter(tmp_path / name)
+
+
+def test_the_input_is_not_written_over(tmp_path):
+    source, link = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    source.write_text("{}")
+    link.symlink_to(source)
+    for output in (source, link, f"{tmp_path}/./a.jsonl"):
+        with pytest.raises(InputError, match="is the input file"):
+            refuse_overwriting(output, ["-", source])
+    refuse_overwriting(tmp_path / "c.jsonl", ["-", source])
+
+
+# -- resume ------------------------------------------------------------------------------------------
+
+INPUT = [
+    {"document": "a b", "summary": ["a \ud83d", "b", "", None], "score": float("nan")},
+    {"document": "a é", "summary": "é x", "signature": "mine"},
+    {"summary": "no document"},
+    {"document": "BOOM", "summary": "a"},
+    {"document": "a", "summary": "a"},
+]
+
+
+def score_file(source, output, *, resume=False, metric=None, explain=False):
+    metric, tally = metric or Overlap(), Tally()
+    rows = read_rows(source)
+    if resume:
+        skip_finished(output, rows, tally, signature=metric.signature, explain=explain)
+    with JsonlWriter(output, explain=explain, append=resume) as writer:
+        return run(rows, metric, writer, window=2, tally=tally)
+
+
+@pytest.fixture
+def finished(tmp_path):
+    source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text("not json\n" + "".join(json.dumps(row) + "\n" for row in INPUT))
+    score_file(source, output)
+    return source, output
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(data=st.data(), explain=st.booleans())
+def test_resuming_after_a_kill_at_any_byte_gives_the_same_file(finished, data, explain):
+    source, output = finished
+    whole_tally = score_file(source, output, explain=explain)
+    whole = output.read_bytes()
+    output.write_bytes(whole[: data.draw(st.integers(0, len(whole)))])
+    tally = score_file(source, output, resume=True, explain=explain)
+    assert output.read_bytes() == whole
+    assert (tally.statuses, tally.total, tally.lowest) == (
+        whole_tally.statuses, whole_tally.total, whole_tally.lowest,
+    )  # fmt: skip
+    if explain:
+        assert [s.evidence["answer"] for s in tally.worst] == [s.evidence["answer"] for s in whole_tally.worst]
+
+
+def test_resuming_a_finished_run_scores_nothing(finished):
+    source, output = finished
+    metric = Overlap()
+    score_file(source, output, resume=True, metric=metric)
+    assert metric.calls == []
+
+
+def test_resuming_without_an_output_starts_anew(finished):
+    source, output = finished
+    whole = output.read_bytes()
+    output.unlink()
+    score_file(source, output, resume=True)
+    assert output.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda rows: rows.pop(1), "out.jsonl:2: the result of another row than"),
+        (lambda rows: rows.insert(2, rows[1]), "out.jsonl:3: the result of another row than"),
+        (lambda rows: rows[2].update(document="changed"), "out.jsonl:3: the result of another row than"),
+        (lambda rows: rows[1].update(input_score=0), "out.jsonl:2: the result of another row than"),
+        (lambda rows: rows[1].update(signature="other"), "out.jsonl:2: signature: made with other, not with metric:ov"),
+        (lambda rows: rows[1].update(evidence=[]), "out.jsonl:2: evidence: written with --explain"),
+        (lambda rows: rows[1].pop("score"), "out.jsonl:2: not a result of this command"),
+        (lambda rows: rows[1].update(status="fine"), "out.jsonl:2: not a result of this command"),
+        (lambda rows: rows[2].update(score=None), "out.jsonl:3: not a result of this command"),
+        (lambda rows: rows.append(rows[-1]), "there are more results than rows in the input"),
+        (lambda rows: rows.insert(1, 5), "out.jsonl:2: not a result of this command"),
+    ],
+)
+def test_results_of_another_run_are_refused_and_left_alone(finished, change, message):
+    source, output = finished
+    rows = read_jsonl(output)
+    change(rows)
+    output.write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"half')
+    before = output.read_bytes()
+    with pytest.raises(InputError, match=message):
+        score_file(source, output, resume=True)
+    assert output.read_bytes() == before
+
+
+def test_standard_output_is_left_open(capfdbinary):
+    with JsonlWriter("-") as writer:
+        writer.write(rows_of(("D", "S"))[0], SCORE)
+    assert not sys.stdout.closed
+    assert json.loads(capfdbinary.readouterr().out)["summary"] == "S"

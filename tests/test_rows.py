@@ -1,0 +1,265 @@
+"""Reading rows: formats, field names, and what is wrong with a row."""
+
+import datetime
+import decimal
+import gzip
+import io
+import json
+import sys
+import tracemalloc
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from quals.errors import InputError
+from quals.io.rows import FieldNames, count_rows, read_rows, read_texts
+
+LINES = b'{"document": "D1", "summary": "S1", "id": 7}\n\n{"document": "D2", "summary": "S2", "id": 8}\n'
+
+
+def write(path, content):
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def texts(rows):
+    return [(row.document, row.summary) for row in rows]
+
+
+def errors(rows):
+    return [str(row.error) if row.error else None for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "lines"),
+    [
+        ("a.jsonl", LINES, [1, 3]),
+        ("a.ndjson", b"\xef\xbb\xbf" + LINES.replace(b"\n", b"\r\n"), [1, 3]),
+        ("a.jsonl.gz", gzip.compress(LINES), [1, 3]),
+        ("a.csv", "id,summary,document\n7,S1,D1\n\n8,S2,D2", [2, 4]),
+        ("a.csv", b"\xef\xbb\xbf\ndocument,summary,id\r\nD1,S1,7\r\nD2,S2,8\r\n", [3, 4]),
+        ("a.tsv", "document\tsummary\tid\nD1\tS1\t7\nD2\tS2\t8\n", [2, 3]),
+        ("a.csv.gz", gzip.compress(b"document,summary,id\nD1,S1,7\nD2,S2,8\n"), [2, 3]),
+    ],
+)
+def test_formats_hold_the_same_rows(tmp_path, name, content, lines):
+    path = write(tmp_path / name, content)
+    rows = list(read_rows(path))
+    assert texts(rows) == [("D1", "S1"), ("D2", "S2")]
+    assert [row.line for row in rows] == lines
+    assert [str(row.fields["id"]) for row in rows] == ["7", "8"]
+    assert {row.file for row in rows} == {str(path)}
+    assert count_rows(path) in (2, 3, 4)  # blank lines of CSV count
+
+
+@pytest.mark.parametrize(
+    ("fields", "names"),
+    [
+        ({"source": "D", "highlights": "S"}, FieldNames()),
+        ({"article": "D", "hypothesis": "S", "target": "R"}, FieldNames()),
+        ({"text": "D", "summary": "S", "reference": "R"}, FieldNames()),
+        ({"text": "?", "document": "D", "summary": "S", "hypothesis": "?"}, FieldNames()),
+        ({"summary": "D", "out": "S", "gold": "R"}, FieldNames("summary", "out", "gold")),
+    ],
+)
+def test_field_names(tmp_path, fields, names):
+    [row] = read_rows(write(tmp_path / "a.jsonl", json.dumps(fields)), names)
+    assert (row.document, row.summary, row.fields) == ("D", "S", fields)
+    assert row.reference == ("R" if "R" in fields.values() else None)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (
+            FieldNames(),
+            "no field named document or source or article or text; there are: body, summary. Name it with --d",
+        ),
+        (FieldNames(document="bdy"), "no field named bdy; there are: body, summary"),
+        (FieldNames(document="body", reference="gold"), "no field named gold; .* --reference-field"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("name", "content"), [("a.jsonl", '{"body": "D", "summary": "S"}'), ("a.csv", "body,summary\nD,S")]
+)
+def test_unknown_field_names_end_the_run(tmp_path, name, content, names, message):
+    with pytest.raises(InputError, match=message):
+        read_rows(write(tmp_path / name, content), names)
+
+
+def test_a_field_called_target_need_not_be_text_unless_it_was_asked_for(tmp_path):
+    path = write(tmp_path / "a.jsonl", '{"document": "D", "summary": "S", "target": 1}')
+    [row] = read_rows(path)
+    assert (row.error, row.reference) == (None, None)
+    assert errors(read_rows(path, FieldNames(reference="target"))) == [f"{path}:1: target: expected text, found int"]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b"nonsense", "{}:2: not valid JSON at column 1: Expecting value"),
+        (b'{"document": "D", "summ', "{}:2: not valid JSON at column 19: Unterminated string starting"),
+        (b"[1]", "{}:2: expected a JSON object, found list"),
+        (b"[" * 100_000, "{}:2: not "),
+        (b'{"a": ' + b"9" * 5000 + b"}", "{}:2: not readable as JSON: "),
+        (b'{"document": "D\xff", "summary": "S"}', "{}:2: not UTF-8 text"),
+        (b'{"document": "D\\ud800", "summary": "S"}', "{}:2: document: not text: it holds a lone surrogate"),
+        (b'{"document": null, "summary": "S"}', "{}:2: document: expected text, found null"),
+        (b'{"document": "D", "summary": 3}', "{}:2: summary: expected text, found int"),
+        (b'{"document": ["D"], "summary": "S"}', "{}:2: document: expected text, found list"),
+        (b'{"document": "D", "text": "S"}', "{}:2: summary: missing; the row has: document, text"),
+        (b'{"document": "D", "summary": []}', "{}:2: summary: an empty list"),
+        (b"{}", "{}:2: document: missing"),
+    ],
+)
+def test_a_bad_json_row_does_not_end_the_run(tmp_path, line, message):
+    good = b'{"document": "D", "summary": "S"}\n'
+    path = write(tmp_path / "a.jsonl", good + line + b"\n" + good)
+    first, bad, last = read_rows(path)
+    assert texts([first, last]) == [("D", "S")] * 2
+    assert str(bad.error).startswith(message.format(path))
+    assert (bad.line, bad.document, bad.summary) == (2, "", "")
+
+
+def test_a_first_row_that_is_bad_does_not_end_the_run_either(tmp_path):
+    rows = list(read_rows(write(tmp_path / "a.jsonl", '?\n{"x": 1}\n{"article": "D", "summary": "S"}\n')))
+    assert texts(rows)[2] == ("D", "S")
+    assert [bool(row.error) for row in rows] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("D,S", "2 columns, but the header has 3"),
+        ("D,S,1,2", "4 columns, but the header has 3"),
+        ('"D"x,S,1', "not valid CSV: ',' expected after '\"'"),
+    ],
+)
+def test_a_bad_csv_row_does_not_end_the_run(tmp_path, row, message):
+    path = write(tmp_path / "a.csv", f'document,summary,id\n"two\nlines",S,1\n{row}\nD,S,3\n')
+    first, bad, last = read_rows(path)
+    assert (first.document, first.line, last.line) == ("two\nlines", 2, 5)
+    assert str(bad.error) == f"{path}:4: {message}"
+
+
+def test_csv_text_comes_through_unchanged(tmp_path):
+    document = 'He said "no",\r\nthen\tleft. ' + "x" * 200_000
+    path = write(tmp_path / "a.csv", 'document,summary\n"' + document.replace('"', '""') + '",\n')
+    [row] = read_rows(path)
+    assert (row.document, row.summary) == (document, "")
+
+
+def test_csv_that_ends_within_quotes_is_an_error(tmp_path):
+    path = write(tmp_path / "a.csv", 'document,summary\nD,S\n"D,S\nD,S\n')
+    assert errors(read_rows(path)) == [None, f"{path}:3: not valid CSV: unexpected end of data"]
+
+
+def test_csv_that_is_not_utf8_in_one_row(tmp_path):
+    path = write(tmp_path / "a.csv", b"document,summary\nD,S\nD\xe9,S\nD,S\n")
+    assert errors(read_rows(path))[::2] == [None, None]
+    assert f"{path}:3: document: not text" in errors(read_rows(path))[1]
+
+
+def test_a_list_of_summaries_gives_one_row_each(tmp_path):
+    path = write(tmp_path / "a.jsonl", '{"document": "D", "summary": ["S0", null, "S2"], "id": 1}')
+    rows = list(read_rows(path))
+    assert [(row.summary, row.summary_index) for row in rows] == [("S0", 0), ("", 1), ("S2", 2)]
+    assert errors(rows) == [None, f"{path}:1: summary: expected text, found null", None]
+    assert rows[2].fields == {"document": "D", "summary": "S2", "id": 1}
+
+
+def test_parquet(tmp_path):
+    values = {
+        "article": ["D", None, "D3"],
+        "highlights": [["S0", "S1"], ["S"], None],
+        "day": [datetime.date(2024, 2, 29), None, None],
+        "price": [decimal.Decimal("1.50"), None, None],
+        "raw": [b"\xff", None, None],
+    }
+    moment = pa.array([1_700_000_000_123_456_789, None, None], pa.timestamp("ns"))
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({**values, "moment": moment}), path)
+    rows = list(read_rows(path))
+    assert [(row.line, row.summary_index) for row in rows] == [(1, 0), (1, 1), (2, 0), (3, None)]
+    assert texts(rows[:2]) == [("D", "S0"), ("D", "S1")]
+    assert errors(rows[2:]) == [
+        f"{path}:2: article: expected text, found null",
+        f"{path}:3: highlights: expected text, found null",
+    ]
+    assert {name: rows[0].fields[name] for name in ("day", "price", "raw")} == {
+        name: values[name][0] for name in ("day", "price", "raw")
+    }
+    assert rows[0].fields["moment"] == "2023-11-14 22:13:20.123456789"
+    assert count_rows(path) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.parquet", b"PAR1 or not", "cannot be read as Parquet"),
+        ("a.json", b"[]", r"unknown suffix '.json'; say what it holds: --format"),
+        ("a.csv", b"summary,summary\nS,S", ":1: summary: two columns have this name"),
+        ("a.jsonl.gz", b"not gzip", "cannot be read any further: Not a gzipped file"),
+        ("a.jsonl.gz", gzip.compress(LINES)[:-9], "cannot be read any further"),
+    ],
+)
+def test_files_that_cannot_be_read(tmp_path, name, content, message):
+    with pytest.raises(InputError, match=message):
+        list(read_rows(write(tmp_path / name, content)))
+
+
+def test_files_that_are_not_there(tmp_path):
+    for name in ("none.jsonl", "none.csv", "none.parquet", "none.csv.gz"):
+        with pytest.raises(InputError, match="cannot be read"):
+            read_rows(tmp_path / name)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_rows(tmp_path, format="jsonl")
+
+
+def test_empty_files_hold_no_rows(tmp_path):
+    for name, content in (("a.jsonl", "\n \n"), ("a.csv", ""), ("b.csv", "document,summary\n"), ("b.jsonl", "")):
+        assert list(read_rows(write(tmp_path / name, content))) == []
+
+
+def test_standard_input(monkeypatch):
+    for format, content in ((None, LINES), ("csv", b"document,summary\nD1,S1\nD2,S2\n")):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+        assert texts(read_rows("-", format=format)) == [("D1", "S1"), ("D2", "S2")]
+    assert count_rows("-") is None
+
+
+def test_parquet_does_not_come_from_standard_input():
+    with pytest.raises(InputError, match="Parquet cannot be read from standard input"):
+        read_rows("-", format="parquet")
+
+
+def test_two_plain_texts(tmp_path):
+    document, summary = write(tmp_path / "d.txt", "\ufeffD\nD"), write(tmp_path / "s.txt", "S")
+    row = read_texts(document, summary)
+    assert (row.document, row.summary, row.fields) == ("D\nD", "S", {"document": "D\nD", "summary": "S"})
+    with pytest.raises(InputError, match="not UTF-8"):
+        read_texts(document, write(summary, b"\xff\xfe"))
+
+
+def test_a_line_of_five_megabytes(tmp_path):
+    document = "word " * 1_000_000
+    [row] = read_rows(write(tmp_path / "a.jsonl", json.dumps({"document": document, "summary": "S"})))
+    assert row.document == document
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.parquet"])
+def test_memory_does_not_grow_with_the_file(tmp_path, name):
+    path = tmp_path / name
+    document = "word " * 400
+    if name == "a.parquet":
+        pq.write_table(pa.table({"document": [document] * 10_000, "summary": ["S"] * 10_000}), path, row_group_size=500)
+    else:
+        row = json.dumps({"document": document, "summary": "S"}) if name == "a.jsonl" else f"{document},S"
+        path.write_text(("document,summary\n" if name == "a.csv" else "") + f"{row}\n" * 10_000)
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in read_rows(path)) == 10_000
+        assert tracemalloc.get_traced_memory()[1] < 3_000_000  # of 20 MB of text
+    finally:
+        tracemalloc.stop()

@@ -1,0 +1,46 @@
+"""The shipped model on the example file, end to end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from quals.cli.main import cli
+
+EXAMPLES = Path(__file__).parents[1] / "examples" / "news.jsonl"
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
+    output = tmp_path_factory.mktemp("out") / "scored.jsonl"
+    done = CliRunner().invoke(cli, ["score", str(EXAMPLES), "-o", str(output), "--explain", "--device", "cpu"])
+    assert done.exit_code == 0, done.output
+    return [json.loads(line) for line in output.read_text().splitlines()]
+
+
+def test_consistent_summaries_score_higher(scored: list[dict[str, object]]) -> None:
+    right = {row["document"]: row["score"] for row in scored if row["label"] == 1}
+    wrong = {row["document"]: row["score"] for row in scored if row["label"] == 0}
+    assert len(right) == len(wrong) == 10
+    assert sum(right[document] > wrong[document] for document in right) >= 8
+
+
+def test_every_row_has_its_evidence(scored: list[dict[str, object]]) -> None:
+    assert len(scored) == 20
+    assert {row["status"] for row in scored} == {"ok"}
+    assert len({row["signature"] for row in scored}) == 1
+    for row in scored:
+        assert row["pairs"] == len(row["evidence"]) >= 3
+        for pair in row["evidence"]:
+            span = pair["summary_span"]
+            assert row["summary"][span["start"] : span["end"]].casefold() == pair["answer"].casefold()
+
+
+def test_golden_score(scored: list[dict[str, object]]) -> None:
+    """The first row's score as released with this model; a change here is a change of scores to be announced."""
+    golden = json.loads((Path(__file__).parent / "golden.json").read_text())
+    assert scored[0]["signature"] == golden["signature"]
+    assert scored[0]["score"] == pytest.approx(golden["score"], abs=2e-3)

