@@ -56,16 +56,32 @@ class Result:
         return line
 
 
-def load(url: str, *, clients: int, seconds: float, rows: list[dict[str, str]], token: str = "") -> Result:
+def answers(url: str, rows: list[dict[str, str]], *, token: str = "") -> list[float | None]:
+    """The score of each row, asked for one after the other."""
+    with httpx.Client(base_url=url, headers=_headers(token), timeout=300) as http:
+        return [http.post("/v1/score", json=row).raise_for_status().json()["score"] for row in rows]
+
+
+def load(
+    url: str,
+    *,
+    clients: int,
+    seconds: float,
+    rows: list[dict[str, str]],
+    expected: list[float | None],
+    token: str = "",
+) -> Result:
     """Run ``clients`` at once for some seconds."""
-    return asyncio.run(_load(url, clients, seconds, rows, token))
+    return asyncio.run(_load(url, clients, seconds, rows, expected, token))
 
 
-async def _load(url: str, clients: int, seconds: float, rows: list[dict[str, str]], token: str) -> Result:
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+def _headers(token):
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+async def _load(url, clients, seconds, rows, expected, token):
     limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients)
-    async with httpx.AsyncClient(base_url=url, headers=headers, limits=limits, timeout=300) as http:
-        expected = [(await http.post("/v1/score", json=row)).raise_for_status().json()["score"] for row in rows]
+    async with httpx.AsyncClient(base_url=url, headers=_headers(token), limits=limits, timeout=300) as http:
         result, started = Result(clients), time.perf_counter()
         deadline = started + seconds
         workers = (_client(http, number, rows, expected, deadline, result) for number in range(clients))
@@ -111,8 +127,11 @@ def main() -> None:
     if options.rows:
         read = map(json.loads, Path(options.rows).read_text(encoding="utf-8").splitlines())
         rows = [{"document": row["document"], "summary": row["summary"]} for row in read]
+    expected = answers(options.url, rows, token=options.token)
     for clients in options.clients:
-        result = load(options.url, clients=clients, seconds=options.seconds, rows=rows, token=options.token)
+        result = load(
+            options.url, clients=clients, seconds=options.seconds, rows=rows, expected=expected, token=options.token
+        )
         print(result, *result.wrong[:3], *result.lost[:3], sep="\n", flush=True)
 
 

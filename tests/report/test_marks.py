@@ -14,7 +14,7 @@ from quals.report.marks import Passages, mark, sentences, visible
         # Where spans overlap, the piece they share gets the mean of their losses.
         (
             [(Span(0, 4), 1.0), (Span(2, 6), 4.0)],
-            [("ab", 1.0, (0,)), ("cd", 2.5, (0, 1)), ("ef", 4.0, (1,))],
+            [("ab", 1.0, ()), ("cd", 2.5, (0,)), ("ef", 4.0, (1,))],
         ),
         ([(Span(0, 6), 1.0), (Span(0, 6), 3.0)], [("abcdef", 2.0, (0, 1))]),
         ([(None, 9.0)], [("abcdef", 0.0, ())]),
@@ -24,7 +24,7 @@ from quals.report.marks import Passages, mark, sentences, visible
     ],
 )
 def test_mark(spans, expected):
-    assert [(piece.text, piece.loss, piece.spans) for piece in mark("abcdef", spans)] == expected
+    assert [(piece.text, piece.loss, piece.ends) for piece in mark("abcdef", spans)] == expected
 
 
 @given(st.text(), st.lists(st.tuples(st.integers(-3, 40), st.integers(-3, 40), st.floats(0, 9))))

@@ -33,7 +33,8 @@ class Slow(WordPairs):
 @pytest.mark.parametrize(("queue", "refusals"), [(512, False), (40, True)])
 def test_200_clients_lose_nothing(queue, refusals):
     with running(Slow(), queue=queue) as (url, metric, server):
-        result = serve_load.load(url, clients=200, seconds=2, rows=ROWS)
+        expected = serve_load.answers(url, ROWS)
+        result = serve_load.load(url, clients=200, seconds=2, rows=ROWS, expected=expected)
         assert server.config.app.state.service.batcher.waiting == 0
     assert (result.lost, result.wrong) == ([], [])
     assert result.right + result.refused >= 200

@@ -13,8 +13,8 @@ from quals.records import Evidence, SummaryScore
 from quals.signature import parse
 
 # For scores without bounds: the loss in natural log per token at which a mark gets stronger. The factors by
-# which a token became less likely are 1.6, 2.7 and 7.4. A rule of thumb for the eye, not a probability.
-LOSSES = (0.5, 1.0, 2.0)
+# which a token became less likely are 2.7, 7.4 and 20. A rule of thumb for the eye, not a probability.
+LOSSES = (1.0, 2.0, 3.0)
 SHARES = (0.25, 0.5, 0.75)  # for scores with bounds: the same, as share of the range lost
 
 

@@ -24,11 +24,11 @@ def visible(text: str) -> str:
 
 @dataclass(frozen=True)
 class Marked:
-    """A piece of text, the losses of the spans that cover it, and the numbers of those spans."""
+    """A piece of text, the mean loss of the spans that cover it, and the numbers of the spans that end with it."""
 
     text: str
     loss: float = 0.0
-    spans: tuple[int, ...] = ()
+    ends: tuple[int, ...] = ()
 
 
 def mark(text: str, spans: Sequence[tuple[Span | None, float]]) -> list[Marked]:
@@ -41,9 +41,9 @@ def mark(text: str, spans: Sequence[tuple[Span | None, float]]) -> list[Marked]:
     cuts = sorted({0, len(text), *(end for span, _, _ in placed for end in (span.start, span.end))})
     pieces = []
     for start, end in itertools.pairwise(cuts):
-        over = [(loss, number) for span, loss, number in placed if span.start <= start and end <= span.end]
-        loss = sum(loss for loss, _ in over) / len(over) if over else 0.0
-        pieces.append(Marked(visible(text[start:end]), loss, tuple(number for _, number in over)))
+        over = [loss for span, loss, _ in placed if span.start <= start and end <= span.end]
+        ends = tuple(number for span, _, number in placed if span.start < span.end == end)
+        pieces.append(Marked(visible(text[start:end]), sum(over) / len(over) if over else 0.0, ends))
     return pieces
 
 

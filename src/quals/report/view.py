@@ -121,8 +121,8 @@ def _summary(text: str, evidence: Sequence[Evidence], facts: MetricFacts) -> tup
 
 
 def _marked(piece: Marked, facts: MetricFacts) -> Piece:
-    numbers = tuple(sorted(number + 1 for number in piece.spans))
-    title = f"loses {number_text(piece.loss, 2)} on average" if numbers else ""
+    numbers = tuple(number + 1 for number in piece.ends)
+    title = f"loses {number_text(piece.loss, 2)} on average"
     return Piece(piece.text, facts.level(piece.loss), numbers, title=title)
 
 
