@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
 
-from quals.errors import InputError
+from quals.errors import InputError, QualsError
 from quals.signature import comparable, parse
 
 FILE_NAME = "calibration.json"  # beside a model's weights
@@ -151,8 +151,16 @@ class Calibration:
         return cls(**{**known, "data": tuple(values["data"]), "reliability": tuple(values["reliability"])})
 
     def save(self, path: str | Path) -> None:
-        """Write it as JSON."""
-        Path(path).write_text(json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        """Write it as JSON.
+
+        Raises:
+            QualsError: the file cannot be written.
+        """
+        text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n"
+        try:
+            Path(path).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise QualsError(f"{path}: cannot be written: {error.strerror or error}") from error
 
     @classmethod
     def load(cls, path: str | Path) -> Calibration:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup, escape
 
 import quals
-from quals.errors import InputError, MissingExtraError
+from quals.errors import InputError, MissingExtraError, QualsError
 from quals.metrics.base import Metric
 from quals.records import Status, SummaryScore
 from quals.report.facts import MetricFacts
@@ -90,9 +90,16 @@ class Report:
         return "".join(self.chunks())
 
     def write(self, path: str | Path) -> None:
-        """Write the page to a file (UTF-8)."""
-        with Path(path).open("w", encoding="utf-8", newline="") as stream:
-            stream.writelines(self.chunks())
+        """Write the page to a file (UTF-8).
+
+        Raises:
+            QualsError: it cannot be written.
+        """
+        try:
+            with Path(path).open("w", encoding="utf-8", newline="") as stream:
+                stream.writelines(self.chunks())
+        except OSError as error:
+            raise QualsError(f"{path}: cannot be written: {error.strerror or error}") from error
 
     def _repr_html_(self) -> str:
         """For notebooks: the page in a frame of its own, cut to the 50 lowest scores."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from quals.errors import InputError
 from quals.io import rows
+from quals.io.results import Writer
 from quals.io.rows import FieldNames, Row
 from quals.records import Evidence, PairEvidence, Span, Status, SummaryScore
 
@@ -44,11 +45,29 @@ def read_rows(path: str | Path, names: FieldNames | None = None, *, id: str = "i
         MissingExtraError: the file is Parquet and pyarrow is not installed.
     """
     for row in rows.read_rows(path, names or FieldNames()):
-        name = row.fields.get(id)
         # A row that was already invalid when it was scored has a result all the same.
         unread = row.error and "status" not in row.fields
         score = SummaryScore(None, Status.INVALID_ROW, str(row.error)) if unread else _score(row)
-        yield ScoredRow(row.document, row.summary, score, f"line {row.line}" if name is None else str(name))
+        yield scored_row(row, score, id=id)
+
+
+def scored_row(row: Row, score: SummaryScore, *, id: str = "id") -> ScoredRow:
+    """A row as it was read, with its score; without a name it goes by its line."""
+    name = row.fields.get(id)
+    return ScoredRow(row.document, row.summary, score, f"line {row.line}" if name is None else str(name))
+
+
+class Collector:
+    """Passes results on to a writer, and keeps them for a page."""
+
+    def __init__(self, writer: Writer) -> None:
+        self.rows: list[ScoredRow] = []
+        self._writer = writer
+
+    def write(self, row: Row, result: SummaryScore) -> None:
+        """Write one result."""
+        self._writer.write(row, result)
+        self.rows.append(scored_row(row, result))
 
 
 def _score(row: Row) -> SummaryScore:
