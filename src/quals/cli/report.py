@@ -31,6 +31,7 @@ def report(
     SCORES is what `quals score --explain` wrote, JSONL or Parquet. The page needs no network and works from disk.
     """
     from quals.calibrate import Calibration
+    from quals.io.results import refuse_same_file
     from quals.io.rows import FieldNames
     from quals.report import Report, read_rows
 
@@ -38,5 +39,6 @@ def report(
     page = Report(rows, title=title or Path(scores).name, limit=limit)
     if calibration:
         page.facts = page.facts.calibrated(Calibration.load(calibration))
+    refuse_same_file(output, [scores])
     page.write(output)
     click.echo(f"{output}: {len(page.rows)} rows")
