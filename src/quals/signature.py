@@ -18,6 +18,19 @@ def signature(metric: str, settings: Mapping[str, object]) -> str:
     return "|".join(f"{key}:{_plain(value)}" for key, value in parts.items())
 
 
+def parse(line: str) -> dict[str, str]:
+    """The parts of a signature; what is not ``key:value`` is left out."""
+    return dict(part.split(":", 1) for part in line.split("|") if ":" in part)
+
+
+def comparable(one: str, other: str) -> bool:
+    """Whether two signatures tell of the same metric, model and settings; the package's version may differ."""
+    first, second = parse(one), parse(other)
+    first.pop("version", None)
+    second.pop("version", None)
+    return bool(first) and first == second
+
+
 def _plain(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"

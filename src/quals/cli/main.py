@@ -17,6 +17,9 @@ EXIT_USAGE, EXIT_ERROR = 2, 3
 # name -> (module, attribute, one line for --help)
 COMMANDS = {
     "score": ("quals.cli.score", "score", "Score the summaries in a file against their documents."),
+    "report": ("quals.cli.report", "report", "Make a page from scores: which words are wrong, and why."),
+    "calibrate": ("quals.cli.calibrate", "calibrate", "Learn from labelled scores what a score means."),
+    "serve": ("quals.cli.serve", "serve", "Serve a page and an API that score summaries."),
     "agree": ("quals.cli.agree", "agree", "Measure how far metrics agree with people."),
     "train": ("quals.cli.train", "train", "Train the models the metrics are made of."),
 }

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
@@ -51,6 +52,7 @@ class Options:
     compatibility: str
     output: str | None
     explain: bool
+    report: str | None
     worst: int
     fail_under: float | None
     resume: bool
@@ -79,6 +81,7 @@ class Options:
 )
 @click.option("-o", "--output", metavar="FILE", help="Write rows with their results to .jsonl, .parquet, or - (JSONL).")
 @click.option("--explain", is_flag=True, help="Write what each score rests on, too.")
+@click.option("--report", metavar="FILE", help="Write a page that shows the doubtful words and the evidence (HTML).")
 @click.option(
     "--worst", type=click.IntRange(0), default=3, show_default=True, help="Show the N most suspicious pairs of all."
 )
@@ -118,6 +121,10 @@ def _check(options: Options) -> None:
         raise click.UsageError("--document and --summary go together")
     if options.resume and options.output in (None, "-"):
         raise click.UsageError("--resume needs the --output file of the interrupted run")
+    if options.resume and options.report:
+        raise click.UsageError(
+            "--report sees only the rows of this run: run `quals report` on the --output file instead"
+        )
     if options.fail_under is not None and math.isnan(options.fail_under):
         raise click.UsageError("--fail-under needs a number")
     if options.output is not None:
@@ -134,10 +141,15 @@ def _quals(**settings: Any) -> Metric:
 
 
 def _score(options: Options, make_metric: Callable[..., Metric]) -> int:
+    inputs = [path for path in (options.file, options.document, options.summary) if path is not None]
     if options.output is not None:
-        inputs = [path for path in (options.file, options.document, options.summary) if path is not None]
         results.refuse_overwriting(options.output, inputs)
     rows = _rows(options)
+    if options.report:
+        results.refuse_same_file(options.report, inputs)
+        from quals.report.page import environment
+
+        environment()  # an extra that is missing is told before the work, not after
     metric = make_metric(model=options.model, device=options.device, compatibility=options.compatibility)
     view = View(stderr=options.output == "-")
     tally = _run(options, rows, metric, view)
@@ -145,6 +157,8 @@ def _score(options: Options, make_metric: Callable[..., Metric]) -> int:
         raise InputError("holds no rows", file=options.file or "")
     if not options.quiet:
         view.report(tally, metric)
+        if options.report:
+            click.echo(f"Report: {options.report}", err=True)
     if options.fail_under is not None and not tally.meets(options.fail_under):
         return EXIT_BELOW
     return EXIT_TROUBLED if tally.troubled else 0
@@ -167,7 +181,22 @@ def _run(options: Options, rows: Iterator[Row], metric: Metric, view: View) -> T
             path = results.rows_path(options.output or "")
             skip_finished(path, watch.rows(rows), tally, signature=metric.signature, explain=options.explain)
         with _writer(options, view, append=append) as writer:
-            return run(rows, metric, watch.writer(writer), window=options.batch_rows, tally=tally)
+            if not options.report:
+                return run(rows, metric, watch.writer(writer), window=options.batch_rows, tally=tally)
+            return _run_with_report(options, rows, metric, watch.writer(writer), tally)
+
+
+def _run_with_report(
+    options: Options, rows: Iterator[Row], metric: Metric, writer: results.Writer, tally: Tally
+) -> Tally:
+    from quals.report import MetricFacts, write_html
+    from quals.report.rows import Collector
+
+    collector = Collector(writer)
+    run(rows, metric, collector, window=options.batch_rows, tally=tally)
+    title = Path(options.file or options.summary or "").name
+    write_html(collector.rows, options.report or "", facts=MetricFacts.of(metric), title=title)
+    return tally
 
 
 def _writer(options: Options, view: View, *, append: bool) -> AbstractContextManager[results.Writer]:

@@ -170,7 +170,17 @@ def refuse_overwriting(output: str | Path, inputs: Iterable[str | Path]) -> None
     Raises:
         InputError: it would.
     """
+    sources = list(inputs)
     for path in (Path(output), rows_path(output)):
-        for source in map(Path, inputs):
-            if path.exists() and source.exists() and os.path.samefile(path, source):
-                raise InputError("is the input file; write the results to another", file=str(output))
+        refuse_same_file(path, sources)
+
+
+def refuse_same_file(path: str | Path, inputs: Iterable[str | Path]) -> None:
+    """Make sure that a file to write is none of the inputs.
+
+    Raises:
+        InputError: it is.
+    """
+    for source in map(Path, inputs):
+        if Path(path).exists() and source.exists() and os.path.samefile(path, source):
+            raise InputError("is the input file; write the results to another", file=str(path))

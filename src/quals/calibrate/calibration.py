@@ -1,0 +1,189 @@
+"""What a calibration is, how it is applied, and how it is stored."""
+
+from __future__ import annotations
+
+import bisect
+import json
+import math
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, ClassVar
+
+from quals.errors import InputError, QualsError
+from quals.signature import comparable, parse
+
+FILE_NAME = "calibration.json"  # beside a model's weights
+# Below the first a summary is likely inconsistent, from the second on likely consistent.
+CUTS = (0.3, 0.7)
+
+
+class Band(StrEnum):
+    """A probability in plain words."""
+
+    LIKELY_INCONSISTENT = "likely inconsistent"
+    LOOK_CLOSER = "look closer"
+    LIKELY_CONSISTENT = "likely consistent"
+
+    @classmethod
+    def of(cls, probability: float) -> Band:
+        """The band a probability falls into; the cuts are 0.3 and 0.7."""
+        return list(cls)[bisect.bisect_right(CUTS, probability)]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a calibration says of one score: a probability of consistency in 0..1, and its band."""
+
+    probability: float
+    band: Band
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {"probability": self.probability, "band": str(self.band)}
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """p = 1 / (1 + exp(-(slope * score + intercept))) (Platt 1999)."""
+
+    method: ClassVar[str] = "logistic"
+    slope: float
+    intercept: float
+
+    def __call__(self, score: float) -> float:
+        """The probability of consistency, 0..1."""
+        z = self.slope * score + self.intercept
+        # Two forms of one formula: exp never gets a large positive argument.
+        return 1 / (1 + math.exp(-z)) if z >= 0 else math.exp(z) / (1 + math.exp(z))
+
+
+@dataclass(frozen=True)
+class Isotonic:
+    """A non-decreasing curve through knots, straight between them and level beyond (Zadrozny and Elkan 2002)."""
+
+    method: ClassVar[str] = "isotonic"
+    scores: tuple[float, ...]  # rising
+    probabilities: tuple[float, ...]  # not falling
+
+    def __call__(self, score: float) -> float:
+        """The probability of consistency, 0..1."""
+        place = bisect.bisect_left(self.scores, score)
+        if place == 0:
+            return self.probabilities[0]
+        if place == len(self.scores):
+            return self.probabilities[-1]
+        left, right = self.scores[place - 1], self.scores[place]
+        share = (score - left) / (right - left)
+        low, high = self.probabilities[place - 1], self.probabilities[place]
+        return low + share * (high - low)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A curve from scores to probabilities, and everything needed to judge how far to trust it.
+
+    Attributes:
+        curve: the fitted curve.
+        signature: of the scores it was fitted on; it reads no others.
+        data: names of the labelled data.
+        rows: labelled scores it was fitted on.
+        base_rate: mean label, 0..1; what one would say of a summary without looking at its score.
+        folds: of the cross-validation behind the figures that follow.
+        brier: mean squared error of the probability on rows it was not fitted on; lower is better.
+        brier_base_rate: the same for always saying the base rate.
+        log_loss: mean negative log-likelihood (natural log) on rows it was not fitted on; lower is better.
+        reliability: for each tenth of the probabilities, the mean predicted and observed, and the rows.
+    """
+
+    curve: Logistic | Isotonic
+    signature: str
+    data: tuple[str, ...]
+    rows: int
+    base_rate: float
+    folds: int
+    brier: float
+    brier_base_rate: float
+    log_loss: float
+    reliability: tuple[dict[str, float], ...] = ()
+
+    def read(self, score: float, signature: str) -> Reading:
+        """The probability that a summary with this score is consistent, and its band.
+
+        Raises:
+            InputError: the score was made by another metric, model or settings (the package's version may differ).
+        """
+        self.check(signature)
+        probability = self.curve(score)
+        return Reading(probability, Band.of(probability))
+
+    def fits(self, signature: str) -> bool:
+        """Whether scores with this signature are its to read."""
+        return comparable(self.signature, signature)
+
+    def check(self, signature: str) -> None:
+        """Raise the error `read` would for scores with this signature."""
+        if not self.fits(signature):
+            raise InputError(
+                f"this calibration belongs to {self.signature!r}, not to {signature!r}: "
+                "run 'quals calibrate' on labelled scores made with these settings"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {"method": self.curve.method, **asdict(self), "bands": {"cuts": CUTS, "names": [*map(str, Band)]}}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Calibration:
+        """Inverse of `to_dict`.
+
+        Raises:
+            KeyError, TypeError, ValueError: a value is missing or of the wrong kind.
+        """
+        curve = values["curve"]
+        known = {field.name: values[field.name] for field in fields(cls)}
+        if values["method"] == Logistic.method:
+            known["curve"] = Logistic(float(curve["slope"]), float(curve["intercept"]))
+        elif values["method"] == Isotonic.method:
+            known["curve"] = Isotonic(tuple(map(float, curve["scores"])), tuple(map(float, curve["probabilities"])))
+        else:
+            raise ValueError(f"unknown method {values['method']!r}")
+        return cls(**{**known, "data": tuple(values["data"]), "reliability": tuple(values["reliability"])})
+
+    def save(self, path: str | Path) -> None:
+        """Write it as JSON.
+
+        Raises:
+            QualsError: the file cannot be written.
+        """
+        text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n"
+        try:
+            Path(path).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise QualsError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+    @classmethod
+    def load(cls, path: str | Path) -> Calibration:
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: the file cannot be read, or is no calibration.
+        """
+        try:
+            return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+        except OSError as error:
+            raise InputError(f"cannot be read: {error.strerror or error}", file=str(path)) from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"not a calibration: {error!r}", file=str(path)) from error
+
+
+def shipped(signature: str) -> Calibration | None:
+    """The calibration beside the model that a signature names, if it has one for these very settings."""
+    from quals.lm import store
+
+    model = parse(signature).get("model", "")
+    folder = store.shipped_models().get(model) or (Path(model) if model and Path(model).is_dir() else None)
+    if folder is None or not (folder / FILE_NAME).is_file():
+        return None
+    found = Calibration.load(folder / FILE_NAME)
+    return found if found.fits(signature) else None

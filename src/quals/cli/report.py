@@ -1,0 +1,44 @@
+"""``quals report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("scores", metavar="SCORES")
+@click.option("-o", "--output", default="report.html", show_default=True, help="Where the page goes.")
+@click.option("--calibration", metavar="FILE", help="From `quals calibrate`; default: the model's own, if it has one.")
+@click.option("--title", help="Of the page; default: the file's name.")
+@click.option("--rows", "limit", default=5000, show_default=True, help="How many rows to list, lowest scores first.")
+@click.option("--document-field", metavar="NAME", help="Default: document, source, article or text.")
+@click.option("--summary-field", metavar="NAME", help="Default: summary, highlights or hypothesis.")
+@click.option("--id-field", default="id", show_default=True, help="What a row is called by.")
+def report(
+    scores: str,
+    output: str,
+    calibration: str | None,
+    title: str | None,
+    limit: int,
+    document_field: str | None,
+    summary_field: str | None,
+    id_field: str,
+) -> None:
+    """Make one self-contained page from scores: which words are doubtful, and the evidence.
+
+    SCORES is what `quals score --explain` wrote, JSONL or Parquet. The page needs no network and works from disk.
+    """
+    from quals.calibrate import Calibration
+    from quals.io.results import refuse_same_file
+    from quals.io.rows import FieldNames
+    from quals.report import Report, read_rows
+
+    rows = read_rows(scores, FieldNames(document_field, summary_field), id=id_field)
+    page = Report(rows, title=title or Path(scores).name, limit=limit)
+    if calibration:
+        page.facts = page.facts.calibrated(Calibration.load(calibration))
+    refuse_same_file(output, [scores])
+    page.write(output)
+    click.echo(f"{output}: {len(page.rows)} rows")

@@ -1,0 +1,44 @@
+"""``quals serve``."""
+
+from __future__ import annotations
+
+import click
+
+from quals.web.settings import ServeSettings
+
+_defaults = ServeSettings()
+
+
+@click.command()
+@click.option("--metric", default="quals", show_default=True, help="Which metric.")
+@click.option("--model", help="Which model it uses; default: the metric's own.")
+@click.option("--calibration", metavar="FILE", help="From `quals calibrate`; default: the model's own, if it has one.")
+@click.option("--host", default=_defaults.host, show_default=True, help="Other than loopback needs a token.")
+@click.option("--port", default=_defaults.port, show_default=True)
+@click.option("--token", envvar="QUALS_TOKEN", default="", help="Clients must send it; better as QUALS_TOKEN.")
+@click.option("--batch", default=_defaults.batch, show_default=True, help="Most summaries in one call of the metric.")
+@click.option("--queue", default=_defaults.queue, show_default=True, help="Most summaries waiting; then 429.")
+@click.option("--rows", default=_defaults.rows, show_default=True, help="Most summaries in a request; then 413.")
+@click.option("--characters", default=_defaults.characters, show_default=True, help="Longest text; then 413.")
+@click.option("--bytes", default=_defaults.bytes, show_default=True, help="Largest request; then 413.")
+@click.option("--timeout", default=_defaults.timeout, show_default=True, help="Seconds for a request; then 504.")
+def serve(metric: str, model: str | None, calibration: str | None, **limits: object) -> None:
+    """Serve a page where one can paste a document and summaries, and an API (described at /openapi.json).
+
+    Stops on Ctrl-C or SIGTERM when it has finished what it accepted.
+    """
+    settings = ServeSettings(**limits)  # type: ignore[arg-type]  # the options above are its fields
+    from quals.calibrate import Calibration
+    from quals.errors import MissingExtraError
+    from quals.metrics import registry
+
+    try:
+        from quals.web.app import create_app
+        from quals.web.server import Server
+    except ImportError as error:
+        raise MissingExtraError("quals serve", "serve") from error
+    known = Calibration.load(calibration) if calibration else None
+    loaded = registry.load(metric, **({"model": model} if model else {}))
+    app = create_app(loaded, settings, known)
+    click.echo(f"{loaded.signature}\nServing at http://{settings.host}:{settings.port}", err=True)
+    Server(app, settings).run()

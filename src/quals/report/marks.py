@@ -1,0 +1,87 @@
+"""Spans of a text -> pieces to show one after the other, some of them marked."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from quals.records import Span
+
+# Control characters have no glyph, and browsers drop or replace some; U+2400.. are pictures of them.
+_VISIBLE = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"} | {0x7F: 0x2421}
+_VISIBLE |= dict.fromkeys(range(0xD800, 0xE000), 0xFFFD)  # lone surrogates cannot be written as UTF-8
+_SENTENCE = re.compile(r"\S.*?(?:[.!?…]+[\"'”’»)\]]*(?=\s|$)|$)", re.MULTILINE)
+_WORD = re.compile(r"\w+")
+
+
+def visible(text: str) -> str:
+    """The text with a picture for each control character, so that none is lost and no place moves."""
+    return text.translate(_VISIBLE)
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A piece of text, the mean loss of the spans that cover it, and the numbers of the spans that end with it."""
+
+    text: str
+    loss: float = 0.0
+    ends: tuple[int, ...] = ()
+
+
+def mark(text: str, spans: Sequence[tuple[Span | None, float]]) -> list[Marked]:
+    """Cut a text where spans begin or end; each piece gets the mean loss of the spans covering it.
+
+    The mean, not the worst, because a score is a mean over its evidence: one odd question among five about
+    the same words is weak evidence against them. Spans are numbered from 0; None is nowhere.
+    """
+    placed = [(clip(span, text), loss, number) for number, (span, loss) in enumerate(spans) if span]
+    cuts = sorted({0, len(text), *(end for span, _, _ in placed for end in (span.start, span.end))})
+    pieces = []
+    for start, end in itertools.pairwise(cuts):
+        over = [loss for span, loss, _ in placed if span.start <= start and end <= span.end]
+        ends = tuple(number for span, _, number in placed if span.start < span.end == end)
+        pieces.append(Marked(visible(text[start:end]), sum(over) / len(over) if over else 0.0, ends))
+    return pieces
+
+
+def clip(span: Span, text: str) -> Span:
+    """The part of a span that lies inside a text."""
+    start = min(max(span.start, 0), len(text))
+    return Span(start, min(max(span.end, start), len(text)))
+
+
+def sentences(text: str) -> list[Span]:
+    """Roughly the sentences of a text, without the space between them."""
+    return [Span(*match.span()) for match in _SENTENCE.finditer(text)]
+
+
+class Passages:
+    """Finds, for a question and its answer, the sentence of a document that shares most words with them."""
+
+    def __init__(self, document: str) -> None:
+        self.spans = sentences(document)
+        self._words = [words(document[span.start : span.end]) for span in self.spans]
+        self._frequency = Counter(word for sentence in self._words for word in sentence)
+
+    def nearest(self, texts: Iterable[str], within: Span | None) -> Span | None:
+        """The sentence with the most shared words, each weighing less the more sentences have it; None if none has any.
+
+        A pointer for the reader only: the score rests on the whole passage the model read.
+        """
+        wanted = {word for text in texts for word in words(text)}
+        best, found = 0.0, None
+        for span, sentence in zip(self.spans, self._words, strict=True):
+            if within and not (span.start < within.end and within.start < span.end):
+                continue
+            shared = sum(1 / self._frequency[word] for word in sentence & wanted)
+            if shared > best:
+                best, found = shared, span
+        return found
+
+
+def words(text: str) -> set[str]:
+    """The distinct words of a text, without regard to case."""
+    return set(_WORD.findall(text.casefold()))

@@ -1,0 +1,132 @@
+"""Scored rows: what a page is made of, and reading them back from what ``quals score --explain`` wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from quals.errors import InputError
+from quals.io import rows
+from quals.io.results import Writer
+from quals.io.rows import FieldNames, Row
+from quals.records import Evidence, PairEvidence, Span, Status, SummaryScore
+
+
+@dataclass(frozen=True)
+class ScoredRow:
+    """A summary, its document, its score, and the name it goes by in the user's file (may be empty)."""
+
+    document: str
+    summary: str
+    score: SummaryScore
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class OtherEvidence(Evidence):
+    """Evidence of a kind this module knows nothing of: its further fields as they were."""
+
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_rows(path: str | Path, names: FieldNames | None = None, *, id: str = "id") -> Iterator[ScoredRow]:
+    """Yield the rows of a file of scores; one that cannot be read comes with `Status.INVALID_ROW` and the reason.
+
+    Args:
+        path: what ``quals score`` wrote: JSONL, plain or gzipped, Parquet, or ``-`` for standard input.
+        names: the fields that hold the texts; see `quals.io.rows.FieldNames`.
+        id: the field that holds a row's name.
+
+    Raises:
+        InputError: the file cannot be read.
+        MissingExtraError: the file is Parquet and pyarrow is not installed.
+    """
+    for row in rows.read_rows(path, names or FieldNames()):
+        # A row that was already invalid when it was scored has a result all the same.
+        unread = row.error and "status" not in row.fields
+        score = SummaryScore(None, Status.INVALID_ROW, str(row.error)) if unread else _score(row)
+        yield scored_row(row, score, id=id)
+
+
+def scored_row(row: Row, score: SummaryScore, *, id: str = "id") -> ScoredRow:
+    """A row as it was read, with its score; without a name it goes by its line."""
+    name = row.fields.get(id)
+    return ScoredRow(row.document, row.summary, score, f"line {row.line}" if name is None else str(name))
+
+
+class Collector:
+    """Passes results on to a writer, and keeps them for a page."""
+
+    def __init__(self, writer: Writer) -> None:
+        self.rows: list[ScoredRow] = []
+        self._writer = writer
+
+    def write(self, row: Row, result: SummaryScore) -> None:
+        """Write one result."""
+        self._writer.write(row, result)
+        self.rows.append(scored_row(row, result))
+
+
+def _score(row: Row) -> SummaryScore:
+    try:
+        return score_from_dict(row.fields)
+    except (KeyError, TypeError, ValueError) as error:
+        what = f"not a row of 'quals score': {type(error).__name__} {error}"
+        return SummaryScore(None, Status.INVALID_ROW, str(InputError(what, file=row.file, line=row.line)))
+
+
+def score_from_dict(row: Mapping[str, Any]) -> SummaryScore:
+    """Inverse of `SummaryScore.to_dict`; further keys are ignored.
+
+    Raises:
+        KeyError, TypeError, ValueError: something is missing or of the wrong kind.
+    """
+    value, evidence = row["score"], row.get("evidence") or ()
+    if isinstance(evidence, str):  # a Parquet column whose rows have no type in common
+        evidence = json.loads(evidence)
+    return SummaryScore(
+        value=None if value is None else float(value),
+        status=Status(row["status"]),
+        reason=str(row.get("reason", "")),
+        evidence=tuple(evidence_from_dict(piece) for piece in evidence),
+        chunks=int(row.get("chunks", 1)),
+        signature=str(row.get("signature", "")),
+    )
+
+
+def evidence_from_dict(piece: Mapping[str, Any]) -> Evidence:
+    """A `PairEvidence` if it has all its fields, else an `OtherEvidence` that keeps what there is."""
+    common: dict[str, Any] = {
+        "score": float(piece["score"]),
+        "summary_span": _span(piece.get("summary_span")),
+        "document_span": _span(piece.get("document_span")),
+    }
+    if not all(field.name in piece for field in fields(PairEvidence)):
+        return OtherEvidence(**common, facts={key: value for key, value in piece.items() if key not in common})
+    tokens = tuple(str(token) for token in piece["tokens"])
+    summary, document = (tuple(map(float, piece[name])) for name in ("summary_logprobs", "document_logprobs"))
+    if not len(tokens) == len(summary) == len(document):
+        raise ValueError(f"{len(tokens)} tokens with {len(summary)} and {len(document)} log-probabilities")
+    return PairEvidence(
+        **common,
+        question=str(piece["question"]),
+        answer=str(piece["answer"]),
+        tokens=tokens,
+        summary_logprobs=summary,
+        document_logprobs=document,
+    )
+
+
+def facts_of(evidence: Evidence) -> Mapping[str, Any]:
+    """What a kind of evidence shows beside its score and places."""
+    if isinstance(evidence, OtherEvidence):
+        return evidence.facts
+    common = {field.name for field in fields(Evidence)}
+    return {name: getattr(evidence, name) for field in fields(evidence) if (name := field.name) not in common}
+
+
+def _span(value: Mapping[str, Any] | None) -> Span | None:
+    return None if value is None else Span(int(value["start"]), int(value["end"]))

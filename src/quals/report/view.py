@@ -1,0 +1,208 @@
+"""One scored row -> everything its part of the page shows, as plain text and numbers for the templates."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from quals.calibrate.calibration import Reading
+from quals.records import Evidence, PairEvidence, Span, Status
+from quals.report.facts import MetricFacts
+from quals.report.marks import Marked, Passages, clip, mark, visible
+from quals.report.overview import MEANINGS
+from quals.report.rows import ScoredRow, facts_of
+
+_FRAME_TOKEN = re.compile(r"</?\|?\w+\|?>")
+_SPACE_MARKS = str.maketrans({"Ġ": " ", "▁": " ", "Ċ": "\n"})  # how vocabularies write space and line end
+
+
+@dataclass(frozen=True)
+class TokenView:
+    """A token, its probability under both texts in percent, and the difference in log-probability."""
+
+    text: str
+    summary: int
+    document: int
+    change: str
+    level: int
+
+
+@dataclass(frozen=True)
+class PairView:
+    """A piece of evidence: a question-answer pair with its tokens, or whatever another metric has to show."""
+
+    number: int
+    anchor: str
+    question: str
+    answer: str
+    score: str
+    words: str
+    level: int
+    sentence: str  # anchor of the nearest sentence, or empty
+    passage: str  # the part of the document the model read, where that was not all of it
+    tokens: tuple[TokenView, ...]
+    means: tuple[str, str]
+    facts: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of the summary or the document."""
+
+    text: str
+    level: int = 0
+    questions: tuple[int, ...] = ()
+    anchor: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class RowView:
+    """A row of the page."""
+
+    number: int
+    anchor: str
+    id: str
+    value: float | None
+    score: str
+    reading: Reading | None
+    level: int
+    status: Status
+    reason: str
+    chunks: int
+    summary: tuple[Piece, ...]
+    document: tuple[Piece, ...]
+    pairs: tuple[PairView, ...]
+
+
+def view_row(row: ScoredRow, number: int, facts: MetricFacts) -> RowView:
+    """What the page shows of the row with this number in its file; evidence comes worst first."""
+    anchor = f"r{number}"
+    evidence = row.score.worst(len(row.score.evidence))
+    passages = Passages(row.document)
+    nearest = [passages.nearest(_texts(piece), piece.document_span) for piece in evidence]
+    pairs = tuple(
+        _pair(piece, place, anchor, sentence, row.document, facts)
+        for place, (piece, sentence) in enumerate(zip(evidence, nearest, strict=True), start=1)
+    )
+    return RowView(
+        number=number,
+        anchor=anchor,
+        id=visible(row.id),
+        value=row.score.value,
+        score="no score" if row.score.value is None else number_text(row.score.value),
+        reading=facts.read(row.score),
+        level=max((pair.level for pair in pairs), default=0),
+        status=row.score.status,
+        reason=visible(row.score.reason or ("" if row.score.value is not None else MEANINGS[row.score.status])),
+        chunks=row.score.chunks,
+        summary=_summary(row.summary, evidence, facts),
+        document=_document(row.document, nearest, anchor),
+        pairs=pairs,
+    )
+
+
+def number_text(value: float, digits: int = 3) -> str:
+    """A number with a true minus sign, and none before a zero."""
+    text = f"{value:.{digits}f}"
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
+
+
+def _texts(piece: Evidence) -> list[str]:
+    return [value for value in facts_of(piece).values() if isinstance(value, str)]
+
+
+def _summary(text: str, evidence: Sequence[Evidence], facts: MetricFacts) -> tuple[Piece, ...]:
+    pieces = mark(text, [(piece.summary_span, facts.loss(piece)) for piece in evidence])
+    return tuple(_marked(piece, facts) for piece in pieces)
+
+
+def _marked(piece: Marked, facts: MetricFacts) -> Piece:
+    numbers = tuple(number + 1 for number in piece.ends)
+    title = f"loses {number_text(piece.loss, 2)} on average"
+    return Piece(piece.text, facts.level(piece.loss), numbers, title=title)
+
+
+def _document(text: str, nearest: Sequence[Span | None], anchor: str) -> tuple[Piece, ...]:
+    questions: dict[Span, list[int]] = {}
+    for number, span in enumerate(nearest, start=1):
+        if span:
+            questions.setdefault(span, []).append(number)
+    pieces, done = [], 0
+    for span in sorted(questions, key=lambda span: span.start):
+        pieces.append(Piece(visible(text[done : span.start])))
+        sentence = visible(text[span.start : span.end])
+        pieces.append(Piece(sentence, questions=tuple(questions[span]), anchor=f"{anchor}-s{span.start}"))
+        done = span.end
+    return tuple(piece for piece in (*pieces, Piece(visible(text[done:]))) if piece.text)
+
+
+def _pair(
+    piece: Evidence, number: int, anchor: str, sentence: Span | None, document: str, facts: MetricFacts
+) -> PairView:
+    is_pair = isinstance(piece, PairEvidence)
+    return PairView(
+        number=number,
+        anchor=f"{anchor}-q{number}",
+        question=visible(piece.question) if isinstance(piece, PairEvidence) else "",
+        answer=visible(piece.answer) if isinstance(piece, PairEvidence) else "",
+        score=number_text(piece.score),
+        words=factor_text(piece.score) if is_pair else "",
+        level=facts.level(facts.loss(piece)),
+        sentence=f"{anchor}-s{sentence.start}" if sentence else "",
+        passage=_passage(piece.document_span, document),
+        tokens=_tokens(piece) if isinstance(piece, PairEvidence) else (),
+        means=_means(piece) if isinstance(piece, PairEvidence) else ("", ""),
+        facts=() if is_pair else tuple((visible(key), _plain(value)) for key, value in facts_of(piece).items()),
+    )
+
+
+def factor_text(score: float) -> str:
+    """A pair's score in words: the factor by which its tokens' probability changes, as geometric mean."""
+    if abs(score) < 0.05:
+        return "as likely given the document as given the summary"
+    factor = math.exp(min(abs(score), 50))
+    size = f"{factor:.1f}" if factor < 10 else f"{factor:,.0f}"
+    return f"{size} times {'less' if score < 0 else 'more'} likely per token given the document"
+
+
+def _passage(span: Span | None, document: str) -> str:
+    if span is None or (span := clip(span, document)) == Span(0, len(document)):
+        return ""
+    return f"characters {span.start + 1:,} to {span.end:,} of {len(document):,}"
+
+
+def _means(pair: PairEvidence) -> tuple[str, str]:
+    both = (pair.summary_logprobs, pair.document_logprobs)
+    given = [number_text(sum(values) / len(values)) if values else "" for values in both]
+    return given[0], given[1]
+
+
+def _tokens(pair: PairEvidence) -> tuple[TokenView, ...]:
+    rows = zip(pair.tokens, pair.summary_logprobs, pair.document_logprobs, strict=True)
+    last = len(pair.tokens) - 1
+    return tuple(
+        TokenView(
+            token_text(token, last=place == last),
+            round(100 * math.exp(min(given_summary, 0))),
+            round(100 * math.exp(min(given_document, 0))),
+            number_text(given_document - given_summary, 1),
+            sum(given_summary - given_document >= step for step in (1, 2, 4)),
+        )
+        for place, (token, given_summary, given_document) in enumerate(rows)
+    )
+
+
+def token_text(token: str, *, last: bool) -> str:
+    """A token as people can read it: the frame's own tokens by their role, space made visible where alone."""
+    if _FRAME_TOKEN.fullmatch(token):
+        return "end" if last else "answer:"
+    plain = token.translate(_SPACE_MARKS)
+    return visible(plain.strip() or plain.replace("\n", "↵").replace(" ", "␣"))
+
+
+def _plain(value: object) -> str:
+    return visible(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))

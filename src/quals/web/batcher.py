@@ -1,0 +1,96 @@
+"""Requests -> batches: whatever waits while one batch is being scored makes up the next."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from quals.metrics.base import Metric
+from quals.records import Status, SummaryScore
+from quals.web.refusal import Refusal
+
+_GATHER = 0.005  # seconds an idle worker waits for company before it starts
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Job:
+    document: str
+    summary: str
+    future: asyncio.Future[SummaryScore]
+
+
+class Batcher:
+    """Feeds a metric from one thread; lives on one event loop."""
+
+    def __init__(self, metric: Metric, *, batch: int, queue: int) -> None:
+        self.metric, self.batch, self.queue = metric, batch, queue
+        self.waiting = 0  # accepted, and neither scored nor given up
+        self.closing = False
+        self._jobs: asyncio.Queue[_Job] = asyncio.Queue()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="metric")
+        self._seconds_per_row = 0.0
+
+    def submit(self, rows: Sequence[tuple[str, str]]) -> list[asyncio.Future[SummaryScore]]:
+        """Accept (document, summary) rows, all or none; cancel a future to give its row up.
+
+        Raises:
+            Refusal: the service is stopping (503), or they do not fit into the queue now (429).
+        """
+        if self.closing:
+            raise Refusal(503, "the service is stopping", headers={"Retry-After": "5"})
+        if self.waiting + len(rows) > self.queue:
+            seconds = max(1, math.ceil(self.waiting * self._seconds_per_row))
+            message = f"{self.waiting} summaries are waiting already; try again in {seconds} s"
+            raise Refusal(429, message, headers={"Retry-After": str(seconds)})
+        loop = asyncio.get_running_loop()
+        jobs = [_Job(document, summary, loop.create_future()) for document, summary in rows]
+        self.waiting += len(jobs)
+        for job in jobs:
+            job.future.add_done_callback(self._finished)
+            self._jobs.put_nowait(job)
+        return [job.future for job in jobs]
+
+    async def work(self) -> None:
+        """Score until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            jobs = await self._next()
+            started = time.monotonic()
+            scores = await loop.run_in_executor(self._thread, self._score, jobs)
+            for job, score in zip(jobs, scores, strict=True):
+                if not job.future.done():  # given up meanwhile
+                    job.future.set_result(score)
+            self._learn_pace((time.monotonic() - started) / len(jobs))
+
+    def _finished(self, _: asyncio.Future[SummaryScore]) -> None:
+        self.waiting -= 1
+
+    async def _next(self) -> list[_Job]:
+        jobs: list[_Job] = []
+        while not jobs:
+            waiting = [await self._jobs.get()]
+            if self._jobs.empty():
+                await asyncio.sleep(_GATHER)
+            while len(waiting) < self.batch and not self._jobs.empty():
+                waiting.append(self._jobs.get_nowait())
+            jobs = [job for job in waiting if not job.future.done()]
+        return jobs
+
+    def _score(self, jobs: Sequence[_Job]) -> list[SummaryScore]:
+        try:
+            return self.metric.score([job.document for job in jobs], [job.summary for job in jobs])
+        except Exception as error:
+            _log.exception("scoring %d summaries failed", len(jobs))
+            if len(jobs) == 1:
+                return [SummaryScore(None, Status.ERROR, f"{type(error).__name__}: {error}")]
+            # One bad row must not take the others with it.
+            return [score for job in jobs for score in self._score([job])]
+
+    def _learn_pace(self, seconds: float) -> None:
+        self._seconds_per_row = 0.8 * self._seconds_per_row + 0.2 * seconds if self._seconds_per_row else seconds

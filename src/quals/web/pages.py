@@ -1,0 +1,142 @@
+"""The routes of the page: a form, and its answers, with script row by row, without as one report."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+from fastapi import APIRouter, HTTPException, Request
+from starlette.datastructures import UploadFile
+from starlette.responses import HTMLResponse, Response, StreamingResponse
+
+from quals.report.page import Report, environment, policy, row_html
+from quals.report.rows import ScoredRow
+from quals.report.view import view_row
+from quals.web.api import service_of
+from quals.web.guard import allowed
+from quals.web.refusal import Refusal
+
+router = APIRouter(include_in_schema=False)
+_ASSETS = {
+    "report.css": ("quals.report", "text/css"),
+    "page.css": ("quals.web", "text/css"),
+    "page.js": ("quals.web", "text/javascript"),
+}
+_BETWEEN_SUMMARIES = re.compile(r"\n[^\S\n]*\n\s*")
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What came with the form."""
+
+    document: str
+    summaries: list[str]
+    names: list[str]
+
+
+@router.get("/")
+async def page(request: Request) -> Response:
+    """The page."""
+    return HTMLResponse(_page(request))
+
+
+@router.get("/static/{name}")
+async def static(name: str) -> Response:
+    """The page's style and script."""
+    if name not in _ASSETS:
+        raise Refusal(404, "no such file")
+    package, kind = _ASSETS[name]
+    return Response(_asset(package, name), media_type=kind)
+
+
+@router.post("/stream")
+async def stream(request: Request) -> Response:
+    """For the page's script: one JSON object a line, first the total, then each summary's HTML as it is scored."""
+    asked = await _read(request)
+    service = service_of(request)
+    accepted = service.accept([(asked.document, summary) for summary in asked.summaries])
+
+    async def lines() -> AsyncIterator[str]:
+        yield json.dumps({"total": len(accepted)}) + "\n"
+        number = 0
+        try:
+            async for score in service.results(accepted):
+                row = ScoredRow(asked.document, asked.summaries[number], score, asked.names[number])
+                number += 1
+                yield json.dumps({"done": number, "html": row_html(view_row(row, number, service.facts))}) + "\n"
+        except Refusal as error:
+            yield json.dumps({"error": error.detail}) + "\n"
+
+    return StreamingResponse(lines(), media_type="application/x-ndjson")
+
+
+@router.post("/report")
+async def report(request: Request) -> Response:
+    """For browsers without script: the answer as a report."""
+    try:
+        asked = await _read(request)
+        service = service_of(request)
+        accepted = service.accept([(asked.document, summary) for summary in asked.summaries])
+        scores = [score async for score in service.results(accepted)]
+    except HTTPException as error:
+        return HTMLResponse(_page(request, error=str(error.detail)), error.status_code, error.headers)
+    rows = [ScoredRow(asked.document, *row) for row in zip(asked.summaries, scores, asked.names, strict=True)]
+    html = Report(rows, service.facts, title=asked.names[0] or "Scores").html()
+    return HTMLResponse(html, headers={"Content-Security-Policy": policy()})
+
+
+async def _read(request: Request) -> _Asked:
+    """The form's fields; a file stands in for the text beside it.
+
+    Raises:
+        Refusal: the token is missing or wrong (401), or a field cannot be used (422).
+    """
+    settings = service_of(request).settings
+    async with request.form(max_files=2, max_fields=8, max_part_size=settings.bytes) as form:
+        if not allowed(settings, request.headers, str(form.get("token", ""))):
+            raise Refusal(401, "the token is missing or wrong", field="token")
+        document, _ = await _text(form, "document")
+        text, name = await _text(form, "summaries")
+    summaries = [part.strip() for part in _BETWEEN_SUMMARIES.split(text.strip()) if part.strip()]
+    for value, what in ((document.strip(), "document"), (summaries, "summaries")):
+        if not value:
+            raise Refusal(422, f"no {what} given", field=what)
+    several = len(summaries) > 1
+    names = [f"{name} {number}".strip() if several else name for number in range(1, len(summaries) + 1)]
+    return _Asked(document, summaries, names)
+
+
+async def _text(form: Any, field: str) -> tuple[str, str]:
+    file = form.get(f"{field}_file")
+    if not isinstance(file, UploadFile) or not file.filename:
+        # Browsers send text areas with CR LF.
+        return str(form.get(field, "")).replace("\r\n", "\n"), ""
+    try:
+        return (await file.read()).decode("utf-8-sig").replace("\r\n", "\n"), file.filename
+    except UnicodeDecodeError as error:
+        raise Refusal(422, f"{file.filename} is not UTF-8 text", field=field) from error
+
+
+def _page(request: Request, error: str = "") -> str:
+    service = service_of(request)
+    template = _environment().get_template("page.html.j2")
+    return template.render(
+        facts=service.facts, token=bool(service.settings.token), error=error, base=str(request.base_url)
+    )
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    loader = jinja2.ChoiceLoader([jinja2.PackageLoader("quals.web"), jinja2.PackageLoader("quals.report")])
+    return environment().overlay(loader=loader)
+
+
+@cache
+def _asset(package: str, name: str) -> str:
+    return files(package).joinpath("templates", name).read_text(encoding="utf-8")

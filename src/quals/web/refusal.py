@@ -1,0 +1,31 @@
+"""Every answer that is not a success, in one form."""
+
+from __future__ import annotations
+
+from fastapi import HTTPException
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException as AnyHTTPException
+from starlette.responses import JSONResponse
+
+
+class Refusal(HTTPException):
+    """A request that cannot be served: the HTTP status, what is wrong, and in which field.
+
+    Being an `HTTPException` it comes through the framework's reading of bodies unchanged.
+    """
+
+    def __init__(
+        self, status: int, message: str, *, field: str | None = None, headers: dict[str, str] | None = None
+    ) -> None:
+        self.field = field
+        super().__init__(status, message, headers)
+
+
+def answer(error: Exception) -> JSONResponse:
+    """The answer to a refusal, or to one of the framework's own, as `schemas.Problem`."""
+    if isinstance(error, RequestValidationError):
+        first = error.errors()[0]
+        error = Refusal(422, first["msg"], field=".".join(map(str, first["loc"][1:])) or None)
+    assert isinstance(error, AnyHTTPException)
+    body = {"message": str(error.detail), "field": getattr(error, "field", None)}
+    return JSONResponse({"error": body}, error.status_code, error.headers)

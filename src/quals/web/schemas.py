@@ -1,0 +1,98 @@
+"""What the API takes and gives; the OpenAPI description is made from these."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from quals.records import Status, SummaryScore
+from quals.report.facts import MetricFacts
+
+
+def _whole(text: str) -> str:
+    # JSON can spell half of a surrogate pair ("\\ud800"), which no tokenizer and no answer can take.
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("half of a surrogate pair is not a character")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_whole)]
+
+
+class Row(BaseModel):
+    """A summary and its document."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    document: Text = Field(description="The source.", examples=["The mayor resigned on 3 May."])
+    summary: Text = Field(description="What is said of it.", examples=["The mayor resigned on 4 May."])
+    id: Text | None = Field(default=None, description="Comes back with the score.")
+
+
+class Rows(BaseModel):
+    """Several summaries."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    rows: list[Row] = Field(min_length=1)
+
+
+class Score(BaseModel):
+    """The score of one summary."""
+
+    id: str | None = None
+    score: float | None = Field(description="Higher is more consistent; null if there is none, see status.")
+    status: Status
+    reason: str = Field(description="Why there is no score, or a note on how it came about.")
+    pairs: int = Field(description="Number of pieces of evidence.")
+    chunks: int = Field(description="Parts the document was read in.")
+    signature: str = Field(description="How the number was made; only numbers with equal signatures compare.")
+    probability: float | None = Field(
+        default=None, description="That the summary is consistent; null if these settings have no calibration."
+    )
+    band: str | None = Field(default=None, description="The probability in plain words.")
+    evidence: list[dict[str, Any]] | None = Field(default=None, description="With explain=true.")
+
+    @classmethod
+    def of(cls, score: SummaryScore, facts: MetricFacts, *, id: str | None, explain: bool) -> Score:
+        """From a metric's result."""
+        reading = facts.read(score)
+        return cls(id=id, **score.to_dict(explain=explain), **(reading.to_dict() if reading else {}))
+
+
+class Scores(BaseModel):
+    """The scores, in the order of the rows."""
+
+    rows: list[Score]
+
+
+class Health(BaseModel):
+    """Whether the service takes requests."""
+
+    status: str = Field(description="ok or stopping")
+    waiting: int = Field(description="Summaries accepted and not yet scored.")
+
+
+class Version(BaseModel):
+    """What is running, and how to read its numbers."""
+
+    quals: str
+    metric: str
+    signature: str
+    reading: str
+    range: tuple[float | None, float | None] = Field(description="Lowest and highest value; null is no limit.")
+    calibration: dict[str, Any] | None
+
+
+class Fault(BaseModel):
+    """What went wrong."""
+
+    message: str
+    field: str | None = Field(default=None, description="Where in the request, e.g. rows.3.summary.")
+
+
+class Problem(BaseModel):
+    """The body of every answer that is not a success."""
+
+    error: Fault

@@ -1,0 +1,38 @@
+"""The process: it stops when it has finished what it accepted."""
+
+from __future__ import annotations
+
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from quals.web.settings import ServeSettings
+
+
+class Server(uvicorn.Server):
+    """At the first signal new work is refused with 503; when the last is done, or at a second signal, it stops."""
+
+    def __init__(self, app: FastAPI, settings: ServeSettings) -> None:
+        self._batcher = app.state.service.batcher
+        super().__init__(
+            uvicorn.Config(
+                app,
+                host=settings.host,
+                port=settings.port,
+                log_level="warning",
+                server_header=False,
+                timeout_graceful_shutdown=max(1, round(settings.timeout)),
+            )
+        )
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Called by uvicorn on SIGINT and SIGTERM."""
+        if self._batcher.closing:
+            super().handle_exit(sig, frame)
+        self._batcher.closing = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called by uvicorn ten times a second; true ends the service."""
+        drained = self._batcher.closing and not self._batcher.waiting
+        return await super().on_tick(counter) or drained

@@ -1,0 +1,56 @@
+"""What the API and the page share: the metric behind its queue, and the limits on what goes in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from quals.records import SummaryScore
+from quals.report.facts import MetricFacts
+from quals.web.batcher import Batcher
+from quals.web.refusal import Refusal
+from quals.web.settings import ServeSettings
+
+
+@dataclass(frozen=True)
+class Service:
+    """The running service."""
+
+    batcher: Batcher
+    facts: MetricFacts
+    settings: ServeSettings
+
+    def accept(self, rows: Sequence[tuple[str, str]]) -> list[asyncio.Future[SummaryScore]]:
+        """Take (document, summary) rows into the queue.
+
+        Raises:
+            Refusal: too many rows, or a text that is too long (413); and see `Batcher.submit`.
+        """
+        limits = self.settings
+        if len(rows) > limits.rows:
+            raise Refusal(413, f"{len(rows)} summaries; at most {limits.rows} are taken in a request", field="rows")
+        for number, row in enumerate(rows):
+            for name, text in zip(("document", "summary"), row, strict=True):
+                if len(text) > limits.characters:
+                    message = f"{len(text):,} characters; at most {limits.characters:,} are taken"
+                    raise Refusal(413, message, field=f"rows.{number}.{name}")
+        return self.batcher.submit(rows)
+
+    async def results(self, accepted: Sequence[asyncio.Future[SummaryScore]]) -> AsyncIterator[SummaryScore]:
+        """Yield the scores in order, each as soon as it is there; what is not wanted any more is given up.
+
+        Raises:
+            Refusal: they are not all there in time (504).
+        """
+        deadline = asyncio.get_running_loop().time() + self.settings.timeout
+        try:
+            for future in accepted:
+                left = deadline - asyncio.get_running_loop().time()
+                yield await asyncio.wait_for(future, max(left, 0))
+        except TimeoutError as error:
+            message = f"not done within {self.settings.timeout:g} s; send fewer or shorter texts"
+            raise Refusal(504, message) from error
+        finally:
+            for future in accepted:
+                future.cancel()

@@ -1,0 +1,177 @@
+import itertools
+import json
+import math
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from quals.calibrate import Band, Calibration, Isotonic, Logistic, fit, shipped
+from quals.calibrate.labelled import read_labelled
+from quals.cli.calibrate import calibrate
+from quals.errors import InputError
+
+SIGNATURE = "metric:quals|model:m|beams:60|version:0.1.0"
+
+
+def labelled(rows=2000, slope=2.0, intercept=1.5, seed=0):
+    """Scores whose true probability of consistency is logistic, and labels drawn with it."""
+    rng = np.random.default_rng(seed)
+    scores = rng.normal(-0.8, 0.7, rows)
+    labels = rng.random(rows) < 1 / (1 + np.exp(-(slope * scores + intercept)))
+    return scores.tolist(), labels.astype(float).tolist()
+
+
+@pytest.fixture(scope="module")
+def logistic():
+    return fit(*labelled(), signature=SIGNATURE, data=["made up"])
+
+
+def test_logistic_finds_the_curve_the_labels_were_drawn_with(logistic):
+    assert logistic.curve.slope == pytest.approx(2.0, abs=0.3)
+    assert logistic.curve.intercept == pytest.approx(1.5, abs=0.3)
+    assert logistic.brier < logistic.brier_base_rate
+    for bin in logistic.reliability:
+        assert bin["observed"] == pytest.approx(bin["predicted"], abs=4 * 0.5 / math.sqrt(bin["rows"]))
+
+
+def test_isotonic_comes_near_the_same_curve_and_never_falls(logistic):
+    isotonic = fit(*labelled(), signature=SIGNATURE, data=["made up"], method="isotonic")
+    grid = np.linspace(-4, 2, 50)
+    values = [isotonic.curve(x) for x in grid]
+    assert all(a <= b for a, b in itertools.pairwise(values))
+    assert min(values) > 0
+    assert max(values) < 1
+    inner = grid[(grid > -1.8) & (grid < 0.2)]
+    assert np.mean([abs(isotonic.curve(x) - logistic.curve(x)) for x in inner]) < 0.06
+
+
+def test_isotonic_by_hand():
+    # Pool-adjacent-violators on (1, 0), (2, 1), (3, 0), (4, 1): the middle two become 1/2. Ten of each.
+    scores, labels = [1.0, 2.0, 3.0, 4.0] * 10, [0.0, 1.0, 0.0, 1.0] * 10
+    curve = fit(scores, labels, signature=SIGNATURE, data=[], method="isotonic").curve
+    assert [curve(x) for x in (1, 2, 3, 4)] == pytest.approx([1 / 42, 0.5, 0.5, 41 / 42])
+    assert curve(1.5) == pytest.approx((1 / 42 + 0.5) / 2)
+
+
+def test_logistic_with_soft_labels_lies_between():
+    scores = np.linspace(-3, 0, 60)
+    labels = [1.0 if x > -1 else 0.0 if x < -2 else 2 / 3 for x in scores]
+    curve = fit(scores.tolist(), labels, signature=SIGNATURE, data=[]).curve
+    assert curve(-3) < 0.3 < curve(-1.5) < curve(0)
+
+
+@pytest.mark.parametrize(
+    ("scores", "labels", "says"),
+    [
+        ([0.0] * 30, [1.0] * 30, "at least 10 of either kind"),
+        (*labelled(slope=-2.0, intercept=-1.5), "nothing to calibrate"),
+        ([], [], "at least 10"),
+    ],
+)
+@pytest.mark.parametrize("method", ["logistic", "isotonic"])
+def test_no_curve_where_there_is_nothing_to_learn(scores, labels, says, method):
+    with pytest.raises(InputError, match=says):
+        fit(scores, labels, signature=SIGNATURE, data=[], method=method)
+
+
+def test_rows_of_one_document_are_never_judged_by_their_siblings():
+    # The label is a property of the document alone and the score tells nothing: only leaking rows could do well.
+    rng = np.random.default_rng(1)
+    groups = [number // 10 for number in range(400)]
+    noise = rng.normal(size=40)
+    labels = rng.integers(0, 2, 40).astype(float)
+    scores = [float(noise[g]) for g in groups]
+    whole = [float(labels[g]) for g in groups]
+    kept = fit(scores, whole, signature=SIGNATURE, data=[], groups=groups, method="isotonic")
+    leaked = fit(scores, whole, signature=SIGNATURE, data=[], method="isotonic")
+    assert leaked.brier < kept.brier
+
+
+@pytest.mark.parametrize(
+    ("probability", "band"),
+    [(0.0, Band.LIKELY_INCONSISTENT), (0.3, Band.LOOK_CLOSER), (0.69, Band.LOOK_CLOSER), (0.7, Band.LIKELY_CONSISTENT)],
+)
+def test_bands(probability, band):
+    assert Band.of(probability) is band
+
+
+@pytest.mark.parametrize("score", [-1e6, -50.0, 0.0, 1e6])
+def test_logistic_does_not_overflow(score):
+    assert 0 <= Logistic(3.0, 0.5)(score) <= 1
+
+
+@pytest.mark.parametrize(
+    ("signature", "fits"),
+    [
+        (SIGNATURE, True),
+        (SIGNATURE.replace("0.1.0", "9.9"), True),
+        (SIGNATURE.replace("60", "30"), False),
+        (SIGNATURE.replace("model:m", "model:n"), False),
+        (SIGNATURE + "|chunks:350", False),
+        ("", False),
+    ],
+)
+def test_reads_only_scores_made_the_same_way(logistic, signature, fits):
+    if fits:
+        assert logistic.read(-0.5, signature).probability == pytest.approx(logistic.curve(-0.5))
+    else:
+        with pytest.raises(InputError, match="belongs to"):
+            logistic.read(-0.5, signature)
+
+
+@pytest.mark.parametrize("curve", [Logistic(1.5, 0.25), Isotonic((-1.0, 0.0), (0.25, 0.75))])
+def test_survives_its_file(tmp_path, logistic, curve):
+    written = Calibration(**{**vars(logistic), "curve": curve})
+    written.save(tmp_path / "c.json")
+    assert Calibration.load(tmp_path / "c.json") == written
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"method": "magic", "curve": {}}', '{"method": "logistic"}'])
+def test_what_is_no_calibration_is_refused(tmp_path, text):
+    path = tmp_path / "c.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"c\.json: not a calibration"):
+        Calibration.load(path)
+
+
+def test_a_model_has_its_calibration_beside_it_or_none(tmp_path, logistic):
+    mine = SIGNATURE.replace("model:m", f"model:{tmp_path}")
+    assert shipped(mine) is None
+    assert shipped("") is None
+    Calibration(**{**vars(logistic), "signature": mine}).save(tmp_path / "calibration.json")
+    assert shipped(mine) is not None
+    assert shipped(mine + "|alpha:2") is None
+
+
+def write(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" if isinstance(row, dict) else row + "\n" for row in rows))
+    return str(path)
+
+
+def test_command_writes_it_and_tells_what_it_left_out(tmp_path):
+    scores, labels = labelled(200)
+    rows = [
+        {"score": s, "label": bool(y), "status": "ok", "signature": SIGNATURE, "document": f"d{i // 2}"}
+        for i, (s, y) in enumerate(zip(scores, labels, strict=True))
+    ]
+    faults = [
+        "{broken",
+        {"score": 1.0, "status": "ok", "signature": SIGNATURE},
+        {"score": 1.0, "label": 3, "signature": SIGNATURE},
+        {"score": None, "status": "no-pairs", "label": 1},
+    ]
+    source = write(tmp_path / "in.jsonl", [*rows, *faults])
+    done = CliRunner().invoke(calibrate, [source, "-o", str(tmp_path / "c.json")])
+    assert done.exit_code == 0, done.output
+    assert "3 faulty and 1 unscored left out" in done.output
+    assert f"{source}:202: label: missing or not a number" in done.output
+    stored = Calibration.load(tmp_path / "c.json")
+    assert (stored.rows, stored.data, stored.signature) == (200, ("in.jsonl",), SIGNATURE)
+
+
+def test_scores_made_in_two_ways_are_not_mixed(tmp_path):
+    other = SIGNATURE.replace("60", "30")
+    rows = [{"score": 0.1, "label": 1, "signature": signature} for signature in (SIGNATURE, other)]
+    with pytest.raises(InputError, match=r"in\.jsonl:2: signature"):
+        read_labelled([write(tmp_path / "in.jsonl", rows)])

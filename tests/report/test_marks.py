@@ -1,0 +1,58 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quals.records import Span
+from quals.report.marks import Passages, mark, sentences, visible
+
+
+@pytest.mark.parametrize(
+    ("spans", "expected"),
+    [
+        ([], [("abcdef", 0.0, ())]),
+        ([(Span(1, 3), 2.0)], [("a", 0.0, ()), ("bc", 2.0, (0,)), ("def", 0.0, ())]),
+        # Where spans overlap, the piece they share gets the mean of their losses.
+        (
+            [(Span(0, 4), 1.0), (Span(2, 6), 4.0)],
+            [("ab", 1.0, ()), ("cd", 2.5, (0,)), ("ef", 4.0, (1,))],
+        ),
+        ([(Span(0, 6), 1.0), (Span(0, 6), 3.0)], [("abcdef", 2.0, (0, 1))]),
+        ([(None, 9.0)], [("abcdef", 0.0, ())]),
+        ([(Span(4, 99), 1.0)], [("abcd", 0.0, ()), ("ef", 1.0, (0,))]),
+        ([(Span(-1, 1), 1.0)], [("a", 1.0, (0,)), ("bcdef", 0.0, ())]),
+        ([(Span(3, 3), 1.0)], [("abc", 0.0, ()), ("def", 0.0, ())]),
+    ],
+)
+def test_mark(spans, expected):
+    assert [(piece.text, piece.loss, piece.ends) for piece in mark("abcdef", spans)] == expected
+
+
+@given(st.text(), st.lists(st.tuples(st.integers(-3, 40), st.integers(-3, 40), st.floats(0, 9))))
+def test_no_character_is_lost_and_no_place_moves(text, spans):
+    pieces = mark(text, [(Span(start, end), loss) for start, end, loss in spans])
+    assert "".join(piece.text for piece in pieces) == visible(text)
+    assert len(visible(text)) == len(text)
+    visible(text).encode()
+
+
+def test_sentences():
+    text = "He said: “No.” Then he left!\nA heading\n 3.5 metres, e.g. this. "
+    found = [text[span.start : span.end] for span in sentences(text)]
+    assert found == ["He said: “No.”", "Then he left!", "A heading", "3.5 metres, e.g.", "this."]
+
+
+DOCUMENT = "The mayor resigned on Tuesday. The deputy leads the council. The ferry sails."
+
+
+@pytest.mark.parametrize(
+    ("texts", "within", "expected"),
+    [
+        (["When did the mayor resign?", "Tuesday"], None, "The mayor resigned on Tuesday."),
+        (["Who leads the council?", "the deputy"], None, "The deputy leads the council."),
+        (["Zebras?"], None, None),
+        (["When did the mayor resign?"], Span(31, 60), "The deputy leads the council."),  # only "the" is shared there
+    ],
+)
+def test_nearest_sentence(texts, within, expected):
+    span = Passages(DOCUMENT).nearest(texts, within)
+    assert (DOCUMENT[span.start : span.end] if span else None) == expected

@@ -1,0 +1,168 @@
+import pytest
+from browsing import HOSTILE, SHOWN, fits, open_page, serious_faults, tab_to
+from word_pairs import DOCUMENT, WordPairs, scored
+
+from quals.calibrate import Calibration, Logistic
+from quals.records import PairEvidence, Span, Status, SummaryScore
+from quals.report import MetricFacts, Report, ScoredRow, write_html
+
+CURVE = Calibration(Logistic(4.0, 1.0), WordPairs().signature, ("made up",), 100, 0.5, 5, 0.1, 0.25, 0.3)
+
+
+@pytest.fixture
+def report(tmp_path, rows):
+    path = tmp_path / "report.html"
+    write_html(rows, path, facts=MetricFacts.of(WordPairs(), CURVE), title="Rivermouth")
+    return path.as_uri()
+
+
+@pytest.fixture
+def hostile(tmp_path):
+    pair = PairEvidence(
+        -2.0,
+        Span(0, len(HOSTILE)),
+        Span(0, len(HOSTILE)),
+        HOSTILE,
+        HOSTILE,
+        (HOSTILE, "</script>"),
+        (-0.1,) * 2,
+        (-2.1,) * 2,
+    )
+    scores = [
+        SummaryScore(-2.0, Status.OK, HOSTILE, (pair,), signature=f"metric:{HOSTILE}|model:{HOSTILE}"),
+        SummaryScore(None, Status.ERROR, HOSTILE),
+    ]
+    path = tmp_path / "report.html"
+    write_html([ScoredRow(HOSTILE, HOSTILE, score, HOSTILE) for score in scores], path, title=HOSTILE)
+    return path.as_uri()
+
+
+def test_nothing_but_the_file_is_asked_for(page, report):
+    page.goto(report)
+    page.click(".row summary")
+    assert page.requested == [report]
+
+
+def test_row_opens_to_its_evidence(page, report):
+    page.goto(report)
+    assert page.locator(".detail").count() == 0
+    row = page.locator(".row").first
+    row.locator("summary").first.click()
+    assert row.locator(".document").text_content().startswith("The mayor of Rivermouth resigned on Tuesday.")
+    assert row.locator(".pair").count() == 8
+    assert row.locator(".tokens[open] figure li").first.is_visible()
+    marked = row.locator("summary mark").all_text_contents()
+    assert set(marked) <= {"Friday", "sank", "after"}
+    assert "%" in row.locator(".band").inner_text()
+    assert fits(page)
+
+
+def test_link_leads_to_the_sentence(page, report):
+    page.goto(report)
+    page.click(".row summary")
+    page.locator(".pair", has_text="What follows The mayor resigned on").get_by_role("link").click()
+    assert page.locator(":target").text_content() == "The mayor of Rivermouth resigned on Tuesday."
+
+
+def test_address_of_a_question_opens_its_row(page, report):
+    page.goto(report + "#r4-q2")
+    assert page.locator("#r4-q2 .question").is_visible()
+
+
+def test_filter_and_order(page, report):
+    page.goto(report)
+    numbers = "rows => rows.filter(row => !row.hidden).map(row => row.dataset.number)"
+    shown = lambda: page.eval_on_selector_all(".row", numbers)  # noqa: E731
+    lowest_first = shown()
+    assert lowest_first[-1] == "3"  # the one without a score
+    page.select_option("#order", "number")
+    assert shown() == ["1", "2", "3", "4"]
+    page.select_option("#order", "-score")
+    assert shown() == [*reversed(lowest_first[:-1]), "3"]
+    page.select_option("#order", "score")
+    assert shown() == lowest_first
+    page.fill("#find", "mayor of RIVERMOUTH")
+    assert shown() == ["2"]
+    assert page.inner_text("#count") == "1 of 4"
+    page.fill("#find", "row-3")
+    assert shown() == ["4"]
+    page.fill("#find", "")
+    page.select_option("#show", "empty-summary")
+    assert shown() == ["3"]
+
+
+def test_keyboard_only(page, report):
+    page.goto(report)
+    tab_to(page, "#find")
+    page.keyboard.type("mayor")
+    tab_to(page, "#order")
+    page.keyboard.press("ArrowDown")
+    assert page.input_value("#order") == "-score"
+    tab_to(page, ".row > details > summary")
+    page.keyboard.press("Enter")
+    tab_to(page, ".measure a")
+    page.keyboard.press("Enter")
+    assert page.locator(":target.sentence").is_visible()
+    tab_to(page, ".tokens > summary, .document")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_accessibility_fault(page, report, scheme):
+    page.emulate_media(color_scheme=scheme)
+    page.goto(report)
+    page.click(".row summary")
+    page.click(".settings summary")
+    assert serious_faults(page) == []
+
+
+def test_hostile_text_is_text_everywhere(page, hostile):
+    page.goto(hostile)
+    row = page.locator("#r1")
+    row.locator("summary").first.click()
+    shown = [
+        row.locator(place).first for place in (".text mark", ".name", ".question", ".answer", ".sentence", ".tokens li")
+    ]
+    shown += [page.locator(place) for place in ("h1", "#r1 .reason", "#r2 .reason", "dd >> nth=-1")]
+    for place in shown:
+        assert SHOWN.strip() in place.text_content(), place
+    assert page.evaluate("window.hacked") is None
+    assert page.locator("img, script >> nth=1").count() == 0
+    assert SHOWN.split()[0] in page.title()
+    assert page.requested == [hostile]
+    assert fits(page)
+
+
+def test_everything_can_be_read_without_script(browser, report, hostile):
+    with open_page(browser, java_script_enabled=False) as page:
+        page.goto(report)
+        assert not page.locator(".controls").is_visible()
+        page.locator(".row summary").first.click()
+        assert page.locator(".row").first.locator(".document").is_visible()
+        assert page.locator(".row").first.locator(".tokens[open] figure li").first.is_visible()
+        page.locator(".row").first.get_by_role("link").first.click()
+        assert page.url.startswith(report + "#r1-s")
+        page.goto(hostile)
+        page.locator(".row summary").first.click()
+        assert page.locator("#r1 .question").text_content().strip() == SHOWN.strip()
+        assert page.locator("img").count() == 0
+
+
+def test_many_rows_are_not_unpacked_until_opened(browser, tmp_path):
+    rows = [row for number in range(1250) for row in scored(document=f"{DOCUMENT} {number}")]
+    write_html(rows, tmp_path / "r.html")
+    with open_page(browser) as page:
+        page.goto((tmp_path / "r.html").as_uri())
+        assert page.locator(".row").count() == 5000
+        assert page.locator(".pair").count() == 0
+        page.fill("#find", "row-2")
+        assert page.inner_text("#count") == "1250 of 5000"
+
+
+def test_notebook_frame_works(browser, tmp_path, rows):
+    frame = Report(rows)._repr_html_()
+    (tmp_path / "notebook.html").write_text(f"<!doctype html><meta charset=utf-8><body>{frame}")
+    with open_page(browser) as page:
+        page.goto((tmp_path / "notebook.html").as_uri())
+        inside = page.frame_locator("iframe")
+        inside.locator(".row summary").first.click()
+        assert inside.locator(".document").first.is_visible()

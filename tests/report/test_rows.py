@@ -1,0 +1,85 @@
+import json
+
+import pytest
+from click.testing import CliRunner
+from word_pairs import scored
+
+from quals.calibrate import Calibration, Logistic
+from quals.cli.report import report
+from quals.records import Evidence, PairEvidence, Span, Status, SummaryScore
+from quals.report.rows import OtherEvidence, evidence_from_dict, read_rows
+
+
+def written(path, rows):
+    lines = [
+        json.dumps({"id": r.id, "document": r.document, "summary": r.summary, **r.score.to_dict(explain=True)})
+        for r in rows
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_what_score_wrote_is_read_back(tmp_path, rows):
+    assert list(read_rows(written(tmp_path / "s.jsonl", rows))) == rows
+
+
+def test_other_fields_and_rows_without_a_name(tmp_path):
+    path = tmp_path / "s.jsonl"
+    row = {"article": "a", "highlights": "b", **SummaryScore(0.5, Status.OK).to_dict()}
+    path.write_text(json.dumps(row))
+    (read,) = read_rows(path)
+    assert (read.document, read.summary, read.id, read.score.value) == ("a", "b", "line 1", 0.5)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("{", "s.jsonl:2: not valid JSON"),
+        ("[]", "expected a JSON object"),
+        ('{"document": "d"}', "summary: missing"),
+        ('{"document": "d", "summary": "s"}', "KeyError 'score'"),
+        ('{"score": 1, "status": "great"}', "'great' is not a valid Status"),
+        ('{"score": null, "status": "ok"}', "does not go with"),
+        ('{"score": NaN, "status": "ok"}', "nan is not a score"),
+        ('{"score": 1, "status": "ok", "evidence": [{"score": "x"}]}', "could not convert"),
+        ('{"score": 1, "status": "ok", "evidence": 3}', "not iterable"),
+    ],
+)
+def test_a_bad_row_is_a_row_with_its_reason(tmp_path, rows, line, says):
+    path = written(tmp_path / "s.jsonl", rows[:1])
+    path.write_text(path.read_text() + line + "\n")
+    good, bad = read_rows(path)
+    assert good == rows[0]
+    assert bad.score.status is Status.INVALID_ROW
+    assert says in bad.score.reason
+
+
+def test_pairs_with_tokens_missing_are_refused():
+    piece = PairEvidence(0.0, None, None, "q", "a", ("t",), (-1.0,), (-1.0,)).to_dict()
+    with pytest.raises(ValueError, match="1 tokens with 1 and 2"):
+        evidence_from_dict({**piece, "document_logprobs": [-1.0, -2.0]})
+
+
+def test_evidence_of_other_metrics_keeps_its_fields():
+    piece = {"score": 0.25, "summary_span": {"start": 0, "end": 3}, "document_span": None, "sentence": "One."}
+    assert evidence_from_dict(piece) == OtherEvidence(0.25, Span(0, 3), None, {"sentence": "One."})
+    assert isinstance(evidence_from_dict(piece), Evidence)
+
+
+def test_command(tmp_path, rows):
+    source = written(tmp_path / "<b>s.jsonl", rows)
+    curve = Calibration(Logistic(4.0, 1.0), rows[0].score.signature, ("d",), 100, 0.5, 5, 0.1, 0.25, 0.3)
+    curve.save(tmp_path / "c.json")
+    target = tmp_path / "out.html"
+    done = CliRunner().invoke(report, [str(source), "-o", str(target), "--calibration", str(tmp_path / "c.json")])
+    assert done.exit_code == 0, done.output
+    html = target.read_text()
+    assert "<title>&lt;b&gt;s.jsonl – quals</title>" in html
+    assert "likely consistent" in html
+
+
+def test_a_calibration_of_other_scores_is_refused(tmp_path, rows):
+    source = written(tmp_path / "s.jsonl", scored(["The mayor."]))
+    Calibration(Logistic(4.0, 1.0), "metric:quals|model:m", (), 9, 0.5, 5, 0.1, 0.2, 0.3).save(tmp_path / "c.json")
+    done = CliRunner().invoke(report, [str(source), "--calibration", str(tmp_path / "c.json")])
+    assert "belongs to" in str(done.exception)

@@ -1,0 +1,87 @@
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+from serving import running
+from word_pairs import WordPairs
+
+from quals.records import SummaryScore
+
+ROOT = Path(__file__).parents[2]
+_spec = importlib.util.spec_from_file_location("serve_load", ROOT / "benchmarks" / "serve_load.py")
+serve_load = importlib.util.module_from_spec(_spec)
+sys.modules["serve_load"] = serve_load
+_spec.loader.exec_module(serve_load)
+ROWS = [{"document": serve_load.DOCUMENT, "summary": summary} for summary in serve_load.SUMMARIES]
+
+
+class Slow(WordPairs):
+    """Takes its time for a batch, as a model does, so that requests meet in the queue."""
+
+    def _score(self, documents, summaries, references) -> list[SummaryScore]:
+        time.sleep(0.2)
+        return super()._score(documents, summaries, references)
+
+
+@pytest.mark.parametrize(("queue", "refusals"), [(512, False), (40, True)])
+def test_200_clients_lose_nothing(queue, refusals):
+    with running(Slow(), queue=queue) as (url, metric, server):
+        expected = serve_load.answers(url, ROWS)
+        result = serve_load.load(url, clients=200, seconds=2, rows=ROWS, expected=expected)
+        assert server.config.app.state.service.batcher.waiting == 0
+    assert (result.lost, result.wrong) == ([], [])
+    assert result.right + result.refused >= 200
+    assert (result.refused > 0) == refusals
+    assert max(metric.batches) == 16
+    assert sum(metric.batches) == result.right + len(ROWS)  # each was scored once
+
+
+PROGRAM = """
+import time
+from word_pairs import WordPairs
+from quals.web.app import create_app
+from quals.web.server import Server
+from quals.web.settings import ServeSettings
+
+class Slow(WordPairs):
+    def _score(self, *texts):
+        time.sleep(1.5)
+        return super()._score(*texts)
+
+settings = ServeSettings(port=0)
+server = Server(create_app(Slow(), settings), settings)
+started = server.startup
+async def startup(sockets=None):
+    await started(sockets)
+    print(server.servers[0].sockets[0].getsockname()[1], flush=True)
+server.startup = startup
+server.run()
+"""
+
+
+def test_sigterm_lets_the_process_finish_what_it_accepted():
+    paths = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", PROGRAM], env={**os.environ, "PYTHONPATH": paths}, stdout=subprocess.PIPE, text=True
+        ) as process,
+        ThreadPoolExecutor() as pool,
+    ):
+        url = f"http://127.0.0.1:{process.stdout.readline().strip()}"
+        accepted = pool.submit(httpx.post, f"{url}/v1/score", json=ROWS[1], timeout=30)
+        while httpx.get(f"{url}/health").json()["waiting"] == 0:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        while (health := httpx.get(f"{url}/health")).status_code == 200:
+            time.sleep(0.02)
+        assert health.json()["status"] == "stopping"
+        assert httpx.post(f"{url}/v1/score", json=ROWS[0]).status_code == 503
+        assert accepted.result().json()["score"] == WordPairs().score(*ROWS[1].values()).value
+        assert process.wait(20) == 0

@@ -1,0 +1,248 @@
+import asyncio
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from serving import running
+from word_pairs import WordPairs
+
+import quals
+from quals.calibrate import Calibration, Logistic
+from quals.errors import InputError
+from quals.web.app import create_app
+from quals.web.batcher import Batcher
+from quals.web.settings import ServeSettings
+
+DOCUMENT = "The mayor of Rivermouth resigned on Tuesday."
+GOOD, BAD = "The mayor resigned on Tuesday.", "The mayor resigned on Friday."
+HOSTILE = "<script>x</script>\0\u202e\u05d0 \U0001f600"
+
+
+def test_one_score_is_the_metrics_own(service):
+    expected = WordPairs().score(DOCUMENT, BAD)
+    answer = service.post("/v1/score", json={"document": DOCUMENT, "summary": BAD, "id": HOSTILE}).json()
+    assert answer == {**expected.to_dict(), "id": HOSTILE, "probability": None, "band": None, "evidence": None}
+
+
+def test_many_scores_come_in_order_with_their_evidence(service):
+    rows = [{"document": DOCUMENT, "summary": text, "id": str(n)} for n, text in enumerate([GOOD, BAD, "", HOSTILE])]
+    answer = service.post("/v1/scores?explain=true", json={"rows": rows}).json()["rows"]
+    expected = WordPairs().score([DOCUMENT] * 4, [row["summary"] for row in rows])
+    assert [row["id"] for row in answer] == ["0", "1", "2", "3"]
+    assert [row["score"] for row in answer] == [score.value for score in expected]
+    assert answer[1]["evidence"] == json.loads(json.dumps([piece.to_dict() for piece in expected[1].evidence]))
+    assert (answer[2]["score"], answer[2]["status"]) == (None, "empty-summary")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/v1/score", {"document": "x"}, "summary"),
+        ("/v1/score", {"document": 3, "summary": "x"}, "document"),
+        ("/v1/score", {"document": "x", "summary": "x", "sumary": "x"}, "sumary"),
+        ("/v1/score?explain=perhaps", {"document": "x", "summary": "x"}, "explain"),
+        ("/v1/scores", {"rows": []}, "rows"),
+        (
+            "/v1/scores",
+            {"rows": [{"document": "x", "summary": "x"}, {"document": "x", "summary": None}]},
+            "rows.1.summary",
+        ),
+        ("/v1/score", {"document": "\ud800", "summary": "x"}, "document"),
+    ],
+)
+def test_422_names_the_field(service, path, body, field):
+    answer = service.post(path, content=json.dumps(body), headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["error"]["field"]) == (422, field)
+
+
+def test_422_for_what_is_not_json(service):
+    answer = service.post("/v1/score", content="{", headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert "JSON" in answer.json()["error"]["message"]
+
+
+def test_413_for_rows_characters_and_bytes():
+    with running(rows=2, characters=50, bytes=2000) as (url, _, _):
+        row = {"document": "x", "summary": "y"}
+        answer = httpx.post(f"{url}/v1/scores", json={"rows": [row] * 3})
+        assert (answer.status_code, answer.json()["error"]["field"]) == (413, "rows")
+        answer = httpx.post(f"{url}/v1/scores", json={"rows": [row, {"document": "x" * 51, "summary": "y"}]})
+        assert (answer.status_code, answer.json()["error"]["field"]) == (413, "rows.1.document")
+        long = json.dumps({"document": "x" * 3000, "summary": "y"}).encode()
+        headers = {"Content-Type": "application/json"}
+        assert httpx.post(f"{url}/v1/score", content=long, headers=headers).status_code == 413
+        in_parts = (long[start : start + 100] for start in range(0, len(long), 100))  # no Content-Length
+        answer = httpx.post(f"{url}/v1/score", content=in_parts, headers=headers)
+        assert (answer.status_code, "2,000 bytes" in answer.json()["error"]["message"]) == (413, True)
+        assert httpx.post(f"{url}/v1/score", json=row).status_code == 200
+
+
+def test_429_with_retry_after_when_the_queue_is_full(gated):
+    with running(gated, queue=2) as (url, _, _), ThreadPoolExecutor() as pool:
+        row = {"document": DOCUMENT, "summary": GOOD}
+        accepted = pool.submit(httpx.post, f"{url}/v1/scores", json={"rows": [row] * 2}, timeout=30)
+        gated.begun.wait(10)
+        refused = httpx.post(f"{url}/v1/score", json=row)
+        assert refused.status_code == 429
+        assert int(refused.headers["Retry-After"]) >= 1
+        gated.gate.set()
+        assert accepted.result().status_code == 200
+        assert httpx.post(f"{url}/v1/score", json=row).status_code == 200
+
+
+def test_504_gives_the_waiting_up(gated):
+    with running(gated, timeout=0.2) as (url, _, server):
+        row = {"document": DOCUMENT, "summary": GOOD}
+        answer = httpx.post(f"{url}/v1/scores", json={"rows": [row] * 3}, timeout=30)
+        assert (answer.status_code, "0.2 s" in answer.json()["error"]["message"]) == (504, True)
+        assert server.config.app.state.service.batcher.waiting == 0
+
+
+def test_what_waits_is_scored_together(gated):
+    with running(gated, batch=8) as (url, metric, server), ThreadPoolExecutor(20) as pool:
+        rows = [{"document": DOCUMENT, "summary": f"{GOOD} {n}"} for n in range(17)]
+        first = pool.submit(httpx.post, f"{url}/v1/score", json=rows[0], timeout=30)
+        metric.begun.wait(10)
+        rest = [pool.submit(httpx.post, f"{url}/v1/score", json=row, timeout=30) for row in rows[1:]]
+        batcher = server.config.app.state.service.batcher
+        while batcher.waiting < 17:
+            threading.Event().wait(0.01)
+        metric.gate.set()
+        scores = [future.result().json()["score"] for future in [first, *rest]]
+    assert metric.batches == [1, 8, 8]
+    assert scores == [WordPairs().score(DOCUMENT, row["summary"]).value for row in rows]
+
+
+def test_a_metric_that_fails_on_one_row_answers_for_the_others():
+    class Fragile(WordPairs):
+        def _one(self, document, summary):
+            if summary == "bad":
+                raise RuntimeError("broken")
+            return super()._one(document, summary)
+
+    with running(Fragile()) as (url, _, _):
+        rows = [{"document": DOCUMENT, "summary": text} for text in (GOOD, "bad", BAD)]
+        answer = httpx.post(f"{url}/v1/scores", json={"rows": rows}).json()["rows"]
+    assert [row["status"] for row in answer] == ["ok", "error", "ok"]
+    assert "RuntimeError: broken" in answer[1]["reason"]
+
+
+def test_it_finishes_what_it_accepted_and_then_stops(gated):
+    with running(gated) as (url, _, server), ThreadPoolExecutor() as pool:
+        row = {"document": DOCUMENT, "summary": GOOD}
+        accepted = pool.submit(httpx.post, f"{url}/v1/score", json=row, timeout=30)
+        gated.begun.wait(10)
+        server.handle_exit(15, None)
+        refused = httpx.post(f"{url}/v1/score", json=row)
+        assert (refused.status_code, "stopping" in refused.json()["error"]["message"]) == (503, True)
+        assert httpx.get(f"{url}/health").json() == {"status": "stopping", "waiting": 1}
+        gated.gate.set()
+        assert accepted.result().json()["score"] == WordPairs().score(DOCUMENT, GOOD).value
+        while server.started and server.servers[0].is_serving():
+            threading.Event().wait(0.01)
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{url}/health")
+
+
+def test_health_and_version(service):
+    assert service.get("/health").json() == {"status": "ok", "waiting": 0}
+    version = service.get("/version").json()
+    assert version["quals"] == quals.__version__
+    assert version["signature"] == WordPairs().signature
+    assert version["range"] == [None, None]
+    assert version["calibration"] is None
+
+
+def test_with_a_calibration_the_answer_has_probability_and_band():
+    calibration = Calibration(Logistic(4.0, 1.0), WordPairs().signature, ("made up",), 100, 0.5, 5, 0.1, 0.25, 0.3)
+
+    async def ask():
+        app = create_app(WordPairs(), ServeSettings(), calibration)
+        transport = httpx.ASGITransport(app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://localhost") as c,
+        ):
+            return (await c.post("/v1/score", json={"document": DOCUMENT, "summary": GOOD})).json()
+
+    answer = asyncio.run(ask())
+    assert answer["probability"] == pytest.approx(calibration.curve(answer["score"]))
+    assert answer["band"] == "likely consistent"
+
+
+def test_a_calibration_of_other_settings_is_refused():
+    other = Calibration(Logistic(4.0, 1.0), WordPairs(answers=3).signature, (), 100, 0.5, 5, 0.1, 0.25, 0.3)
+    with pytest.raises(InputError, match="belongs to"):
+        create_app(WordPairs(), ServeSettings(), other)
+
+
+def test_openapi_describes_every_refusal(service):
+    described = service.get("/openapi.json").json()
+    assert set(described["paths"]) == {"/v1/score", "/v1/scores", "/health", "/version"}
+    answers = described["paths"]["/v1/scores"]["post"]["responses"]
+    assert set(answers) == {"200", "401", "413", "422", "429", "503", "504"}
+    assert all("Problem" in json.dumps(answers[status]) for status in answers if status != "200")
+    assert service.get("/docs").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/health", "/static/report.css", "/v1/score", "/nowhere"])
+def test_security_headers_are_on_every_answer(service, path):
+    headers = service.get(path).headers
+    assert "script-src 'self';" in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Origin": "https://example.org"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Host": "evil.example"}, 403),
+        ({"Host": "localhost:1"}, 200),
+        ({"Host": "[::1"}, 403),
+    ],
+)
+def test_other_sites_cannot_use_a_service_on_loopback(service, headers, status):
+    assert (
+        service.post("/v1/score", json={"document": DOCUMENT, "summary": GOOD}, headers=headers).status_code == status
+    )
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [(None, 401), ("Bearer wrong", 401), ("Basic sesame", 401), ("Bearer sésame", 401), ("bearer sesame", 200)],
+)
+def test_token(header, status):
+    with running(token="sesame") as (url, _, _):
+        headers = {"Authorization": header.encode()} if header else {}
+        answer = httpx.post(f"{url}/v1/score", json={"document": DOCUMENT, "summary": GOOD}, headers=headers)
+        assert answer.status_code == status
+        assert (answer.headers.get("WWW-Authenticate") == "Bearer") == (status == 401)
+        assert httpx.get(f"{url}/health").status_code == 200
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.org"])
+def test_only_loopback_goes_without_a_token(host):
+    with pytest.raises(InputError, match="token"):
+        ServeSettings(host=host)
+    assert not ServeSettings(host=host, token="sesame").loopback
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.1.2.3"])
+def test_loopback(host):
+    assert ServeSettings(host=host).loopback
+
+
+def test_all_rows_of_a_request_are_accepted_or_none():
+    async def ask():
+        batcher = Batcher(WordPairs(), batch=4, queue=3)
+        batcher.submit([("a", "b")] * 2)
+        with pytest.raises(Exception, match="waiting already"):
+            batcher.submit([("a", "b")] * 2)
+        assert batcher.waiting == 2
+
+    asyncio.run(ask())
