@@ -17,6 +17,7 @@ EXIT_USAGE, EXIT_ERROR = 2, 3
 # name -> (module, attribute, one line for --help)
 COMMANDS = {
     "score": ("quals.cli.score", "score", "Score the summaries in a file against their documents."),
+    "study": ("quals.cli.study", "study", "Ask people which summaries are better, and report what they say."),
     "train": ("quals.cli.train", "train", "Train the models the metrics are made of."),
 }
 
