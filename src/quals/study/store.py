@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -134,18 +134,22 @@ class Store:
 
         Sending the newest write again changes nothing and gives its version again.
         """
-        head = {"item_id": item_id, "version": base + 1, "write_id": write_id, "saved_at": now()}
-        body = {"choices": answer.choices, "comment": answer.comment, "marks": answer.marks, "seconds": answer.seconds}
-        try:
-            with self._engine.begin() as connection:
-                newest = connection.execute(sa.select(latest).where(latest.c.item_id == item_id)).one_or_none()
-                if newest is not None and newest.write_id == write_id:
-                    return int(newest.version) if _answer(newest) == answer else None
-                if base != (newest.version if newest is not None else 0):
-                    return None
-                connection.execute(tables.answer.insert(), [{**head, **body}])
-        except sa.exc.IntegrityError:  # another save came between our look and our write
-            return None
+        for _ in range(2):
+            try:
+                return self._try_save(item_id, answer, base, write_id)
+            except sa.exc.IntegrityError:  # another save came between our look and our write: look again
+                continue
+        return None
+
+    def _try_save(self, item_id: int, answer: Answer, base: int, write_id: str) -> int | None:
+        with self._engine.begin() as connection:
+            newest = connection.execute(sa.select(latest).where(latest.c.item_id == item_id)).one_or_none()
+            if newest is not None and newest.write_id == write_id:
+                return int(newest.version) if _answer(newest) == answer else None
+            if base != (newest.version if newest is not None else 0):
+                return None
+            head = {"item_id": item_id, "version": base + 1, "write_id": write_id, "saved_at": now()}
+            connection.execute(tables.answer.insert(), [{**head, **asdict(answer)}])
         return base + 1
 
     def judgements(self) -> list[Judgement]:
