@@ -161,7 +161,9 @@ def test_bodies_that_are_no_saves(store: Store, client: TestClient, content: byt
 
 
 def test_characters_no_database_stores_do_not_lose_a_comment(store: Store, client: TestClient) -> None:
-    content = b'{"base": 0, "write": "write0001", "choices": {}, "comment": "a\\u0000b\\ud83d", "marks": [], "seconds": 1}'
+    content = (
+        b'{"base": 0, "write": "write0001", "choices": {}, "comment": "a\\u0000b\\ud83d", "marks": [], "seconds": 1}'
+    )
     assert client.put(link(store, item=0), content=content).status_code == 200
     assert store.tasks(1)[0].answer.comment == "ab?"
 
@@ -219,7 +221,7 @@ def test_exports_are_complete_and_open_safely(store: Store, client: TestClient) 
     answered = client.get(f"/o/{store.token}/judgements.csv")
     assert "attachment" in answered.headers["content-disposition"]
     first, second = csv.DictReader(io.StringIO(answered.text, newline=""))
-    assert first["comment"] == "'=HYPERLINK(\"http://x\")"
+    assert first["comment"] == '\'=HYPERLINK("http://x")'
     assert second["comment"] == "' \t@SUM(1)\nsecond line"
     assert first["annotator"] == "Ann"
     assert {first["consistency"], first["grammar"]} <= {"better", "worse"}

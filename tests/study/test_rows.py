@@ -89,7 +89,11 @@ def test_scores(tmp_path: Path) -> None:
     path.write_text("id,system,quals,rouge,note\n1,x,-0.5,0.25,fine\n1,y,,0.5,\n2,x,nan,1e-1,\n")
     scores, metrics = read_scores(str(path))
     assert metrics == ["quals", "rouge"]
-    assert scores == {("1", "x"): {"quals": -0.5, "rouge": 0.25}, ("1", "y"): {"rouge": 0.5}, ("2", "x"): {"rouge": 0.1}}
+    assert scores == {
+        ("1", "x"): {"quals": -0.5, "rouge": 0.25},
+        ("1", "y"): {"rouge": 0.5},
+        ("2", "x"): {"rouge": 0.1},
+    }
 
 
 def test_scores_without_system(tmp_path: Path) -> None:

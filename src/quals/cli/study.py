@@ -142,6 +142,9 @@ def _print_report(report: Report) -> None:
     from quals.study.text import report_tables
 
     console = Console()
+    head = report.study
+    counts = f"{head['judgements']} judgements of {head['pairs']} pairs by {head['annotators']} people"
+    console.print(f"{head['title']}: {counts}", markup=False)
     for table in report_tables(report):
         console.print(table)
 
