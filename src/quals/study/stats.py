@@ -113,7 +113,7 @@ def pairs_needed(difference: float, ties: float, target: float = 0.8) -> int:
     Returns:
         The smallest number from which on the power never falls below the target (it is a saw-tooth).
     """
-    if not 0.01 <= difference <= 1 - ties or not 0 <= ties < 1 or not 0 < target < 1:
+    if not 0.05 <= difference <= 1 - ties or not 0 <= ties < 1 or not 0 < target < 1:
         raise InputError(f"a difference of {difference:g} is too small, or not possible with {ties:.0%} ties")
     quantiles = scipy_stats.norm.ppf(1 - LEVEL / 2) + scipy_stats.norm.ppf(target)
     roughly = (1 - ties) * (quantiles / difference) ** 2  # Noether 1987
