@@ -87,7 +87,7 @@ def test_no_study_can_be_made(tmp_path: Path, rows: list[object], message: str) 
 def test_scores(tmp_path: Path) -> None:
     path = tmp_path / "scores.csv"
     path.write_text("id,system,quals,rouge,note\n1,x,-0.5,0.25,fine\n1,y,,0.5,\n2,x,nan,1e-1,\n")
-    scores, metrics = read_scores(str(path))
+    scores, metrics = read_scores([str(path)])
     assert metrics == ["quals", "rouge"]
     assert scores == {
         ("1", "x"): {"quals": -0.5, "rouge": 0.25},
@@ -99,4 +99,14 @@ def test_scores(tmp_path: Path) -> None:
 def test_scores_without_system(tmp_path: Path) -> None:
     file = jsonl(tmp_path / "s.jsonl", {"id": 1, "quals": 1.0})
     with pytest.raises(InputError, match=r"s.jsonl:1: system: missing"):
-        read_scores(file)
+        read_scores([file])
+
+
+def test_scores_as_quals_score_writes_them(tmp_path: Path) -> None:
+    made = {"status": "ok", "reason": "", "pairs": 10, "chunks": 1}
+    first = jsonl(tmp_path / "a.jsonl", {"id": "1", "score": -0.5, **made, "signature": "metric:quals|version:1"})
+    second = jsonl(tmp_path / "b.jsonl", {"id": "1", "score": 0.3, **made, "signature": "metric:rouge|version:1"})
+    third = jsonl(tmp_path / "c.jsonl", {"id": "1", "score": None, **made, "signature": "metric:rouge|version:1"})
+    scores, metrics = read_scores([f"x={first}", f"x={second}", f"y={third}"])
+    assert metrics == ["quals", "rouge"]
+    assert scores == {("1", "x"): {"quals": -0.5, "rouge": 0.3}, ("1", "y"): {}}

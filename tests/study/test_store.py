@@ -116,6 +116,19 @@ def test_a_place_that_is_taken_is_left_alone(make_store: MakeStore, where: str) 
     assert Store.open(where).token == token
 
 
+def test_a_study_is_made_wholly_or_not_at_all(
+    make_store: MakeStore, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> str:
+        raise RuntimeError("the power is cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("quals.study.store.now", fail)
+        with pytest.raises(RuntimeError, match="power"):
+            make_store(where=where)
+    assert make_store(where=where).annotators()
+
+
 def test_the_file_is_for_its_owner_only(make_store: MakeStore, tmp_path: Path) -> None:
     make_store()
     assert stat.S_IMODE((tmp_path / "study.sqlite").stat().st_mode) == 0o600

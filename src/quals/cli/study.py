@@ -90,7 +90,9 @@ def serve(study: str, host: str, port: int, url: str | None) -> None:
 @click.option(
     "--to", "folder", type=click.Path(path_type=Path, file_okay=False), help="Folder for CSV, JSON and chart."
 )
-@click.option("--scores", help="File of metric scores: id (or document), system, and a column per metric.")
+@click.option(
+    "--scores", metavar="[SYSTEM=]FILE", multiple=True, help="Metric scores, a column each; may be given again."
+)
 @click.option("--exclude", multiple=True, help="An annotator whose answers do not count; may be given again.")
 @click.option(
     "--difference",
@@ -100,7 +102,7 @@ def serve(study: str, host: str, port: int, url: str | None) -> None:
     help="Better less worse, for the power; may be given again.",
 )
 def report(
-    study: str, folder: Path | None, scores: str | None, exclude: tuple[str, ...], differences: tuple[float, ...]
+    study: str, folder: Path | None, scores: tuple[str, ...], exclude: tuple[str, ...], differences: tuple[float, ...]
 ) -> None:
     """Tell what people preferred, how sure that is, and how far they agree."""
     from quals.study.report import DIFFERENCES, build_report, write_report

@@ -49,7 +49,7 @@ class Report:
 def build_report(
     store: Store,
     *,
-    scores: str | None = None,
+    scores: Sequence[str] = (),
     exclude: Collection[str] = (),
     differences: Sequence[float] = DIFFERENCES,
 ) -> Report:
@@ -57,7 +57,7 @@ def build_report(
 
     Args:
         store: the study.
-        scores: a file of metric scores, see `rows.read_scores`.
+        scores: files of metric scores, see `rows.read_scores`.
         exclude: names of annotators whose answers are not counted (they stay in the table of annotators).
         differences: shares better less worse to compute the power for.
 

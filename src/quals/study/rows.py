@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import math
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -59,34 +60,33 @@ def read_documents(sources: Sequence[str]) -> Intake:
     return _complete(gathered, problems)
 
 
-def read_scores(file: str) -> tuple[dict[tuple[str, str], dict[str, float]], list[str]]:
-    """Read ``(document id, system) -> {metric: score}`` and the metrics' names from a scores file.
+def read_scores(sources: Sequence[str]) -> tuple[dict[tuple[str, str], dict[str, float]], list[str]]:
+    """Read ``(document id, system) -> {metric: score}`` and the metrics' names from files of scores.
 
-    Every column but ``id``, ``document``, ``summary`` and ``system`` that holds a number in some row is a
-    metric; higher is taken to be better. Cells without a finite number are left out.
+    Sources are written as for `read_documents`. Every column that holds a number in some row is a metric, but
+    for those that name the row; ``score`` beside a ``signature`` goes by the name of its metric. Higher is
+    taken to be better. Cells without a finite number are left out.
 
     Raises:
         InputError: a row cannot be read, or lacks the system or the document.
     """
     scores: dict[tuple[str, str], dict[str, float]] = {}
     metrics: dict[str, None] = {}
-    for line, row in read_rows(file):
-        if isinstance(row, InputError):
-            raise row
-        try:
-            key = document_id(row), _text(row, "system")
-        except InputError as error:
-            raise InputError(error.message, file=file, line=line, field=error.field) from error
-        cells = {name: _number(value) for name, value in row.items() if name not in _NOT_METRICS}
-        numbers = {name: value for name, value in cells.items() if value is not None}
-        scores.setdefault(key, {}).update(numbers)
-        metrics.update(dict.fromkeys(numbers))
+    for source in sources:
+        system, file = _split(source)
+        for line, row in read_rows(file):
+            if isinstance(row, InputError):
+                raise row
+            try:
+                key = document_id(row), system or _text(row, "system")
+            except InputError as error:
+                raise InputError(error.message, file=file, line=line, field=error.field) from error
+            numbers = _numbers(row)
+            scores.setdefault(key, {}).update(numbers)
+            metrics.update(dict.fromkeys(numbers))
     if not metrics:
-        raise InputError("no column holds a number", file=file)
+        raise InputError("no column holds a number", file=", ".join(sources))
     return scores, list(metrics)
-
-
-_NOT_METRICS = ("id", "document", "summary", "system", "reference")
 
 
 def read_rows(file: str) -> Iterator[tuple[int, Row | InputError]]:
@@ -164,6 +164,16 @@ def _storable(text: str, name: str) -> str:
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise InputError("holds a NUL or half a surrogate pair, which no database stores", field=name)
     return text
+
+
+_NOT_METRICS = ("id", "document", "summary", "system", "reference", "pairs", "chunks")
+
+
+def _numbers(row: Row) -> dict[str, float]:
+    signed = re.match(r"metric:([^|]+)", str(row.get("signature") or ""))
+    names = {"score": signed.group(1)} if signed else {}
+    cells = {names.get(name, name): _number(value) for name, value in row.items() if name not in _NOT_METRICS}
+    return {name: value for name, value in cells.items() if value is not None}
 
 
 def _number(value: object) -> float | None:

@@ -65,8 +65,7 @@ class Store:
         """Write a planned study to a new SQLite file or an empty PostgreSQL database."""
         if len(set(names)) != len(names):
             raise InputError("two annotators have the same name")
-        engine = tables.create_tables(where)
-        with engine.begin() as connection:
+        with tables.new_tables(where) as connection:
             connection.execute(tables.document.insert(), _document_rows(plan))
             connection.execute(tables.pair.insert(), _pair_rows(plan))
             people = [{"id": number, "name": name, "token": new_token()} for number, name in enumerate(names, 1)]
@@ -74,7 +73,7 @@ class Store:
             connection.execute(tables.item.insert(), _item_rows(plan))
             head = {"format": tables.FORMAT, "title": title, "token": new_token(), "created_at": now()}
             connection.execute(tables.study.insert(), [{**head, "settings": dict(settings)}])
-        return cls(engine)
+        return cls.open(where)
 
     @classmethod
     def open(cls, where: str) -> Store:

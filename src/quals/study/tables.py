@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -83,11 +85,12 @@ answer = sa.Table(
 )
 
 
-def create_tables(where: str) -> sa.Engine:
-    """An engine on a new study: a file that does not exist yet, or a database that holds no study.
+@contextmanager
+def new_tables(where: str) -> Iterator[sa.Connection]:
+    """A connection to a new study, kept if the block succeeds: all of it is made, or nothing.
 
     Raises:
-        InputError: there is a file or a study already.
+        InputError: there is a file or a study already, or the database cannot be used.
     """
     if not _is_url(where):
         try:  # the file holds the annotators' links: for its owner's eyes only
@@ -96,12 +99,19 @@ def create_tables(where: str) -> sa.Engine:
             raise InputError(f"cannot be created: {error.strerror}", file=where) from error
     engine = _engine(where)
     try:
-        if sa.inspect(engine).has_table("study"):
-            raise InputError("this database already holds a study", file=_shown(engine))
-        metadata.create_all(engine)
-    except sa.exc.SQLAlchemyError as error:
-        raise _unusable(engine, error) from error
-    return engine
+        with engine.begin() as connection:
+            if sa.inspect(connection).has_table("study"):
+                raise InputError("this database already holds a study", file=_shown(engine))
+            metadata.create_all(connection)
+            yield connection
+    except BaseException as error:
+        if not _is_url(where):
+            Path(where).unlink()
+        if isinstance(error, sa.exc.SQLAlchemyError):
+            raise _unusable(engine, error) from error
+        raise
+    finally:
+        engine.dispose()
 
 
 def open_tables(where: str) -> sa.Engine:

@@ -16,6 +16,7 @@ let inFlight = null; // the save that is on its way, or waits to be sent again
 let changed = false; // whether there is something newer than `inFlight`
 let conflict = null; // the other answer, once the server has told us of one
 let dead = false; // the link is no longer valid: no use in trying
+let goal = null; // where to go once everything has arrived
 let retry = null;
 let delay = 1000;
 
@@ -59,12 +60,26 @@ function newName() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+// Each tab keeps its own, so that none throws away what another has not sent yet.
+const shelf = `${page}#${newName()}`;
+
 function keep() {
-  // What the server may not have yet. Storage can be forbidden or full: then only this page holds it.
+  // Storage can be forbidden or full: then only this page holds what the server does not have.
   try {
-    if (inFlight) localStorage.setItem(page, JSON.stringify({ inFlight, newer: changed ? shown() : null }));
-    else if (!changed) localStorage.removeItem(page);
+    if (inFlight) localStorage.setItem(shelf, JSON.stringify({ inFlight, newer: changed ? shown() : null }));
+    else if (!changed) localStorage.removeItem(shelf);
   } catch { /* nothing to be done */ }
+}
+
+function take() {
+  try {
+    const other = Object.keys(localStorage).find((key) => key.startsWith(`${page}#`));
+    const kept = JSON.parse(localStorage.getItem(other));
+    localStorage.removeItem(other);
+    return kept;
+  } catch {
+    return null;
+  }
 }
 
 function change() {
@@ -116,12 +131,12 @@ function arrived(reply) {
   if (changed) save();
   else {
     tell("All saved ✓");
-    dispatchEvent(new Event("saved"));
+    if (goal) location.assign(goal);
   }
 }
 
 function refused(other) {
-  inFlight = null;
+  inFlight = goal = null;
   conflict = other;
   tell("");
   document.getElementById("conflict").hidden = false;
@@ -143,6 +158,7 @@ function settle(mine) {
 
 function stop(message) {
   dead = true;
+  goal = null;
   tell("");
   const problem = document.getElementById("problem");
   problem.textContent = message;
@@ -156,13 +172,12 @@ function tell(message, waiting = false) {
 }
 
 function leave(event) {
-  // Go on only once everything has arrived.
-  const link = event.currentTarget;
   flush();
-  if ((inFlight || changed) && !conflict && !dead) {
+  if (conflict) event.preventDefault();
+  else if ((inFlight || changed) && !dead) {
     event.preventDefault();
-    addEventListener("saved", () => location.assign(link.href), { once: true });
-  } else if (conflict) event.preventDefault();
+    goal = event.currentTarget.href;
+  }
 }
 
 let typing = null;
@@ -258,15 +273,13 @@ setInterval(() => {
 // What a former visit could not send goes first, then what was newer than it.
 function resume() {
   show(started);
-  let kept = null;
-  try {
-    kept = JSON.parse(localStorage.getItem(page));
-  } catch { /* no storage, nothing kept */ }
+  const kept = take();
   if (!kept) return tell(version ? "All saved ✓" : "");
   inFlight = kept.inFlight;
   changed = kept.newer !== null;
   show(kept.newer ?? kept.inFlight);
   seconds = Math.max(seconds, (kept.newer ?? kept.inFlight).seconds);
+  keep();
   send();
 }
 
