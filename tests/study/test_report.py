@@ -37,11 +37,11 @@ def fill(store: Store, vote: Callable[[str, int], int]) -> None:
     """Let everybody answer every item: ``vote(annotator, pair)`` on consistency, the first elsewhere."""
     for who in store.annotators():
         for task in store.tasks(who.id):
-            store.save(task.id, answer("equal", "left", "left", seconds=10), base=0, write_id="w1")
+            store.save(task.id, answer("equal", "left", "left", seconds=10), bases=[""], write_id="w1")
     for known in store.judgements():
         sides = {0: "equal", 1: "right" if known.flipped else "left", -1: "left" if known.flipped else "right"}
         consistency = sides[1 if known.check else vote(known.annotator, known.pair)]
-        store.save(known.item, answer(consistency, sides[1], sides[1], seconds=20), base=1, write_id="w2")
+        store.save(known.item, answer(consistency, sides[1], sides[1], seconds=20), bases=["w1"], write_id="w2")
 
 
 NAMES = ("Ann", "Ben", "Cem")

@@ -31,16 +31,16 @@ def test_saves_build_on_each_other(make_store: MakeStore, where: str) -> None:
     store = make_store(where=where)
     item = store.tasks(1)[0].id
     first, second = Answer({"grammar": "left"}), answer("right", comment="Schön 🎈", seconds=4.5)
-    assert store.save(item, first, base=0, write_id="w1") == 1
-    assert store.save(item, first, base=0, write_id="w1") == 1  # sent again
-    assert store.save(item, second, base=0, write_id="w1") is None  # another answer under the same name
-    assert store.save(item, second, base=0, write_id="w2") is None  # an older page
-    assert store.save(item, second, base=1, write_id="w2") == 2
-    assert store.save(item, first, base=0, write_id="w1") is None  # sent again, but overtaken
-    assert store.save(item, first, base=2, write_id="w1") is None  # an old name for a new save
-    assert store.save(item, first, base=5, write_id="w3") is None  # a version that never was
+    assert store.save(item, first, bases=["w9"], write_id="w0") is None  # a base that never was
+    assert store.save(item, first, bases=[""], write_id="w1") == 1
+    assert store.save(item, first, bases=[""], write_id="w1") == 1  # sent again
+    assert store.save(item, second, bases=[""], write_id="w1") is None  # another answer under the same name
+    assert store.save(item, second, bases=[""], write_id="w2") is None  # an older page
+    assert store.save(item, second, bases=["", "w1"], write_id="w2") == 2  # w1 may or may not have arrived
+    assert store.save(item, first, bases=[""], write_id="w1") is None  # sent again, but overtaken
+    assert store.save(item, first, bases=["w2"], write_id="w1") is None  # an old name for a new save
     task = Store.open(where).tasks(1)[0]
-    assert (task.version, task.answer) == (2, second)
+    assert (task.version, task.write_id, task.answer) == (2, "w2", second)
 
 
 def test_of_many_saves_at_once_exactly_one_wins(make_store: MakeStore, where: str) -> None:
@@ -51,7 +51,7 @@ def test_of_many_saves_at_once_exactly_one_wins(make_store: MakeStore, where: st
 
     def save(number: int) -> None:
         gate.wait()
-        results.append(store.save(item, answer("left", comment=str(number)), base=0, write_id=f"write{number}"))
+        results.append(store.save(item, answer("left", comment=str(number)), bases=[""], write_id=f"write{number}"))
 
     threads = [threading.Thread(target=save, args=(number,)) for number in range(8)]
     for thread in threads:
@@ -69,7 +69,7 @@ def test_the_same_save_sent_at_once_is_one_save(make_store: MakeStore, where: st
 
     def save() -> None:
         gate.wait()
-        results.append(store.save(item, answer("left"), base=0, write_id="thesame"))
+        results.append(store.save(item, answer("left"), bases=[""], write_id="thesame"))
 
     threads = [threading.Thread(target=save) for _ in range(6)]
     for thread in threads:
@@ -88,7 +88,7 @@ def test_judgements_speak_of_systems_not_of_sides(make_store: MakeStore, where: 
             assert shown is not None
             better = "left" if shown.left.endswith("0 told.") else "right"  # the first system's summaries end so
             marks = [{"side": better, "start": 0, "end": 3}]
-            store.save(task.id, answer(better, "left", marks=marks), base=0, write_id="w")
+            store.save(task.id, answer(better, "left", marks=marks), bases=[""], write_id="w")
     judgements = store.judgements()
     assert len(judgements) == 8
     assert {(judgement.first, judgement.second) for judgement in judgements} == {("conseq", "mle")}

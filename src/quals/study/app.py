@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib.resources import files
 from typing import Any
 
 from quals.errors import InputError, MissingExtraError
 from quals.study import export
 from quals.study.people import profiles
-from quals.study.posted import MAX_BYTES, MAX_COMMENT, MAX_NUMBER, parse_save
-from quals.study.records import ATTRIBUTES, CHOICES, Answer, Judgement
+from quals.study.posted import MAX_BYTES, MAX_COMMENT, parse_save
+from quals.study.records import ATTRIBUTES, CHOICES, Judgement
 from quals.study.stats import alpha_value
 from quals.study.store import Annotator, Store, Task
 from quals.study.votes import by_systems, units
@@ -38,6 +39,8 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Robots-Tag": "noindex",
 }
+
+_MAX_ID = 2**31 - 1  # a database would not even look for a larger one
 
 # A word, for marking: what stands between spaces, or one character of a script that has no spaces.
 _WORD = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]|[^\s\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]+")
@@ -108,7 +111,7 @@ class _Pages:
             attributes=ATTRIBUTES,
             choices=CHOICES,
             max_comment=MAX_COMMENT,
-            state=_state(task.version, task.answer),
+            state=_state(task),
         )
 
     async def save(self, request: Request) -> Response:
@@ -117,16 +120,16 @@ class _Pages:
 
     def _save(self, request: Request, body: bytes) -> Response:
         who, item = self._annotator(request), request.path_params["item"]
-        shown = self._store.shown(who.id, item) if item <= MAX_NUMBER else None
+        shown = self._store.shown(who.id, item) if item <= _MAX_ID else None
         if shown is None:
             raise HTTPException(404)
         save = parse_save(body, shown)
-        version = self._store.save(item, save.answer, base=save.base, write_id=save.write_id)
+        version = self._store.save(item, save.answer, bases=save.bases, write_id=save.write_id)
         tasks = self._store.tasks(who.id)
         if version is not None:
             return JSONResponse({"version": version, "done": _done(tasks)})
         current = next(task for task in tasks if task.id == item)
-        return JSONResponse(_state(current.version, current.answer), status_code=409)
+        return JSONResponse(_state(current), status_code=409)
 
     def organiser(self, request: Request) -> Response:
         self._organiser(request)
@@ -146,7 +149,7 @@ class _Pages:
     def renew(self, request: Request) -> Response:
         self._organiser(request)
         annotator = request.path_params["annotator"]
-        if annotator > MAX_NUMBER or not self._store.renew_link(annotator):
+        if annotator > _MAX_ID or not self._store.renew_link(annotator):
             raise HTTPException(404)
         return RedirectResponse("../", status_code=303)
 
@@ -201,14 +204,8 @@ def _page(template: str, status: int = 200, **context: Any) -> Response:
     return HTMLResponse(_pages.get_template(template).render(context), status_code=status)
 
 
-def _state(version: int, answer: Answer) -> dict[str, Any]:
-    return {
-        "version": version,
-        "choices": answer.choices,
-        "comment": answer.comment,
-        "marks": answer.marks,
-        "seconds": answer.seconds,
-    }
+def _state(task: Task) -> dict[str, Any]:
+    return {"write": task.write_id, **asdict(task.answer)}
 
 
 def _done(tasks: list[Task]) -> int:

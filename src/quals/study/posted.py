@@ -13,15 +13,14 @@ from quals.study.store import Shown
 MAX_BYTES = 100_000
 MAX_COMMENT = 5_000  # characters
 _MAX_SECONDS = 7 * 24 * 3600
-MAX_NUMBER = 2**31 - 1  # of a column of whole numbers
 
 
 @dataclass(frozen=True)
 class Save:
-    """One save: an answer, the version it was made on, and a name for this write to recognize it again."""
+    """One save: an answer, the writes it may build on, and a name for this write to recognize it again."""
 
     answer: Answer
-    base: int
+    bases: list[str]
     write_id: str
 
 
@@ -36,9 +35,9 @@ def parse_save(body: bytes, shown: Shown) -> Save:
     except (ValueError, RecursionError) as error:
         raise InputError("not valid JSON") from error
     _require(isinstance(sent, dict), "body", "expected an object")
-    base, write_id, comment = sent.get("base"), sent.get("write"), sent.get("comment", "")
-    _require(_is_count(base, MAX_NUMBER), "base", "expected a version")
-    _require(isinstance(write_id, str) and 8 <= len(write_id) <= 64 and write_id.isalnum(), "write", "expected a name")
+    bases, write_id, comment = sent.get("bases"), sent.get("write"), sent.get("comment", "")
+    _require(isinstance(bases, list) and all(base == "" or _is_name(base) for base in bases), "bases", "expected names")
+    _require(_is_name(write_id), "write", "expected a name")
     _require(isinstance(comment, str) and len(comment) <= MAX_COMMENT, "comment", "expected text that is not too long")
     answer = Answer(
         choices=_choices(sent.get("choices")),
@@ -46,7 +45,7 @@ def parse_save(body: bytes, shown: Shown) -> Save:
         marks=_marks(sent.get("marks", []), {"left": len(shown.left), "right": len(shown.right)}),
         seconds=_seconds(sent.get("seconds")),
     )
-    return Save(answer, base, write_id)
+    return Save(answer, bases, write_id)
 
 
 def _choices(sent: Any) -> dict[str, str]:
@@ -71,6 +70,10 @@ def _seconds(sent: Any) -> float:
     number = isinstance(sent, int | float) and not isinstance(sent, bool)
     _require(number and 0 <= sent <= _MAX_SECONDS, "seconds", "expected a time")
     return float(sent)
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and 8 <= len(value) <= 64 and value.isascii() and value.isalnum()
 
 
 def _is_count(value: Any, most: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -29,11 +29,18 @@ class Annotator:
 
 @dataclass(frozen=True)
 class Task:
-    """An item in an annotator's list: ``number`` counts from 1; ``version`` is 0 before the first save."""
+    """An item in an annotator's list.
+
+    Attributes:
+        number: its place, from 1.
+        version: how many saves it has had.
+        write_id: the name of the newest; "" if there is none.
+    """
 
     id: int
     number: int
     version: int
+    write_id: str
     answer: Answer
 
 
@@ -111,7 +118,10 @@ class Store:
             .order_by(item.c.position)
         )
         with self._engine.connect() as connection:
-            return [Task(row.id, row.position + 1, row.version or 0, _answer(row)) for row in connection.execute(query)]
+            return [
+                Task(row.id, row.position + 1, row.version or 0, row.write_id or "", _answer(row))
+                for row in connection.execute(query)
+            ]
 
     def shown(self, annotator: int, item_id: int) -> Shown | None:
         """What the annotator sees of one of their items; None if it is not theirs."""
@@ -128,28 +138,35 @@ class Store:
         left, right = (row.second_text, row.first_text) if row.flipped else (row.first_text, row.second_text)
         return Shown(row.text, left, right)
 
-    def save(self, item_id: int, answer: Answer, *, base: int, write_id: str) -> int | None:
-        """Add an answer on top of version ``base``; the new version, or None if ``base`` is not the newest.
+    def save(self, item_id: int, answer: Answer, *, bases: Collection[str], write_id: str) -> int | None:
+        """Add an answer as the newest version; that version, or None if it was made on another than the newest.
 
         Sending the newest write again changes nothing and gives its version again.
+
+        Args:
+            item_id: what is answered.
+            answer: all of the answer, not only what is new.
+            bases: names of the writes on any of which the answer may build; "" is the item without an answer.
+            write_id: a name of this write's own.
         """
         for _ in range(2):
             try:
-                return self._try_save(item_id, answer, base, write_id)
+                return self._try_save(item_id, answer, bases, write_id)
             except sa.exc.IntegrityError:  # another save came between our look and our write: look again
                 continue
         return None
 
-    def _try_save(self, item_id: int, answer: Answer, base: int, write_id: str) -> int | None:
+    def _try_save(self, item_id: int, answer: Answer, bases: Collection[str], write_id: str) -> int | None:
         with self._engine.begin() as connection:
             newest = connection.execute(sa.select(latest).where(latest.c.item_id == item_id)).one_or_none()
-            if newest is not None and newest.write_id == write_id:
-                return int(newest.version) if _answer(newest) == answer else None
-            if base != (newest.version if newest is not None else 0):
+            version, newest_id = (newest.version, newest.write_id) if newest is not None else (0, "")
+            if newest_id == write_id:
+                return int(version) if _answer(newest) == answer else None
+            if newest_id not in bases:
                 return None
-            head = {"item_id": item_id, "version": base + 1, "write_id": write_id, "saved_at": now()}
+            head = {"item_id": item_id, "version": version + 1, "write_id": write_id, "saved_at": now()}
             connection.execute(tables.answer.insert(), [{**head, **asdict(answer)}])
-        return base + 1
+        return int(version) + 1
 
     def judgements(self) -> list[Judgement]:
         """Everything said so far, at its newest, in the order of annotators and positions."""

@@ -1,7 +1,8 @@
 "use strict";
 // Saves every answer as it is given. Three things must hold whatever happens to the connection:
-// an answer is kept on this device until the server has it; a save that is sent again changes nothing
-// (it carries its own name, `write`); and a save made on an old version is refused, not forced (`base`).
+// an answer is kept on this device until the server has it; a save that is sent again changes nothing,
+// for it carries its own name (`write`); and a save is refused if the newest one on the server is neither
+// the one this page started from nor one of its own that may or may not have arrived (`bases`).
 
 const main = document.getElementById("item");
 const comment = document.getElementById("comment");
@@ -10,10 +11,11 @@ const words = [...document.querySelectorAll(".word")];
 const page = location.pathname;
 const started = JSON.parse(main.dataset.state);
 
-let version = started.version;
+let confirmed = started.write; // the newest save that this page knows the server has
+let sent = []; // later ones of its own, of which it does not know
+let current = null; // what the page shows, until the server has it
+let sending = null; // the save that is on its way
 let seconds = started.seconds;
-let inFlight = null; // the save that is on its way, or waits to be sent again
-let changed = false; // whether there is something newer than `inFlight`
 let conflict = null; // the other answer, once the server has told us of one
 let dead = false; // the link is no longer valid: no use in trying
 let goal = null; // where to go once everything has arrived
@@ -66,8 +68,8 @@ const shelf = `${page}#${newName()}`;
 function keep() {
   // Storage can be forbidden or full: then only this page holds what the server does not have.
   try {
-    if (inFlight) localStorage.setItem(shelf, JSON.stringify({ inFlight, newer: changed ? shown() : null }));
-    else if (!changed) localStorage.removeItem(shelf);
+    if (current) localStorage.setItem(shelf, JSON.stringify(current));
+    else localStorage.removeItem(shelf);
   } catch { /* nothing to be done */ }
 }
 
@@ -83,77 +85,74 @@ function take() {
 }
 
 function change() {
-  changed = true;
-  save();
-}
-
-function save() {
   if (conflict || dead) return;
-  if (!inFlight && changed) {
-    inFlight = { base: version, write: newName(), ...shown() };
-    changed = false;
-    keep();
-    send();
-  } else keep();
+  current = { bases: [confirmed, ...sent], write: newName(), ...shown() };
+  keep();
+  if (!sending && !retry) send();
 }
 
 async function send() {
   clearTimeout(retry);
+  retry = null;
+  const mine = sending = current;
+  if (!sent.includes(mine.write)) sent = [...sent, mine.write].slice(-50);
   tell("Saving…");
-  let response;
+  let response = null;
   try {
     response = await fetch(page, {
       method: "PUT",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(inFlight),
+      body: JSON.stringify(mine),
       keepalive: true,
     });
-    if (response.status >= 500) throw new Error(response.statusText);
-  } catch {
-    tell("Not saved yet: no connection. Trying again…", true);
-    retry = setTimeout(send, delay);
-    delay = Math.min(delay * 2, 15000);
-    return;
-  }
+  } catch { /* no connection */ }
+  const reply = await response?.json().catch(() => null);
+  if (sending === mine) sending = null;
+  if (!reply || response.status >= 500) return again();
   delay = 1000;
-  if (response.ok) return arrived(await response.json());
-  if (response.status === 409) return refused(await response.json());
   if (response.status === 404) return stop("This link is no longer valid. Ask the organiser for a new one; what you changed last is kept on this device.");
-  stop("The server did not accept this answer. Please tell the organiser.");
+  if (!response.ok && response.status !== 409) return stop("The server did not accept this answer. Please tell the organiser.");
+  if (current === mine) response.ok ? arrived(reply) : refused(reply);
+  else if (current && !sending) send(); // something newer has been answered meanwhile
+}
+
+function again() {
+  if (!current || sending) return;
+  tell("Not saved yet: no connection. Trying again…", true);
+  clearTimeout(retry);
+  retry = setTimeout(send, delay);
+  delay = Math.min(delay * 2, 15000);
 }
 
 function arrived(reply) {
-  version = reply.version;
-  inFlight = null;
+  confirmed = current.write;
+  sent = [];
+  current = null;
   keep();
   document.getElementById("done").textContent = reply.done;
   document.getElementById("progress").value = reply.done;
-  if (changed) save();
-  else {
-    tell("All saved ✓");
-    if (goal) location.assign(goal);
-  }
+  tell("All saved ✓");
+  if (goal) location.assign(goal);
 }
 
 function refused(other) {
-  inFlight = goal = null;
+  goal = null;
   conflict = other;
   tell("");
   document.getElementById("conflict").hidden = false;
 }
 
 function settle(mine) {
-  version = conflict.version;
-  if (!mine) {
-    show(conflict);
-    seconds = Math.max(seconds, conflict.seconds);
-  }
-  conflict = null;
-  changed = mine;
+  const other = conflict;
+  conflict = current = null;
+  confirmed = other.write;
+  sent = [];
   document.getElementById("conflict").hidden = true;
+  if (mine) return change();
+  show(other);
+  seconds = Math.max(seconds, other.seconds);
   keep();
-  if (mine) save();
-  else tell("All saved ✓");
+  tell("All saved ✓");
 }
 
 function stop(message) {
@@ -174,7 +173,7 @@ function tell(message, waiting = false) {
 function leave(event) {
   flush();
   if (conflict) event.preventDefault();
-  else if ((inFlight || changed) && !dead) {
+  else if (current && !dead) {
     event.preventDefault();
     goal = event.currentTarget.href;
   }
@@ -239,8 +238,11 @@ comment.addEventListener("blur", flush);
 for (const link of document.querySelectorAll("header a, nav a")) link.addEventListener("click", leave);
 document.getElementById("theirs").addEventListener("click", () => settle(false));
 document.getElementById("mine").addEventListener("click", () => settle(true));
-addEventListener("online", () => { if (inFlight && !dead) send(); });
-addEventListener("pagehide", flush);
+addEventListener("online", () => { if (retry) send(); });
+addEventListener("pagehide", () => {
+  flush();
+  if (current && sending !== current && !conflict && !dead) send(); // no time to wait for the one before
+});
 
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -270,15 +272,14 @@ setInterval(() => {
   if (document.visibilityState === "visible" && Date.now() - active < 60000) seconds += 1;
 }, 1000);
 
-// What a former visit could not send goes first, then what was newer than it.
+// What a former visit could not send goes first.
 function resume() {
   show(started);
-  const kept = take();
-  if (!kept) return tell(version ? "All saved ✓" : "");
-  inFlight = kept.inFlight;
-  changed = kept.newer !== null;
-  show(kept.newer ?? kept.inFlight);
-  seconds = Math.max(seconds, (kept.newer ?? kept.inFlight).seconds);
+  current = take();
+  if (!current) return tell(confirmed ? "All saved ✓" : "");
+  show(current);
+  seconds = Math.max(seconds, current.seconds);
+  [confirmed, ...sent] = current.bases;
   keep();
   send();
 }
