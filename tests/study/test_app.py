@@ -112,7 +112,6 @@ def test_repeated_and_late_posts_change_nothing(store: Store, client: TestClient
     "change",
     [
         {"bases": [0]},
-        {"bases": ["short"]},
         {"bases": {"": 1}},
         {"bases": None},
         {"write": "short"},

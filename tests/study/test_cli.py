@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+import quals
 from quals.cli.main import cli
 from quals.errors import QualsError
 from quals.study.store import Store
@@ -73,3 +77,17 @@ def test_a_missing_study_is_told(tmp_path: Path) -> None:
     for command in ("serve", "report"):
         with pytest.raises(QualsError, match="no such study"):
             run(command, str(tmp_path / "missing.sqlite"))
+
+
+@pytest.mark.parametrize(
+    ("missing", "command"),
+    [("sqlalchemy", "report"), ("sqlalchemy", "new"), ("starlette", "serve"), ("scipy", "report")],
+)
+def test_without_the_extra_one_line_says_so(files: list[str], tmp_path: Path, missing: str, command: str) -> None:
+    code = f"import sys; sys.modules[{missing!r}] = None; from quals.cli.main import main; main(sys.argv[1:])"
+    arguments = ["study", command, str(tmp_path / "s.sqlite"), *(files if command == "new" else [])]
+    environment = {**os.environ, "PYTHONPATH": str(Path(quals.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=environment)
+    assert done.returncode == 3
+    (line,) = done.stderr.splitlines()
+    assert "pip install 'quals[study]'" in line

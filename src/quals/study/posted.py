@@ -36,8 +36,8 @@ def parse_save(body: bytes, shown: Shown) -> Save:
         raise InputError("not valid JSON") from error
     _require(isinstance(sent, dict), "body", "expected an object")
     bases, write_id, comment = sent.get("bases"), sent.get("write"), sent.get("comment", "")
-    _require(isinstance(bases, list) and all(base == "" or _is_name(base) for base in bases), "bases", "expected names")
-    _require(_is_name(write_id), "write", "expected a name")
+    _require(isinstance(bases, list) and all(isinstance(base, str) for base in bases), "bases", "expected names")
+    _require(isinstance(write_id, str) and 8 <= len(write_id) <= 64 and write_id.isalnum(), "write", "expected a name")
     _require(isinstance(comment, str) and len(comment) <= MAX_COMMENT, "comment", "expected text that is not too long")
     answer = Answer(
         choices=_choices(sent.get("choices")),
@@ -70,10 +70,6 @@ def _seconds(sent: Any) -> float:
     number = isinstance(sent, int | float) and not isinstance(sent, bool)
     _require(number and 0 <= sent <= _MAX_SECONDS, "seconds", "expected a time")
     return float(sent)
-
-
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and 8 <= len(value) <= 64 and value.isascii() and value.isalnum()
 
 
 def _is_count(value: Any, most: int) -> bool:

@@ -112,8 +112,8 @@ class Store:
         """An annotator's items in their order, with the newest answer to each."""
         item = tables.item
         query = (
-            sa.select(item.c.id, item.c.position, *latest.c)
-            .select_from(item.outerjoin(latest, latest.c.item_id == item.c.id))
+            sa.select(item.c.id, item.c.position, *tables.answer.c)
+            .select_from(item.outerjoin(tables.answer, _answered))
             .where(item.c.annotator_id == annotator)
             .order_by(item.c.position)
         )
@@ -158,7 +158,9 @@ class Store:
 
     def _try_save(self, item_id: int, answer: Answer, bases: Collection[str], write_id: str) -> int | None:
         with self._engine.begin() as connection:
-            newest = connection.execute(sa.select(latest).where(latest.c.item_id == item_id)).one_or_none()
+            before = tables.answer
+            query = sa.select(before).where(before.c.item_id == item_id).order_by(before.c.version.desc()).limit(1)
+            newest = connection.execute(query).one_or_none()
             version, newest_id = (newest.version, newest.write_id) if newest is not None else (0, "")
             if newest_id == write_id:
                 return int(version) if _answer(newest) == answer else None
@@ -172,8 +174,8 @@ class Store:
         """Everything said so far, at its newest, in the order of annotators and positions."""
         item, pair, who = tables.item, tables.pair, tables.annotator
         query = (
-            sa.select(item, pair, *latest.c, who.c.name.label("who"), tables.document.c.name.label("document"))
-            .select_from(item.join(pair).join(who).join(tables.document).join(latest, latest.c.item_id == item.c.id))
+            sa.select(item, pair, *tables.answer.c, who.c.name.label("who"), tables.document.c.name.label("document"))
+            .select_from(item.join(pair).join(who).join(tables.document).join(tables.answer, _answered))
             .order_by(item.c.annotator_id, item.c.position)
         )
         with self._engine.connect() as connection:
@@ -195,18 +197,12 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-_newest = (
-    sa.select(tables.answer.c.item_id, sa.func.max(tables.answer.c.version).label("version"))
-    .group_by(tables.answer.c.item_id)
-    .subquery()
-)
-latest = (
-    sa.select(tables.answer)
-    .join(
-        _newest,
-        sa.and_(tables.answer.c.item_id == _newest.c.item_id, tables.answer.c.version == _newest.c.version),
-    )
-    .subquery()
+# Looked up item by item in the primary key, which stays fast however many answers there are.
+_older = tables.answer.alias()
+_answered = sa.and_(
+    tables.answer.c.item_id == tables.item.c.id,
+    tables.answer.c.version
+    == sa.select(sa.func.max(_older.c.version)).where(_older.c.item_id == tables.item.c.id).scalar_subquery(),
 )
 
 
