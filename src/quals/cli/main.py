@@ -21,6 +21,7 @@ COMMANDS = {
     "calibrate": ("quals.cli.calibrate", "calibrate", "Learn from labelled scores what a score means."),
     "serve": ("quals.cli.serve", "serve", "Serve a page and an API that score summaries."),
     "agree": ("quals.cli.agree", "agree", "Measure how far metrics agree with people."),
+    "study": ("quals.cli.study", "study", "Ask people which summaries are better, and report what they say."),
     "train": ("quals.cli.train", "train", "Train the models the metrics are made of."),
 }
 

@@ -1,0 +1,157 @@
+"""``quals study``: a human study of two or more systems' summaries, from files to a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from quals.errors import InputError
+
+if TYPE_CHECKING:
+    from quals.study.report import Report
+    from quals.study.store import Store
+
+_STUDY = click.argument("study", metavar="STUDY")
+
+
+@click.group()
+def study() -> None:
+    """Ask people which summaries are better: blind pairs, three questions, a report.
+
+    STUDY is a file (SQLite), or a PostgreSQL URL such as postgresql://user@host/database.
+    """
+
+
+@study.command()
+@_STUDY
+@click.argument("sources", metavar="[SYSTEM=]FILE...", nargs=-1, required=True)
+@click.option("--documents", default=100, show_default=True, type=click.IntRange(1), help="Documents to draw.")
+@click.option(
+    "--strata", default=1, show_default=True, type=click.IntRange(1), help="Draw evenly from so many parts by length."
+)
+@click.option("--annotators", default=3, show_default=True, type=click.IntRange(1), help="How many people.")
+@click.option("--name", "names", multiple=True, help="An annotator's name, once for each, instead of --annotators.")
+@click.option("--judgements", default=3, show_default=True, type=click.IntRange(1), help="People who judge each pair.")
+@click.option("--repeats", default=0, show_default=True, type=click.IntRange(0), help="Pairs each sees a second time.")
+@click.option("--checks", default=0, show_default=True, type=click.IntRange(0), help="Attention checks each sees.")
+@click.option("--title", default="Which summary is better?", show_default=True, help="What annotators see as title.")
+@click.option("--seed", default=1, show_default=True, type=int, help="Same seed and rows, same plan.")
+def new(
+    study: str, sources: tuple[str, ...], annotators: int, names: tuple[str, ...], title: str, **settings: Any
+) -> None:
+    """Plan a study of the systems' summaries in FILEs (JSONL, CSV or TSV; - is standard input).
+
+    Rows have a document and a summary, perhaps an id (of the document), and a system unless the file is
+    given as SYSTEM=FILE. The report says how the system named first compares with the others.
+    """
+    from quals.study.new import Settings, plan_study
+    from quals.study.rows import read_documents
+    from quals.study.store import Store
+
+    people = names or tuple(f"Annotator {number}" for number in range(1, annotators + 1))
+    intake = read_documents(sources)
+    for problem in intake.problems:
+        click.echo(f"quals: left out: {problem}", err=True)
+    plan = plan_study(intake, Settings(**settings), people)
+    Store.create(study, plan, people, title=title, settings=settings)
+    pairs = [pair for pair in plan.pairs if not pair.check]
+    same = sum(pair.first_text == pair.second_text for pair in pairs)
+    click.echo(f"{len({pair.document.id for pair in pairs})} of {len(intake.documents)} documents, {len(pairs)} pairs")
+    if same:
+        click.echo(f"on {same} of them both summaries are the same text")
+    for number, name in enumerate(people):
+        click.echo(f"{name}: {sum(item.annotator == number for item in plan.items)} items")
+    click.echo(f"next: quals study serve {_quoted(study)}")
+
+
+@study.command()
+@_STUDY
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8765, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
+@click.option("--url", help="Where people reach the server, for the links, if it stands behind another one.")
+def serve(study: str, host: str, port: int, url: str | None) -> None:
+    """Serve the annotators' and the organiser's pages until stopped (Ctrl-C), and show their links."""
+    from quals.study.app import make_app
+    from quals.study.store import Store
+
+    store = Store.open(study)
+    app = make_app(store)
+    if host not in ("127.0.0.1", "::1", "localhost") and not (url or "").startswith("https:"):
+        click.echo("quals: links and answers are not encrypted on the way; see docs/study.md", err=True)
+    shown_host = f"[{host}]" if ":" in host else host
+    _show_links(store, (url or f"http://{shown_host}:{port}").rstrip("/"))
+    _run(app, host, port)
+
+
+@study.command()
+@_STUDY
+@click.option(
+    "--to", "folder", type=click.Path(path_type=Path, file_okay=False), help="Folder for CSV, JSON and chart."
+)
+@click.option(
+    "--scores", metavar="[SYSTEM=]FILE", multiple=True, help="Metric scores, a column each; may be given again."
+)
+@click.option("--exclude", multiple=True, help="An annotator whose answers do not count; may be given again.")
+@click.option(
+    "--difference",
+    "differences",
+    multiple=True,
+    type=click.FloatRange(0.05, 1),
+    help="Better less worse, for the power; may be given again.",
+)
+def report(
+    study: str, folder: Path | None, scores: tuple[str, ...], exclude: tuple[str, ...], differences: tuple[float, ...]
+) -> None:
+    """Tell what people preferred, how sure that is, and how far they agree."""
+    from quals.study.report import DIFFERENCES, build_report, write_report
+    from quals.study.store import Store
+
+    store = Store.open(study)
+    result = build_report(store, scores=scores, exclude=exclude, differences=differences or DIFFERENCES)
+    _print_report(result)
+    if folder is not None:
+        from quals.study.chart import draw_chart
+
+        written = write_report(result, store.judgements(), folder)
+        charts = [folder / "chart.svg", folder / "chart.png"]
+        for chart in charts:
+            draw_chart(result.results, chart)
+        click.echo(f"\nwritten to {folder}: " + ", ".join(path.name for path in [*written, *charts]))
+
+
+def _show_links(store: Store, url: str) -> None:
+    click.echo(f"organiser: {url}/o/{store.token}/")
+    for annotator in store.annotators():
+        click.echo(f"{annotator.name}: {url}/a/{annotator.token}/")
+
+
+def _run(app: Any, host: str, port: int) -> None:
+    import uvicorn
+
+    # No access log: its lines would hold the secret links.
+    server = uvicorn.Server(uvicorn.Config(app, host=host, port=port, access_log=False, log_level="warning"))
+    try:
+        server.run()
+    except SystemExit as error:
+        raise InputError(f"cannot listen on {host}:{port}; is something else there?") from error
+
+
+def _print_report(report: Report) -> None:
+    from rich.console import Console
+
+    from quals.study.text import report_tables
+
+    console = Console()
+    head = report.study
+    counts = f"{head['judgements']} judgements of {head['pairs']} pairs by {head['annotators']} people"
+    console.print(f"{head['title']}: {counts}", markup=False)
+    for table in report_tables(report):
+        console.print(table)
+
+
+def _quoted(word: str) -> str:
+    import shlex
+
+    return shlex.quote(word)

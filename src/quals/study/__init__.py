@@ -1,0 +1,1 @@
+"""The human study: blind pairs of summaries, judged by people, told with their uncertainty."""

@@ -1,0 +1,79 @@
+"""Choosing the documents of a study, and forming pairs and attention checks from them."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+from collections.abc import Sequence
+
+from quals.errors import InputError
+from quals.study.records import Document, Pair
+
+
+def choose_documents(documents: Sequence[Document], count: int, strata: int, rng: random.Random) -> list[Document]:
+    """Draw ``count`` documents (all, if there are fewer) at random.
+
+    With more than one of ``strata``, the documents are sorted by length into that many parts of equal size,
+    and each part gives as many, give or take one.
+    """
+    if not 1 <= strata <= count:
+        raise InputError(f"{strata} strata do not go with {count} documents", field="strata")
+    count = min(count, len(documents))
+    by_length = sorted(documents, key=lambda document: (len(document.text), document.id))
+    chosen = [
+        document
+        for part, quota in zip(_parts(by_length, strata), _quotas(count, strata), strict=True)
+        for document in rng.sample(part, min(quota, len(part)))
+    ]
+    taken = {document.id for document in chosen}
+    left = [document for document in by_length if document.id not in taken]
+    return chosen + rng.sample(left, count - len(chosen))
+
+
+def form_pairs(documents: Sequence[Document], systems: Sequence[str]) -> list[Pair]:
+    """Every two systems' summaries of every document."""
+    return [
+        Pair(document, first, second, document.summaries[first], document.summaries[second])
+        for first, second in itertools.combinations(systems, 2)
+        for document in documents
+    ]
+
+
+def form_checks(
+    documents: Sequence[Document], spare: Sequence[Document], systems: Sequence[str], count: int, rng: random.Random
+) -> list[Pair]:
+    """Attention checks: a summary of a document against the least similar summary of another document.
+
+    Documents that are not in the study (``spare``) are taken first, so that no annotator reads one twice.
+    """
+    candidates = rng.sample(list(spare), len(spare)) + rng.sample(list(documents), len(documents))
+    everything = [*documents, *spare]
+    if count > len(candidates) or (count and len(everything) < 2):
+        raise InputError(f"{count} attention checks need as many documents, and at least two", field="checks")
+    checks = []
+    for document in candidates[:count]:
+        system = rng.choice(list(systems))
+        others = [other for other in everything if other is not document]
+        foreign = min(others, key=lambda other: (_overlap(other.summaries[system], document.text), other.id))
+        own, alien = document.summaries[system], foreign.summaries[system]
+        checks.append(Pair(document, system, f"{system} (of another document)", own, alien, check=True))
+    return checks
+
+
+def _parts(documents: list[Document], strata: int) -> list[list[Document]]:
+    bounds = [len(documents) * part // strata for part in range(strata + 1)]
+    return [documents[start:end] for start, end in itertools.pairwise(bounds)]
+
+
+def _quotas(count: int, strata: int) -> list[int]:
+    return [count * (part + 1) // strata - count * part // strata for part in range(strata)]
+
+
+def _overlap(summary: str, document: str) -> float:
+    words = _words(summary)
+    return len(words & _words(document)) / max(len(words), 1)
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text.casefold()))

@@ -1,0 +1,120 @@
+"""What can be said of each annotator, and who stands out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
+
+from quals.errors import MissingExtraError
+from quals.study.records import Judgement
+from quals.study.stats import majority
+from quals.study.votes import by_pair, median_seconds, votes
+
+try:
+    from scipy.stats import binomtest
+except ImportError as error:
+    raise MissingExtraError("quals study report", "study") from error
+
+_SUSPICIOUS = 0.01  # p below which a count is not put down to chance
+_FEW = 10  # answers from which on "always the same" means something
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One annotator's work; counts of answers are over all three questions.
+
+    Attributes:
+        median_seconds: active time per item.
+        checks_passed: attention checks on which the document's own summary was the more consistent.
+        same_again: answers to repeated pairs that were the same as the first time, of ``repeated``.
+        left, equal, right: how often each side was preferred.
+        with_others: answers that were those of most other annotators of the pair, of ``compared``.
+        remarks: why the annotator stands out; empty if they do not.
+    """
+
+    annotator: str
+    items: int
+    median_seconds: float | None
+    checks_passed: int
+    checks: int
+    same_again: int
+    repeated: int
+    left: int
+    equal: int
+    right: int
+    with_others: int
+    compared: int
+    remarks: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {**asdict(self), "remarks": "; ".join(self.remarks)}
+
+
+def profiles(judgements: Sequence[Judgement]) -> list[Profile]:
+    """Everybody who has answered, in the order of the plan."""
+    names = dict.fromkeys(judgement.annotator for judgement in judgements)
+    everybody = [_profile(name, judgements) for name in names]
+    return [Profile(**{**asdict(one), "remarks": tuple(_remarks(one, everybody))}) for one in everybody]
+
+
+def _profile(name: str, judgements: Sequence[Judgement]) -> Profile:
+    own = [judgement for judgement in judgements if judgement.annotator == name]
+    checks = [choice for judgement in own if judgement.check for choice in votes([judgement], "consistency")]
+    sides = [-choice if judgement.flipped else choice for judgement in own for choice in judgement.choices.values()]
+    again = list(_repeated(own))
+    compared = list(_compared(name, judgements))
+    return Profile(
+        annotator=name,
+        items=len(own),
+        median_seconds=median_seconds(own),
+        checks_passed=checks.count(1),
+        checks=len(checks),
+        same_again=again.count(True),
+        repeated=len(again),
+        left=sides.count(1),
+        equal=sides.count(0),
+        right=sides.count(-1),
+        with_others=compared.count(True),
+        compared=len(compared),
+    )
+
+
+def _repeated(own: Sequence[Judgement]) -> Iterator[bool]:
+    first = {judgement.pair: judgement for judgement in own if judgement.counted}
+    for judgement in own:
+        if judgement.repeat and judgement.pair in first:
+            before = first[judgement.pair].choices
+            for attribute in before.keys() & judgement.choices.keys():
+                yield before[attribute] == judgement.choices[attribute]
+
+
+def _compared(name: str, judgements: Sequence[Judgement]) -> Iterator[bool]:
+    for group in by_pair(judgements).values():
+        others = [judgement for judgement in group if judgement.annotator != name]
+        for judgement in group:
+            if judgement.annotator == name:
+                for attribute, choice in judgement.choices.items():
+                    if theirs := votes(others, attribute):
+                        yield choice == majority(theirs)
+
+
+def _remarks(one: Profile, everybody: Sequence[Profile]) -> Iterator[str]:
+    others = [profile for profile in everybody if profile is not one]
+    if one.checks_passed < one.checks:
+        yield f"failed {one.checks - one.checks_passed} of {one.checks} attention checks"
+    if 2 * one.same_again < one.repeated:
+        yield f"answered {one.repeated - one.same_again} of {one.repeated} repeated questions differently"
+    if one.left + one.right and binomtest(one.left, one.left + one.right).pvalue < _SUSPICIOUS:
+        yield f"preferred the left {one.left} times, the right {one.right} times"
+    if one.left + one.equal + one.right >= _FEW and [one.left, one.equal, one.right].count(0) == 2:
+        yield "always gave the same answer"
+    usual = median([profile.median_seconds or 0.0 for profile in others]) if others else 0.0
+    if one.median_seconds is not None and one.median_seconds < usual / 3:
+        yield f"took {one.median_seconds:.0f} s per item, others {usual:.0f} s"
+    compared = sum(profile.compared for profile in others)
+    share = sum(profile.with_others for profile in others) / compared if compared else 0.0
+    if one.compared and binomtest(one.with_others, one.compared, share, "less").pvalue < _SUSPICIOUS:
+        yield f"agrees with the others on {one.with_others / one.compared:.0%}, they on {share:.0%}"

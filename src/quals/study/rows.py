@@ -1,0 +1,186 @@
+"""Reading the systems' summaries, and the metrics' scores, from JSONL or CSV files."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import math
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from quals.errors import InputError
+from quals.io.text import json_lines, open_text
+from quals.study.records import Document
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Intake:
+    """The documents every system has summarized, and what was wrong with the other rows."""
+
+    documents: list[Document]
+    systems: list[str]
+    problems: list[InputError]
+
+
+@dataclass
+class _Gathered:
+    texts: dict[str, str] = field(default_factory=dict)
+    summaries: dict[str, dict[str, str]] = field(default_factory=dict)
+    systems: list[str] = field(default_factory=list)
+
+
+def read_documents(sources: Sequence[str]) -> Intake:
+    """Gather the systems' summaries of the same documents.
+
+    Args:
+        sources: files of rows with ``document``, ``summary``, ``system`` and perhaps ``id``; a source
+            written ``NAME=FILE`` gives all its rows the system NAME. Rows belong to the same document if
+            they have the same ``id``, or, without one, the same ``document``.
+
+    Raises:
+        InputError: a file cannot be read at all, or there are not two systems with documents in common.
+    """
+    gathered, problems = _Gathered(), []
+    for source in sources:
+        system, file = _split(source)
+        for line, row in read_rows(file):
+            if isinstance(row, InputError):
+                problems.append(row)
+                continue
+            try:
+                _add(gathered, row if system is None else {**row, "system": system})
+            except InputError as error:
+                problems.append(InputError(error.message, file=file, line=line, field=error.field))
+    return _complete(gathered, problems)
+
+
+def read_scores(sources: Sequence[str]) -> tuple[dict[tuple[str, str], dict[str, float]], list[str]]:
+    """Read ``(document id, system) -> {metric: score}`` and the metrics' names from files of scores.
+
+    Sources are written as for `read_documents`. Every column that holds a number in some row is a metric, but
+    for those that name the row; ``score`` beside a ``signature`` goes by the name of its metric. Higher is
+    taken to be better. Cells without a finite number are left out.
+
+    Raises:
+        InputError: a row cannot be read, or lacks the system or the document.
+    """
+    scores: dict[tuple[str, str], dict[str, float]] = {}
+    metrics: dict[str, None] = {}
+    for source in sources:
+        system, file = _split(source)
+        for line, row in read_rows(file):
+            if isinstance(row, InputError):
+                raise row
+            try:
+                key = document_id(row), system or _text(row, "system")
+            except InputError as error:
+                raise InputError(error.message, file=file, line=line, field=error.field) from error
+            numbers = _numbers(row)
+            scores.setdefault(key, {}).update(numbers)
+            metrics.update(dict.fromkeys(numbers))
+    if not metrics:
+        raise InputError("no column holds a number", file=", ".join(sources))
+    return scores, list(metrics)
+
+
+def read_rows(file: str) -> Iterator[tuple[int, Row | InputError]]:
+    """Yield ``(line, row)`` of a CSV, TSV or (any other name, or ``-``) JSONL file, perhaps gzipped."""
+    kind = Path(file.removesuffix(".gz")).suffix.lower()
+    if kind in (".csv", ".tsv"):
+        return _csv_rows(file, "," if kind == ".csv" else "\t")
+    return json_lines(file)
+
+
+def document_id(row: Row) -> str:
+    """The row's ``id`` as text; without one, a name made from the document's text."""
+    if row.get("id") not in (None, ""):
+        if isinstance(row["id"], bool) or not isinstance(row["id"], str | int):
+            raise InputError("expected text or a whole number", field="id")
+        return _storable(str(row["id"]), "id")
+    return "text-" + hashlib.sha256(_text(row, "document").encode()).hexdigest()[:12]
+
+
+def _split(source: str) -> tuple[str | None, str]:
+    name, equals, file = source.partition("=")
+    return (name, file) if equals and name and not Path(source).exists() else (None, source)
+
+
+def _csv_rows(file: str, delimiter: str) -> Iterator[tuple[int, Row | InputError]]:
+    csv.field_size_limit(sys.maxsize)  # the default refuses documents longer than 131,072 characters
+    with open_text(file) as stream:
+        reader = csv.DictReader(stream, delimiter=delimiter, strict=True)
+        try:
+            for row in reader:
+                extra = None in row or None in row.values()
+                yield (
+                    reader.line_num,
+                    InputError("not as many cells as columns", file=file, line=reader.line_num) if extra else row,
+                )
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise InputError(f"cannot be read on: {error}", file=file, line=reader.line_num + 1) from error
+
+
+def _add(gathered: _Gathered, row: Row) -> None:
+    text, summary, system = (_text(row, name) for name in ("document", "summary", "system"))
+    key = document_id(row)
+    if gathered.texts.setdefault(key, text) != text:
+        raise InputError(f"differs from the document given before under the id '{key}'", field="document")
+    summaries = gathered.summaries.setdefault(key, {})
+    if summaries.setdefault(system, summary) != summary:
+        raise InputError(f"'{system}' already has another summary of this document", field="summary")
+    if system not in gathered.systems:
+        gathered.systems.append(system)
+
+
+def _complete(gathered: _Gathered, problems: list[InputError]) -> Intake:
+    if len(gathered.systems) < 2:
+        raise problems[0] if problems else InputError("a study needs the summaries of two systems or more")
+    documents = []
+    for key, summaries in gathered.summaries.items():
+        missing = [system for system in gathered.systems if system not in summaries]
+        if missing:
+            problems.append(InputError(f"document '{key}' is left out: no summary by {', '.join(missing)}"))
+        else:
+            documents.append(Document(key, gathered.texts[key], summaries))
+    if not documents:
+        raise InputError("no document has a summary of every system; do the ids or documents agree?")
+    return Intake(documents, gathered.systems, problems)
+
+
+def _text(row: Row, name: str) -> str:
+    value = row.get(name)
+    if not isinstance(value, str) or not value.strip():
+        raise InputError("missing" if value is None else "expected text that is not empty", field=name)
+    return _storable(value, name)
+
+
+def _storable(text: str, name: str) -> str:
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise InputError("holds a NUL or half a surrogate pair, which no database stores", field=name)
+    return text
+
+
+_NOT_METRICS = ("id", "document", "summary", "system", "reference", "pairs", "chunks")
+
+
+def _numbers(row: Row) -> dict[str, float]:
+    signed = re.match(r"metric:([^|]+)", str(row.get("signature") or ""))
+    names = {"score": signed.group(1)} if signed else {}
+    cells = {names.get(name, name): _number(value) for name, value in row.items() if name not in _NOT_METRICS}
+    return {name: value for name, value in cells.items() if value is not None}
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None

@@ -1,0 +1,347 @@
+"""A whole study in a real browser, against a real server that is killed on the way."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+import quals
+from quals.study.records import ATTRIBUTES, Document
+from quals.study.report import build_report
+from quals.study.rows import Intake
+from quals.study.store import Store
+from tests.study.conftest import MakeStore
+
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+HOSTILE = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
+NAMES = ("Ann", "Ben")
+
+
+class Server:
+    """``quals study serve`` in a process of its own."""
+
+    def __init__(self, study: Path) -> None:
+        self.study = study
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.start()
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "quals.cli.main", "study", "serve", str(self.study), "--port", str(self.port)]
+        environment = {**os.environ, "PYTHONPATH": str(Path(quals.__file__).parents[1]), "PYTHONUNBUFFERED": "1"}
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+        assert self.process.stdout is not None
+        lines = [self.process.stdout.readline() for _ in range(1 + len(NAMES))]
+        self.links = dict(line.strip().split(": ", 1) for line in lines)
+        while self.process.poll() is None:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise AssertionError("the server did not start")
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("chromium is not installed")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def server(make_store: MakeStore, tmp_path: Path) -> Iterator[Server]:
+    documents = [
+        Document(
+            f"d{n}", f"Text {n}. {HOSTILE}", {"=conseq": f"{HOSTILE} first of {n}", "mle": f"{HOSTILE} second of {n}"}
+        )
+        for n in range(4)
+    ]
+    make_store(intake=Intake(documents, ["=conseq", "mle"], []), names=NAMES, checks=1, repeats=1)
+    running = Server(tmp_path / "study.sqlite")
+    yield running
+    running.kill()
+
+
+def open_page(browser: Browser, url: str, **options: object) -> Page:
+    page = browser.new_context(**options).new_page()  # type: ignore[arg-type]
+    page.set_default_timeout(20_000)
+    page.goto(url)
+    return page
+
+
+def is_saved(page: Page) -> None:
+    expect(page.locator("#saved")).to_have_text("All saved ✓", timeout=40_000)
+
+
+def click(page: Page, attribute: str, choice: str) -> None:
+    page.locator(f"input[name={attribute}][value={choice}]").check()
+
+
+def item_pages(page: Page) -> int:
+    return int(re.search(r"of (\d+)", page.locator(".place").inner_text()).group(1))  # type: ignore[union-attr]
+
+
+class Person:
+    """Answers by a fixed rule, and writes down what was clicked in terms of systems."""
+
+    def __init__(self, name: str, page: Page) -> None:
+        self.name, self.page = name, page
+        self.clicked: dict[tuple[int, bool], dict[str, int]] = {}  # (document, whether again) -> preferences
+        self.checks = 0
+
+    def start(self) -> None:
+        self.page.locator("#start").click()
+        expect(self.page.locator("#item")).to_be_visible()
+
+    def wanted(self, document: int) -> list[int]:
+        """Per question: 1 for the first system, 0 for equal, -1 for the second."""
+        return {
+            "Ann": [[1, 1, 0], [1, 0, 0], [-1, 1, 0], [1, -1, 1]],
+            "Ben": [[1, 0, 0], [-1, 0, -1], [-1, -1, 0], [0, 1, 0]],
+        }[self.name][document]
+
+    def answer(self) -> None:
+        page = self.page
+        text = page.locator(".document .text").inner_text()
+        document = int(re.match(r"Text (\d)", text).group(1))  # type: ignore[union-attr]
+        sides = {side: page.locator(f"#{side}").inner_text() for side in ("left", "right")}
+        own = {side: summary.endswith(f"of {document}") for side, summary in sides.items()}
+        if not all(own.values()):  # an attention check: the other summary is that of another document
+            self.checks += 1
+            for attribute in ATTRIBUTES:
+                click(page, attribute, "left" if own["left"] else "right")
+            return
+        first = "left" if "first of" in sides["left"] else "right"
+        second = "right" if first == "left" else "left"
+        wanted = dict(zip(ATTRIBUTES, self.wanted(document), strict=True))
+        for attribute, preference in wanted.items():
+            click(page, attribute, {1: first, 0: "equal", -1: second}[preference])
+        self.clicked[document, (document, False) in self.clicked] = wanted
+
+    def next(self) -> None:
+        address = self.page.url
+        self.page.locator("#next").click()
+        self.page.wait_for_url(lambda url: url != address, timeout=40_000)
+
+
+def wilson_by_hand(k: int, n: int) -> tuple[float, float]:
+    z, p = 1.959963984540054, k / n
+    middle, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
+
+
+def test_two_annotators_a_killed_server_and_the_report(browser: Browser, server: Server) -> None:
+    people = [Person(name, open_page(browser, server.links[name])) for name in NAMES]
+    for person in people:
+        person.start()
+    items = item_pages(people[0].page)
+    assert items == 6  # four pairs, one again, one attention check
+    for number in range(items):
+        if number == 2:
+            server.kill()
+        for person in people:
+            person.answer()
+        if number == 2:
+            for person in people:
+                expect(person.page.locator("#saved")).to_contain_text("Not saved yet")
+            server.start()
+        for person in people:
+            is_saved(person.page)
+            person.next()
+    for person in people:
+        expect(person.page.locator("body")).to_contain_text("All 6 items are answered")
+        assert person.page.title() == "A study"
+        assert (len(person.clicked), person.checks) == (5, 1)
+
+    store = Store.open(str(server.study))
+    report = build_report(store)
+    for attribute in ATTRIBUTES:
+        votes = [[person.clicked[document, False][attribute] for person in people] for document in range(4)]
+        flat = [vote for unit in votes for vote in unit]
+        # Two votes: what both say, or equal if they differ.
+        most = [unit[0] if unit[0] == unit[1] else 0 for unit in votes]
+        for unit, said in (("judgement", flat), ("majority", most)):
+            (row,) = [row for row in report.results if (row["attribute"], row["unit"]) == (attribute, unit)]
+            counts = Counter(said)
+            assert (row["system"], row["against"], row["n"]) == ("=conseq", "mle", len(said))
+            assert (row["better"], row["equal"], row["worse"]) == (counts[1], counts[0], counts[-1])
+            low, high = wilson_by_hand(counts[1], len(said))
+            assert (row["better_low"], row["better_high"]) == pytest.approx((low, high), abs=1e-9)
+            trials, least = counts[1] + counts[-1], min(counts[1], counts[-1])
+            tail = 2 * sum(math.comb(trials, k) for k in range(least + 1)) / 2**trials
+            assert row["sign_p"] == (pytest.approx(min(tail, 1)) if trials else None)
+    for row in report.annotators:
+        assert (row["checks_passed"], row["checks"], row["same_again"], row["repeated"]) == (1, 1, 3, 3)
+    # Every save is one row; nothing is there twice.
+    assert all(task.version <= 3 for who in store.annotators() for task in store.tasks(who.id))
+
+    organiser = open_page(browser, server.links["organiser"])
+    expect(organiser.locator("tbody").first).to_contain_text("6 of 6")
+    with organiser.expect_download() as download:
+        organiser.get_by_text("Judgements as CSV").click()
+    assert "'=conseq" in Path(download.value.path()).read_text()
+
+
+def test_closing_coming_back_and_changing(browser: Browser, server: Server) -> None:
+    page = open_page(browser, server.links["Ann"])
+    page.locator("#start").click()
+    click(page, "grammar", "left")
+    page.locator("#left .word").nth(1).click()
+    page.locator("#comment").fill("Not in the text")
+    page.goto("about:blank")  # at once: the comment is sent after a delay, which is not over yet
+    page.context.close()
+
+    again = open_page(browser, server.links["Ann"])
+    expect(again.locator("#start")).to_have_text("Go on")
+    again.locator("#start").click()
+    expect(again.locator("input[name=grammar][value=left]")).to_be_checked()
+    expect(again.locator("#comment")).to_have_value("Not in the text")
+    click(again, "grammar", "equal")
+    again.locator("#comment").fill("Changed")
+    again.locator("#next").click()
+    again.wait_for_url(lambda url: not url.endswith("/1"))
+    again.locator("#previous").click()
+    expect(again.locator("input[name=grammar][value=equal]")).to_be_checked()
+    expect(again.locator("#comment")).to_have_value("Changed")
+    expect(again.locator(".word[aria-pressed=true]")).to_have_count(1)
+    task = Store.open(str(server.study)).tasks(1)[0]
+    assert (task.answer.choices, task.answer.comment) == ({"grammar": "equal"}, "Changed")
+
+
+def test_the_later_of_two_tabs_is_told(browser: Browser, server: Server) -> None:
+    store = Store.open(str(server.study))
+    first = open_page(browser, server.links["Ann"] + "1")
+    second = first.context.new_page()
+    second.goto(first.url)
+    click(first, "consistency", "left")
+    is_saved(first)
+    click(second, "consistency", "right")
+    expect(second.locator("#conflict")).to_be_visible()
+    assert store.tasks(1)[0].answer.choices == {"consistency": "left"}  # nothing is overwritten
+    second.locator("#theirs").click()
+    expect(second.locator("input[value=left][name=consistency]")).to_be_checked()
+    click(second, "grammar", "equal")
+    is_saved(second)
+    click(first, "informativeness", "right")
+    expect(first.locator("#conflict")).to_be_visible()
+    first.locator("#mine").click()
+    is_saved(first)
+    assert store.tasks(1)[0].answer.choices == {"consistency": "left", "informativeness": "right"}
+
+
+def test_a_lost_connection_loses_and_doubles_nothing(browser: Browser, server: Server) -> None:
+    store = Store.open(str(server.study))
+    page = open_page(browser, server.links["Ann"] + "1")
+    lost = {"replies": 0}
+
+    def lose_the_reply(route: object) -> None:  # the server gets the save; the browser never hears of it
+        lost["replies"] += 1
+        route.fetch()  # type: ignore[attr-defined]
+        route.abort()  # type: ignore[attr-defined]
+
+    page.route("**/1", lose_the_reply, times=1)
+    click(page, "consistency", "left")
+    click(page, "grammar", "right")
+    is_saved(page)
+    assert lost["replies"] == 1
+    task = store.tasks(1)[0]
+    assert (task.version, task.answer.choices) == (2, {"consistency": "left", "grammar": "right"})
+
+    page.context.set_offline(True)
+    click(page, "informativeness", "equal")
+    expect(page.locator("#saved")).to_contain_text("Not saved yet")
+    page.context.set_offline(False)
+    is_saved(page)
+    assert store.tasks(1)[0].answer.complete
+
+
+def test_what_could_not_be_sent_is_sent_on_the_next_visit(browser: Browser, server: Server) -> None:
+    page = open_page(browser, server.links["Ann"] + "1")
+    server.kill()
+    click(page, "consistency", "left")
+    expect(page.locator("#saved")).to_contain_text("Not saved yet")
+    click(page, "grammar", "right")
+    context = page.context
+    page.close()
+    server.start()
+    other = context.new_page()
+    other.goto(server.links["Ann"] + "1")
+    is_saved(other)
+    assert Store.open(str(server.study)).tasks(1)[0].answer.choices == {"consistency": "left", "grammar": "right"}
+
+
+def test_with_the_keyboard_alone(browser: Browser, server: Server) -> None:
+    page = open_page(browser, server.links["Ann"])
+    page.locator("#start").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/1")
+    for key in "159":
+        page.keyboard.press(key)
+    page.keyboard.press("c")
+    page.keyboard.type("n 1 2 3")  # in the comment, letters and digits are text
+    page.keyboard.press("Escape")
+    page.locator("#right .word").first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    page.keyboard.press("n")
+    page.wait_for_url("**/2")
+    page.keyboard.press("p")
+    page.wait_for_url("**/1")
+    answer = Store.open(str(server.study)).tasks(1)[0].answer
+    assert answer.choices == {"consistency": "left", "informativeness": "equal", "grammar": "right"}
+    assert answer.comment == "n 1 2 3"
+    assert [mark["side"] for mark in answer.marks] == ["right"]
+
+
+def test_a_stale_link_says_so_and_stops(browser: Browser, server: Server) -> None:
+    page = open_page(browser, server.links["Ann"] + "1")
+    organiser = open_page(browser, server.links["organiser"])
+    organiser.locator("button").first.click()
+    organiser.wait_for_url(server.links["organiser"])
+    click(page, "consistency", "left")
+    expect(page.locator("#problem")).to_contain_text("no longer valid")
+    assert organiser.locator("td a").first.evaluate("link => link.href") != server.links["Ann"]
+    assert Store.open(str(server.study)).judgements() == []
+
+
+@pytest.mark.parametrize("width", [320, 390, 700, 1000, 1400])
+def test_every_width_shows_everything_without_sideways_scrolling(browser: Browser, server: Server, width: int) -> None:
+    page = open_page(browser, server.links["Ann"], viewport={"width": width, "height": 800})
+    for url in (server.links["Ann"], server.links["Ann"] + "1", server.links["organiser"]):
+        page.goto(url)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.goto(server.links["Ann"] + "1")
+    for choice in ("left", "equal", "right"):
+        box = page.locator(f"input[name=grammar][value={choice}]").bounding_box()
+        assert box is not None
+        assert box["height"] >= 44  # large enough for a finger
+    click(page, "grammar", "right")
+    is_saved(page)
+    expect(page.locator("legend").first).to_have_text("Factual consistency")
+    words = page.locator("#left-title").inner_text().lower()
+    assert words == ("upper summary" if width <= 640 else "left summary")

@@ -1,0 +1,93 @@
+"""``quals study`` from files to a report."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+import quals
+from quals.cli.main import cli
+from quals.errors import QualsError
+from quals.study.store import Store
+from tests.study.conftest import make_documents
+from tests.study.test_report import fill
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[str]:
+    sources = []
+    for system in ("conseq", "mle"):
+        rows = [{"id": d.id, "document": d.text, "summary": d.summaries[system]} for d in make_documents(6)]
+        path = tmp_path / f"{system}.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        sources.append(f"{system}={path}")
+    return sources
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["study", *arguments], catch_exceptions=False)
+
+
+def test_new_and_report(files: list[str], tmp_path: Path) -> None:
+    study = str(tmp_path / "a study.sqlite")
+    made = run(
+        "new", study, *files, "--name", "Ann", "--name", "Ben", "--judgements", "2", "--documents", "5", "--checks", "1"
+    )
+    assert made.output.splitlines() == [
+        "5 of 6 documents, 5 pairs",
+        "Ann: 6 items",
+        "Ben: 6 items",
+        f"next: quals study serve '{study}'",
+    ]
+    with pytest.raises(QualsError, match="nothing has been judged yet"):
+        run("report", study)
+    fill(Store.open(study), lambda _name, pair: 1 if pair > 1 else -1)
+    told = run("report", study, "--to", str(tmp_path / "out"), "--difference", "0.5")
+    assert "80% (38-96)" in told.output  # Wilson for 4 of 5
+    assert {path.name for path in (tmp_path / "out").iterdir()} >= {
+        "report.json",
+        "results.csv",
+        "chart.svg",
+        "chart.png",
+    }
+
+
+def test_bad_rows_are_told_and_do_not_stop_it(files: list[str], tmp_path: Path) -> None:
+    with open(files[0].partition("=")[2], "a") as stream:
+        stream.write('{"document": "no summary"}\n')
+    made = run("new", str(tmp_path / "s.sqlite"), *files, "--documents", "3")
+    assert made.exit_code == 0
+    assert "conseq.jsonl:7: summary: missing" in made.stderr
+
+
+def test_equal_summaries_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "all.csv"
+    path.write_text("document,summary,system\nA,same,x\nA,same,y\nB,one,x\nB,two,y\n")
+    made = run("new", str(tmp_path / "s.sqlite"), str(path), "--annotators", "3")
+    assert "on 1 of them both summaries are the same text" in made.output
+
+
+def test_a_missing_study_is_told(tmp_path: Path) -> None:
+    for command in ("serve", "report"):
+        with pytest.raises(QualsError, match="no such study"):
+            run(command, str(tmp_path / "missing.sqlite"))
+
+
+@pytest.mark.parametrize(
+    ("missing", "command"),
+    [("sqlalchemy", "report"), ("sqlalchemy", "new"), ("starlette", "serve"), ("scipy", "report")],
+)
+def test_without_the_extra_one_line_says_so(files: list[str], tmp_path: Path, missing: str, command: str) -> None:
+    code = f"import sys; sys.modules[{missing!r}] = None; from quals.cli.main import main; main(sys.argv[1:])"
+    arguments = ["study", command, str(tmp_path / "s.sqlite"), *(files if command == "new" else [])]
+    environment = {**os.environ, "PYTHONPATH": str(Path(quals.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=environment)
+    assert done.returncode == 3
+    (line,) = done.stderr.splitlines()
+    assert "pip install 'quals[study]'" in line
