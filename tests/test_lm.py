@@ -6,7 +6,7 @@ import random
 
 import pytest
 import torch
-from conftest import plain_log_probs, tiny_pretrained
+from tiny import plain_log_probs, tiny_pretrained
 
 from quals.lm.batching import in_batches
 from quals.lm.model import LanguageModel, language_model

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import tokenizers
 import torch
-from conftest import DECODERS, SEQ2SEQ, TEXT, tiny_pretrained, tiny_tokenizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny import DECODERS, SEQ2SEQ, TEXT, tiny_pretrained, tiny_tokenizer
 
 from quals.errors import InputError, ModelError
 from quals.lm.model import language_model

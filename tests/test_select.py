@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import tiny_pretrained
+from tiny import tiny_pretrained
 
 from quals.lm.search import Beam
 from quals.qagen.format import PairFormat

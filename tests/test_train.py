@@ -10,7 +10,7 @@ from statistics import fmean
 
 import pytest
 import torch
-from conftest import plain_log_probs, tiny_pretrained
+from tiny import plain_log_probs, tiny_pretrained
 
 import quals
 from quals.errors import InputError, ModelError
