@@ -5,7 +5,7 @@
 
 First every pair of texts is scored alone; then clients send them again, all at once, each its next as soon
 as it has an answer. An answer must equal the first one or be a clear refusal (429 or 503 with Retry-After,
-which the client obeys); anything else is lost or wrong.
+which the client obeys, or 504); anything else is lost or wrong.
 """
 
 import argparse
@@ -81,7 +81,7 @@ def _headers(token):
 
 async def _load(url, clients, seconds, rows, expected, token):
     limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients)
-    async with httpx.AsyncClient(base_url=url, headers=_headers(token), limits=limits, timeout=300) as http:
+    async with httpx.AsyncClient(base_url=url, headers=_headers(token), limits=limits, timeout=900) as http:
         result, started = Result(clients), time.perf_counter()
         deadline = started + seconds
         workers = (_client(http, number, rows, expected, deadline, result) for number in range(clients))
@@ -92,22 +92,24 @@ async def _load(url, clients, seconds, rows, expected, token):
 
 async def _client(http, first, rows, expected, deadline, result):
     place = first
-    while time.perf_counter() < deadline:
-        place = (place + 1) % len(rows)
+    while place == first or time.perf_counter() < deadline:  # each asks at least once
+        row, place = place % len(rows), place + 1
         started = time.perf_counter()
         try:
-            answer = await http.post("/v1/score", json=rows[place])
+            answer = await http.post("/v1/score", json=rows[row])
         except httpx.HTTPError as error:
             result.lost.append(repr(error))
             continue
-        if answer.status_code in (429, 503) and "Retry-After" in answer.headers:
+        if answer.status_code == 504:
+            result.refused += 1
+        elif answer.status_code in (429, 503) and "Retry-After" in answer.headers:
             result.refused += 1
             await asyncio.sleep(min(float(answer.headers["Retry-After"]), max(0, deadline - time.perf_counter())))
-        elif answer.status_code == 200 and _same(answer.json()["score"], expected[place]):
+        elif answer.status_code == 200 and _same(answer.json()["score"], expected[row]):
             result.right += 1
             result.seconds.append(time.perf_counter() - started)
         else:
-            result.wrong.append(f"{answer.status_code} {answer.text[:200]}, expected {expected[place]}")
+            result.wrong.append(f"{answer.status_code} {answer.text[:200]}, expected {expected[row]}")
 
 
 def _same(one, other):

@@ -30,7 +30,7 @@ class Slow(WordPairs):
         return super()._score(documents, summaries, references)
 
 
-@pytest.mark.parametrize(("queue", "refusals"), [(512, False), (40, True)])
+@pytest.mark.parametrize(("queue", "refusals"), [(512, False), (4, True)])
 def test_200_clients_lose_nothing(queue, refusals):
     with running(Slow(), queue=queue) as (url, metric, server):
         expected = serve_load.answers(url, ROWS)
@@ -39,7 +39,7 @@ def test_200_clients_lose_nothing(queue, refusals):
     assert (result.lost, result.wrong) == ([], [])
     assert result.right + result.refused >= 200
     assert (result.refused > 0) == refusals
-    assert max(metric.batches) == 16
+    assert 1 < max(metric.batches) <= min(16, queue)
     assert sum(metric.batches) == result.right + len(ROWS)  # each was scored once
 
 

@@ -1,6 +1,7 @@
 import asyncio
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -13,6 +14,7 @@ from quals.calibrate import Calibration, Logistic
 from quals.errors import InputError
 from quals.web.app import create_app
 from quals.web.batcher import Batcher
+from quals.web.refusal import Refusal
 from quals.web.settings import ServeSettings
 
 DOCUMENT = "The mayor of Rivermouth resigned on Tuesday."
@@ -239,10 +241,31 @@ def test_loopback(host):
 
 def test_all_rows_of_a_request_are_accepted_or_none():
     async def ask():
-        batcher = Batcher(WordPairs(), batch=4, queue=3)
+        batcher = Batcher(WordPairs(), batch=4, queue=3, patience=9)
         batcher.submit([("a", "b")] * 2)
         with pytest.raises(Exception, match="waiting already"):
             batcher.submit([("a", "b")] * 2)
         assert batcher.waiting == 2
 
     asyncio.run(ask())
+
+
+def test_what_could_not_be_done_in_time_is_refused_at_once():
+    class Slow(WordPairs):
+        def _score(self, documents, summaries, references):
+            time.sleep(0.1 * len(documents))
+            return super()._score(documents, summaries, references)
+
+    async def ask():
+        batcher = Batcher(Slow(), batch=4, queue=99, patience=0.5)
+        worker = asyncio.create_task(batcher.work())
+        row = (DOCUMENT, GOOD)
+        await asyncio.gather(*batcher.submit([row] * 9))  # with nobody ahead it is tried
+        accepted = batcher.submit([row] * 2)
+        with pytest.raises(Refusal) as refused:
+            batcher.submit([row] * 4)
+        await asyncio.gather(*accepted)
+        worker.cancel()
+        return refused.value
+
+    assert asyncio.run(ask()).status_code == 429

@@ -28,7 +28,7 @@ def create_app(metric: Metric, settings: ServeSettings, calibration: Calibration
     Raises:
         InputError: the calibration does not belong to the metric as set up.
     """
-    batcher = Batcher(metric, batch=settings.batch, queue=settings.queue)
+    batcher = Batcher(metric, batch=settings.batch, queue=settings.queue, patience=settings.timeout)
     service = Service(batcher, MetricFacts.of(metric, calibration), settings)
 
     @asynccontextmanager

@@ -26,10 +26,17 @@ class _Job:
 
 
 class Batcher:
-    """Feeds a metric from one thread; lives on one event loop."""
+    """Feeds a metric from one thread; lives on one event loop.
 
-    def __init__(self, metric: Metric, *, batch: int, queue: int) -> None:
-        self.metric, self.batch, self.queue = metric, batch, queue
+    Args:
+        metric: what scores.
+        batch: most rows in one call of it.
+        queue: most rows accepted and not yet scored.
+        patience: seconds that those who ask will wait; what would take longer, by the pace so far, is refused.
+    """
+
+    def __init__(self, metric: Metric, *, batch: int, queue: int, patience: float) -> None:
+        self.metric, self.batch, self.queue, self.patience = metric, batch, queue, patience
         self.waiting = 0  # accepted, and neither scored nor given up
         self.closing = False
         self._jobs: asyncio.Queue[_Job] = asyncio.Queue()
@@ -40,11 +47,13 @@ class Batcher:
         """Accept (document, summary) rows, all or none; cancel a future to give its row up.
 
         Raises:
-            Refusal: the service is stopping (503), or they do not fit into the queue now (429).
+            Refusal: the service is stopping (503), or they do not fit into the queue now, or not in time (429).
         """
         if self.closing:
             raise Refusal(503, "the service is stopping", headers={"Retry-After": "5"})
-        if self.waiting + len(rows) > self.queue:
+        rows_ahead = self.waiting + len(rows)
+        too_late = self.waiting and rows_ahead * self._seconds_per_row > self.patience
+        if rows_ahead > self.queue or too_late:
             seconds = max(1, math.ceil(self.waiting * self._seconds_per_row))
             message = f"{self.waiting} summaries are waiting already; try again in {seconds} s"
             raise Refusal(429, message, headers={"Retry-After": str(seconds)})

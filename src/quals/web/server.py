@@ -9,6 +9,10 @@ from fastapi import FastAPI
 
 from quals.web.settings import ServeSettings
 
+# Longer than clients keep an idle connection (mostly 5 to 60 s): whoever closes last loses no request that the
+# other sends at that very moment.
+_KEEP_ALIVE = 75
+
 
 class Server(uvicorn.Server):
     """At the first signal new work is refused with 503; when the last is done, or at a second signal, it stops."""
@@ -22,6 +26,7 @@ class Server(uvicorn.Server):
                 port=settings.port,
                 log_level="warning",
                 server_header=False,
+                timeout_keep_alive=_KEEP_ALIVE,
                 timeout_graceful_shutdown=max(1, round(settings.timeout)),
             )
         )
