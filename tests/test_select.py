@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from conftest import tiny_pretrained
 
+from quals.lm.format import PairFormat
 from quals.lm.search import Beam
-from quals.qagen.format import PairFormat
 from quals.qagen.model import QAGen
 from quals.qagen.select import GeneratedPair, choose, find_answer, parse
 from quals.records import Span

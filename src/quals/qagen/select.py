@@ -6,10 +6,13 @@ import math
 import string
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from quals.lm.search import Beam
-from quals.qagen.model import QAGen
 from quals.records import Span
+
+if TYPE_CHECKING:
+    from quals.qagen.model import QAGen
 
 
 @dataclass(frozen=True)
