@@ -1,7 +1,8 @@
 """Questions that a context does not answer, hard to tell from those it does.
 
-They are questions about other passages of the same article; where no article is known, about the passages
-that share the most rare words with the context. A passage counts as not answering a question if its text
+They are questions about the passages of the same article that share the most rare words with the context;
+where no article is known, about the most alike passages of all. If the context is a window cut from a passage,
+those about the rest of that passage are among them. A context counts as not answering a question if its text
 does not contain the answer.
 """
 
@@ -16,7 +17,7 @@ from dataclasses import replace
 
 from quals.training.data import Pair, Passage
 
-_NEAREST = 10  # passages that questions are taken from
+_NEAREST = 10  # passages that questions are taken from, the context's own among them
 _COMMON = 200  # passages: a word that more of them have says nothing of likeness
 
 
@@ -28,23 +29,21 @@ class ForeignQuestions:
     """
 
     def __init__(self, passages: Sequence[Passage]) -> None:
-        self.passages, self.plain = passages, [_plain(passage.context) for passage in passages]
+        self.passages = passages
         self.articles: dict[str, list[int]] = defaultdict(list)
         self.having: dict[str, list[int]] = defaultdict(list)
         for number, passage in enumerate(passages):
             self.articles[passage.title].append(number)
-            for word in _words(self.plain[number]):
+            for word in _words(_plain(passage.context)):
                 self.having[word].append(number)
 
     def about(self, passage: Passage) -> list[Pair]:
         """The questions of the passages nearest to this one that it does not answer, with the empty answer."""
         context = _plain(passage.context)
-        return [
-            Pair(pair.question, "")
-            for number in self._nearest(passage.title, context)
-            for pair in self.passages[number].pairs
-            if _plain(pair.answer) not in context
-        ]
+        near = [pair for number in self._nearest(passage.title, context) for pair in self.passages[number].pairs]
+        answered = {pair.question for pair in near if _plain(pair.answer) in context}
+        # An answer that does not even stand in its own passage may stand here in other words.
+        return [Pair(pair.question, "") for pair in near if pair.start >= 0 and pair.question not in answered]
 
     def _nearest(self, title: str, context: str) -> list[int]:
         likeness: dict[int, float] = dict.fromkeys(self.articles[title] if title else (), 0.0)
@@ -54,8 +53,7 @@ class ForeignQuestions:
                 for number in having:
                     if number in likeness or not title:
                         likeness[number] = likeness.get(number, 0.0) + math.log(len(self.passages) / len(having))
-        nearest = sorted(likeness, key=lambda number: (-likeness[number], number))
-        return [number for number in nearest[: _NEAREST + 1] if context not in self.plain[number]][:_NEAREST]
+        return sorted(likeness, key=lambda number: (-likeness[number], number))[:_NEAREST]
 
 
 def with_unanswerable(
