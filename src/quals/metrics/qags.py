@@ -19,13 +19,13 @@ from quals.lm.format import text_ids
 from quals.metrics.base import Metric
 from quals.metrics.problems import problem_of
 from quals.nlp import PIPELINE, load_pipeline
-from quals.qagen.select import find_answer
 from quals.qags.answer import Answer, QuestionAnswerer
 from quals.qags.candidates import Candidate, candidates
 from quals.qags.f1 import token_f1
 from quals.qags.questions import Question, QuestionGenerator, can_be_asked, is_answered_by, most_probable
 from quals.records import QuestionEvidence, Span, Status, SummaryScore
 from quals.signature import signature
+from quals.texts import find_answer
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from quals.lm.format import QG, Task
 from quals.lm.framed import FramedModel
 from quals.qags.candidates import Candidate
 from quals.qags.f1 import normalized
+from quals.texts import gist
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,8 @@ def is_answered_by(question: Question, answer: str) -> bool:
 
 
 def most_probable(questions: Iterable[Question], count: int) -> list[Question]:
-    """The best ``count``, best first; of questions that differ in case and blanks only, the best."""
+    """The best ``count``, best first; of near-duplicates (see `gist`) only the best."""
     chosen: dict[str, Question] = {}
     for question in sorted(questions, key=lambda question: -question.log_prob):
-        chosen.setdefault(" ".join(question.text.casefold().split()), question)
+        chosen.setdefault(gist(question.text), question)
     return list(chosen.values())[:count]
