@@ -16,6 +16,7 @@ from statistics import fmean
 
 import click
 
+from quals.errors import InputError
 from quals.qags.answer import QuestionAnswerer
 from quals.qags.f1 import normalized, token_f1
 from quals.training.data import Passage, read_passages
@@ -37,6 +38,8 @@ def measure(answerer: QuestionAnswerer, passages: Sequence[Passage], *, count: i
     unanswerable = [
         (passage, chance.choice(questions).question) for passage, _ in asked if (questions := foreign.about(passage))
     ]
+    if not unanswerable:
+        raise InputError("no question that one of these contexts does not answer can be made from so few")
     refused = [not answer for answer in _ask(answerer, unanswerable)]
     answered = [bool(answer) for answer in given]
     pairs = list(zip(given, known_answers, strict=True))

@@ -83,7 +83,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def generator(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "tiny-qg"
-    settings = TrainSettings(model=str(base), contexts=1200, evaluate_every=75, **FAST)
+    settings = TrainSettings(model=str(base), contexts=800, evaluate_every=100, **FAST)
     train_model(QuestionGenerator, passages(30), passages(5, seed=1), folder, settings)
     return folder
 
@@ -91,7 +91,7 @@ def generator(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def answerer(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "tiny-qa"
-    settings = AnswerTrainSettings(model=str(base), contexts=2400, evaluate_every=150, **FAST)
+    settings = AnswerTrainSettings(model=str(base), contexts=1200, evaluate_every=150, **FAST)
     train_model(QuestionAnswerer, passages(30), passages(8, seed=1), folder, settings)
     return folder
 
@@ -209,10 +209,12 @@ def test_the_answering_benchmark(answerer: Path) -> None:
     assert (figures["questions"], figures["unanswerable"]) == (20, 20)
     assert figures["f1"] == figures["exact_match"] == figures["accuracy"] == 1.0
     # Where half of the golden answers are wrong, so are half of the model's.
-    wrong = [replace(each, pairs=(each.pairs[0], replace(each.pairs[1], answer="resigned"))) for each in held_out]
+    wrong = [replace(each, pairs=(each.pairs[0], replace(each.pairs[1], answer="nobody"))) for each in held_out]
     figures = measure(model, wrong, count=1000)
     assert figures["exact_match"] == 0.5
     assert figures["answered"] == 1.0
+    with pytest.raises(InputError, match="no question that one of these contexts does not answer"):
+        measure(model, held_out[:1], count=5)
 
 
 def test_the_score_is_the_mean_over_questions(metric: Qags) -> None:
