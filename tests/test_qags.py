@@ -161,7 +161,7 @@ def test_a_document_without_the_answer_scores_nothing(metric: Qags) -> None:
 
 
 def all_rows() -> tuple[list[str], list[str]]:
-    rows = [(one.context, other.context) for one in passages(4, seed=2) for other in passages(4, seed=3)]
+    rows = [(one.context, other.context) for one in passages(3, seed=2) for other in passages(3, seed=3)]
     rows.append((" ".join(one.context for one in passages(6, seed=4)), "The chief resigned in London."))
     documents, summaries = zip(*rows, strict=True)
     return list(documents), list(summaries)

@@ -40,14 +40,14 @@ def test_every_task_trains_from_the_command_line(task: str, tmp_path: Path) -> N
     pretrained.model.save_pretrained(base)
     pretrained.tokenizer.save_pretrained(base)
     data, output = write_rows(tmp_path / "data.jsonl", ROWS), tmp_path / "model"
-    options = ["--model", str(base), "--contexts", "16", "--lora-rank", "0", "--device", "cpu", "--batch", "4"]
+    options = ["--model", str(base), "--contexts", "16", "--lora-rank", "4", "--device", "cpu", "--batch", "4"]
     arguments = ["train", task, str(data), "--valid", str(data), "-o", str(output), *options]
     done = CliRunner().invoke(cli, [*arguments, *(["--unanswerable", "0.5"] if task == "qa" else [])])
     assert done.exit_code == 0, done.output
     card = json.loads((output / "quals.json").read_text())
     assert card["task"] == task
     assert card["training"].get("unanswerable") == (0.5 if task == "qa" else None)
-    assert (output / "model.safetensors").is_file()
+    assert (output / "adapter_model.safetensors").is_file()
     (record,) = [json.loads(line) for line in (output / "history.jsonl").read_text().splitlines()]
     halves = {name for name in ("question", "answer") if record[name] is not None}
     assert halves == {"qagen": {"question", "answer"}, "qg": {"question"}, "qa": {"answer"}}[task]

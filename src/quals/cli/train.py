@@ -56,9 +56,9 @@ def qagen(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, **setti
 @train.command()
 @_training(TrainSettings)
 def qg(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, **settings: Any) -> None:
-    """Fine-tune a language model to write the question to an answer (QAGS).
+    """Fine-tune a language model to write questions (QAGS).
 
-    DATA and resuming: as for qagen.
+    It is given the answer. DATA and resuming: as for qagen.
     """
     from quals.qags.questions import QuestionGenerator
 
@@ -68,9 +68,9 @@ def qg(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, **settings
 @train.command()
 @_training(AnswerTrainSettings)
 def qa(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, **settings: Any) -> None:
-    """Fine-tune a language model to answer questions, or to say that a text does not (QAGS).
+    """Fine-tune a language model to answer questions (QAGS).
 
-    DATA and resuming: as for qagen. Questions without an answer are taken from other passages of the same
+    Or to find that the text has no answer. DATA and resuming: as for qagen. Questions without one are taken from other passages of the same
     article if the rows have its title, else from passages that are alike in words.
     """
     from quals.qags.answer import QuestionAnswerer
