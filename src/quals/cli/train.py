@@ -70,8 +70,8 @@ def qg(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, **settings
 def qa(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, **settings: Any) -> None:
     """Fine-tune a language model to answer questions (QAGS).
 
-    Or to find that the text has no answer. DATA and resuming: as for qagen. Questions without one are taken from other passages of the same
-    article if the rows have its title, else from passages that are alike in words.
+    Or to find that the text has no answer. DATA and resuming: as for qagen. Questions without one are taken
+    from other passages of the same article if the rows have its title, else from passages alike in words.
     """
     from quals.qags.answer import QuestionAnswerer
 
