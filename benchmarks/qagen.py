@@ -13,9 +13,10 @@ import click
 
 from quals.errors import InputError
 from quals.io.text import json_lines
-from quals.qagen.data import read_passages
-from quals.qagen.evaluate import answer_filter_share, held_out_loss, sample_pairs
+from quals.qagen.evaluate import answer_filter_share
 from quals.qagen.model import QAGen
+from quals.training.data import read_passages
+from quals.training.loss import held_out_loss
 
 
 @click.command()
@@ -39,7 +40,7 @@ def qagen(heldout: str, news: str, model: str, device: str, contexts: int, summa
     texts = chance.sample(texts, min(summaries, len(texts)))
     share = answer_filter_share(generator, texts)
     click.echo(f"pairs that pass   {share:.1%} of 60 for each of {len(texts)} summaries")
-    samples = [{"summary": text, "pairs": sample_pairs(generator, text)} for text in texts[:10]]
+    samples = [{"summary": text, "pairs": generator.sample(text)} for text in texts[:10]]
     for sample in samples:
         click.echo(f"\n{sample['summary']}")
         for question, answer in sample["pairs"]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from tiny import tiny_pretrained
 
+from quals.lm.format import PairFormat
 from quals.lm.search import Beam
-from quals.qagen.format import PairFormat
 from quals.qagen.model import QAGen
-from quals.qagen.select import GeneratedPair, choose, find_answer, parse
+from quals.qagen.select import GeneratedPair, choose, parse
 from quals.records import Span
+from quals.texts import find_answer
 
 TEXT = "The mayor resigned on 3 May."
 

@@ -14,13 +14,15 @@ from tiny import plain_log_probs, tiny_pretrained
 
 import quals
 from quals.errors import InputError, ModelError
+from quals.lm.chunks import chunks
 from quals.lm.search import SearchSettings
 from quals.metrics.quals import QualsSettings
-from quals.qagen.data import Pair, Passage
-from quals.qagen.evaluate import answer_filter_share, held_out_loss
+from quals.qagen.evaluate import answer_filter_share
 from quals.qagen.model import QAGen
-from quals.qagen.settings import TrainSettings
-from quals.qagen.train import train_qagen
+from quals.training.data import Pair, Passage
+from quals.training.loss import held_out_loss
+from quals.training.settings import TrainSettings
+from quals.training.train import train_model
 
 DAYS, NAMES = ("Monday", "Tuesday", "Friday"), ("The mayor", "The chief", "The owner")
 FAST = {"contexts": 1200, "crop": 0.0, "learning_rate": 1e-2, "batch": 8, "micro_batch": 8, "device": "cpu"}
@@ -50,7 +52,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "tiny"
     settings = TrainSettings(model=str(base), lora_rank=0, evaluate_every=75, **FAST)
-    train_qagen(passages(9), passages(5, seed=1), folder, settings)
+    train_model(QAGen, passages(9), passages(5, seed=1), folder, settings)
     return folder
 
 
@@ -81,15 +83,15 @@ def test_adapters_resume_after_a_kill(kind: str, tmp_path: Path) -> None:
     pretrained.tokenizer.save_pretrained(base)
     short = FAST | {"contexts": 64, "model": str(base), "lora_rank": 4, "save_every": 3, "evaluate_every": 4}
     settings = TrainSettings(**short)
-    whole = train_qagen(passages(9), passages(2), tmp_path / "whole", settings)
+    whole = train_model(QAGen, passages(9), passages(2), tmp_path / "whole", settings)
     stopped = tmp_path / "stopped"
-    train_qagen(passages(9), passages(2), stopped, settings)
+    train_model(QAGen, passages(9), passages(2), stopped, settings)
     # As if the run had died between its checkpoints at steps 6 and 8: neither result nor last checkpoint.
     newest = max((stopped / "checkpoints").iterdir(), key=lambda path: int(path.name.split("-")[1]))
     for file in [*newest.iterdir(), *(path for path in stopped.iterdir() if path.is_file())]:
         file.unlink()
     newest.rmdir()
-    again = train_qagen(passages(9), passages(2), stopped, settings)
+    again = train_model(QAGen, passages(9), passages(2), stopped, settings)
     for one, other in zip(whole.lm.model.parameters(), again.lm.model.parameters(), strict=True):
         torch.testing.assert_close(one, other, atol=2e-4, rtol=2e-3)
     loaded = QAGen.load(str(stopped), device="cpu")
@@ -98,7 +100,7 @@ def test_adapters_resume_after_a_kill(kind: str, tmp_path: Path) -> None:
 
 def test_nothing_to_train_on_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no question-answer pairs"):
-        train_qagen([], [], tmp_path)
+        train_model(QAGen, [], [], tmp_path, TrainSettings())
 
 
 def test_a_model_without_a_card_is_refused(base: Path) -> None:
@@ -164,14 +166,15 @@ def test_long_documents_are_read_in_chunks(trained: Path) -> None:
     result = whole.score(document, fact)
     assert result.chunks > 3
     assert result.reason == f"document read in {result.chunks} overlapping chunks; each pair takes its best"
-    spans = [chunk.span for chunk in whole._chunks(document)]
+    parts = chunks(whole.qagen, document, 40, 12)
+    spans = [chunk.span for chunk in parts]
     assert document[spans[0].start : spans[-1].end] == document.strip()
     assert all(left.end > right.start for left, right in itertools.pairwise(spans))
     # A pair's best chunk is at least as good as any other.
     for piece in result.evidence:
         assert isinstance(piece, quals.PairEvidence)
         pair = next(p for p in whole.pairs([fact])[0] if (p.question, p.answer) == (piece.question, piece.answer))
-        scores = [fmean(whole.qagen.lm.log_probs([c.ids], [[pair.tokens]])[0][0]) for c in whole._chunks(document)]
+        scores = [fmean(whole.qagen.lm.log_probs([c.ids], [[pair.tokens]])[0][0]) for c in parts]
         assert fmean(piece.document_logprobs) == pytest.approx(max(scores), abs=1e-4)
 
 

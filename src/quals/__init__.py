@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from quals.errors import InputError, MissingExtraError, ModelError, QualsError
-from quals.records import Evidence, PairEvidence, Span, Status, SummaryScore
+from quals.records import Evidence, PairEvidence, QuestionEvidence, Span, Status, SummaryScore
 
 if TYPE_CHECKING:
     from quals.metrics.quals import Quals
@@ -25,6 +25,7 @@ __all__ = [
     "PairEvidence",
     "Quals",
     "QualsError",
+    "QuestionEvidence",
     "Span",
     "Status",
     "SummaryScore",

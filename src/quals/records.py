@@ -15,6 +15,7 @@ class Status(StrEnum):
     EMPTY_DOCUMENT = "empty-document"
     EMPTY_SUMMARY = "empty-summary"
     NO_PAIRS = "no-pairs"  # no generated pair passed the answer filter
+    NO_QUESTIONS = "no-questions"  # nothing in the summary to ask about, or no question passed the answer filter
     SUMMARY_TOO_LONG = "summary-too-long"  # more tokens than the model can read at once
     UNSUPPORTED_SCRIPT = "unsupported-script"  # most letters are of a script the model was not trained on
     NO_REFERENCE = "no-reference"  # the metric compares with a reference summary and got none
@@ -61,6 +62,21 @@ class PairEvidence(Evidence):
     tokens: tuple[str, ...]
     summary_logprobs: tuple[float, ...]
     document_logprobs: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class QuestionEvidence(Evidence):
+    """A question about the summary with the answers that the summary and the document give; "" for none.
+
+    ``score`` is the token F1 of the two. ``summary_span`` is where the expected answer stands in the summary,
+    ``document_span`` where the document's answer stands, or the chunk it was read in if it is worded
+    otherwise; None if there is no answer.
+    """
+
+    question: str
+    expected_answer: str
+    summary_answer: str
+    document_answer: str
 
 
 @dataclass(frozen=True)

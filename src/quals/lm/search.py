@@ -45,7 +45,7 @@ class Beam:
 
 
 @dataclass
-class _Candidates:
+class Candidates:
     """A node's most probable tokens, in ascending order of token id, with their log-probabilities."""
 
     tokens: npt.NDArray[np.int64]
@@ -77,7 +77,7 @@ class _Text:
         self.groups = [_Group() for _ in range(settings.groups)]
         self.frontier = [ROOT]  # nodes whose candidates are at hand
 
-    def choose(self, candidates: Sequence[_Candidates]) -> tuple[list[int], list[int]]:
+    def choose(self, candidates: Sequence[Candidates]) -> tuple[list[int], list[int]]:
         """Let every live group take its next token; returns parents and tokens of the nodes to read next."""
         at = {node: found for node, found in zip(self.frontier, candidates, strict=True)}
         place = {node: i for i, node in enumerate(self.frontier)}
@@ -91,7 +91,7 @@ class _Text:
             [self.tree.tokens[node] for node in self.frontier],
         )
 
-    def _advance(self, group: _Group, candidates: _Candidates, chosen: Counter[int]) -> None:
+    def _advance(self, group: _Group, candidates: Candidates, chosen: Counter[int]) -> None:
         strength = self.settings.strength
         index = candidates.best({token: strength * count for token, count in chosen.items()} if strength else {})
         token = int(candidates.tokens[index])
@@ -130,7 +130,7 @@ def diverse_beam_search(
     searches = [_Text(settings, end) for _ in texts]
     log_probs, step = session.first, 0
     while True:
-        found = iter(_candidates(_constrained(log_probs, end, step, settings), settings.groups))
+        found = iter(best_tokens(_constrained(log_probs, end, step, settings), settings.groups))
         steps = [search.choose([next(found) for _ in search.frontier]) for search in searches]
         if not any(tokens for _, tokens in steps):
             return [search.beams() for search in searches]
@@ -150,7 +150,7 @@ def _constrained(log_probs: torch.Tensor, end: int, step: int, settings: SearchS
     return log_probs
 
 
-def _candidates(log_probs: torch.Tensor, count: int) -> list[_Candidates]:
+def best_tokens(log_probs: torch.Tensor, count: int) -> list[Candidates]:
     """The ``count`` most probable tokens of each row; of equals at the border, the lowest token ids."""
     count = min(count, log_probs.shape[1])
     values, tokens = log_probs.topk(count, dim=1)
@@ -160,4 +160,4 @@ def _candidates(log_probs: torch.Tensor, count: int) -> list[_Candidates]:
         values[border_ties], tokens[border_ties] = ranked.values[:, :count], ranked.indices[:, :count]
     tokens, order = tokens.sort(dim=1)
     values = values.gather(1, order)
-    return [_Candidates(t, v) for t, v in zip(tokens.cpu().numpy(), values.cpu().numpy(), strict=True)]
+    return [Candidates(t, v) for t, v in zip(tokens.cpu().numpy(), values.cpu().numpy(), strict=True)]

@@ -8,16 +8,17 @@ The pairs are written by QAGen from the summary (Nan et al. 2021, arXiv 2105.046
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import ClassVar, Literal
 
 from quals.errors import InputError
+from quals.lm.chunks import Chunk, check_chunks, chunks
+from quals.lm.format import text_ids
 from quals.lm.search import SearchSettings
 from quals.metrics.base import Metric
-from quals.qagen.format import text_ids
+from quals.metrics.problems import problem_of
 from quals.qagen.model import QAGen
 from quals.qagen.select import GeneratedPair, choose, parse
 from quals.records import PairEvidence, Span, Status, SummaryScore
@@ -48,16 +49,7 @@ class QualsSettings:
     def __post_init__(self) -> None:
         if self.compatibility not in ("clean", "reference"):
             raise InputError(f"'{self.compatibility}' is neither clean nor reference", field="compatibility")
-        if not 0 <= self.overlap < self.chunk:
-            raise InputError(f"must be at least 0 and less than the chunk, {self.chunk}", field="overlap")
-
-
-@dataclass(frozen=True)
-class _Chunk:
-    """A piece of a document: framed token ids and the characters they cover."""
-
-    ids: list[int]
-    span: Span
+        check_chunks(self.chunk, self.overlap)
 
 
 class Quals(Metric):
@@ -136,33 +128,34 @@ class Quals(Metric):
 
     def _compare(self, wanted: dict[str, dict[str, list[GeneratedPair]]]) -> dict[str, dict[str, SummaryScore]]:
         """Score the pairs of all summaries of each document; each chunk is read once for all of them."""
-        chunks = {document: list(self._chunks(document)) for document in wanted}
+        size, overlap = self.settings.chunk, self.settings.overlap
+        parts = {document: chunks(self.qagen, document, size, overlap) for document in wanted}
         targets = {
             document: [pair.tokens for pairs in of.values() for pair in pairs] for document, of in wanted.items()
         }
         scored = iter(
             self.qagen.log_probs(
-                [chunk.ids for document in wanted for chunk in chunks[document]],
-                [targets[document] for document in wanted for _ in chunks[document]],
+                [chunk.ids for document in wanted for chunk in parts[document]],
+                [targets[document] for document in wanted for _ in parts[document]],
             )
         )
         return {
-            document: self._assemble(of, chunks[document], [next(scored) for _ in chunks[document]])
+            document: self._assemble(of, parts[document], [next(scored) for _ in parts[document]])
             for document, of in wanted.items()
         }
 
     def _assemble(
-        self, pairs_of: dict[str, list[GeneratedPair]], chunks: list[_Chunk], by_chunk: list[list[list[float]]]
+        self, pairs_of: dict[str, list[GeneratedPair]], parts: list[Chunk], by_chunk: list[list[list[float]]]
     ) -> dict[str, SummaryScore]:
         """Results per summary; ``by_chunk`` holds per chunk, per pair of all summaries, per token."""
         results, at = {}, 0
         for summary, pairs in pairs_of.items():
             evidence = []
             for pair in pairs:
-                best = max(range(len(chunks)), key=lambda i: fmean(by_chunk[i][at]))
-                evidence.append(self._evidence(pair, by_chunk[best][at], chunks[best].span))
+                best = max(range(len(parts)), key=lambda i: fmean(by_chunk[i][at]))
+                evidence.append(self._evidence(pair, by_chunk[best][at], parts[best].span))
                 at += 1
-            results[summary] = self._result(evidence, len(chunks))
+            results[summary] = self._result(evidence, len(parts))
         return results
 
     def _evidence(self, pair: GeneratedPair, document_log_probs: list[float], span: Span) -> PairEvidence:
@@ -182,33 +175,10 @@ class Quals(Metric):
         note = "" if chunks == 1 else f"document read in {chunks} overlapping chunks; each pair takes its best"
         return SummaryScore(value, Status.OK, note, tuple(evidence), chunks, self.signature)
 
-    def _chunks(self, document: str) -> Iterator[_Chunk]:
-        """The document in overlapping windows of tokens; one window if it fits."""
-        lead = len(document) - len(document.lstrip())
-        encoded = self.qagen.lm.tokenizer(
-            " " + document.strip(), add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True
-        )
-        ids, offsets, size = encoded.input_ids, encoded.offset_mapping, self.settings.chunk
-        for start in range(0, max(1, len(ids) - self.settings.overlap), size - self.settings.overlap):
-            window = slice(start, start + size)
-            first, last = offsets[window][0][0], offsets[window][-1][1]
-            # Offsets count the space put in front.
-            span = Span(max(0, first - 1) + lead, last - 1 + lead)
-            yield _Chunk(self.qagen.form.frame(ids[window]), span)
-
     def _problem(self, document: str, summary: str) -> SummaryScore | None:
         """Why this row cannot be scored, if it cannot."""
-        if not document.strip():
-            return self._without(Status.EMPTY_DOCUMENT, "the document is empty")
-        if not summary.strip():
-            return self._without(Status.EMPTY_SUMMARY, "the summary is empty")
-        for name, text in (("document", document), ("summary", summary)):
-            if any("\ud800" <= character <= "\udfff" for character in text):
-                return self._without(Status.ERROR, f"the {name} holds half a surrogate pair, which is not text")
-            if not _mostly_latin(text):
-                return self._without(
-                    Status.UNSUPPORTED_SCRIPT, f"most letters of the {name} are not Latin; the model reads English"
-                )
+        if problem := problem_of(document, summary):
+            return self._without(*problem)
         length, limit = len(text_ids(self.qagen.lm.tokenizer, summary)), self.qagen.lm.limit
         room = limit - self.settings.search.max_length - 8
         if length > room:
@@ -219,9 +189,3 @@ class Quals(Metric):
 
     def _without(self, status: Status, reason: str) -> SummaryScore:
         return SummaryScore(None, status, reason, signature=self.signature)
-
-
-def _mostly_latin(text: str) -> bool:
-    letters = [character for character in text if character.isalpha()]
-    latin = sum(unicodedata.name(character, "").startswith("LATIN") for character in letters)
-    return not letters or 2 * latin >= len(letters)

@@ -13,6 +13,7 @@ from quals.metrics.base import Metric
 # name -> "module:class"; the module is imported when the metric is asked for
 METRICS = {
     "quals": "quals.metrics.quals:Quals",
+    "qags": "quals.metrics.qags:Qags",
     "rouge1": "quals.metrics.rouge:Rouge1",
     "rouge2": "quals.metrics.rouge:Rouge2",
     "rougeL": "quals.metrics.rouge:RougeL",

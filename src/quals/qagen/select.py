@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-import string
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from quals.lm.search import Beam
-from quals.qagen.model import QAGen
 from quals.records import Span
+from quals.texts import find_answer, gist
+
+if TYPE_CHECKING:
+    from quals.qagen.model import QAGen
 
 
 @dataclass(frozen=True)
@@ -60,20 +63,6 @@ def _pair(
     return GeneratedPair(question, answer, tokens, log_probs, math.fsum(log_probs), span)
 
 
-def find_answer(answer: str, text: str) -> Span | None:
-    """Where ``answer`` first occurs in ``text``, both case-folded; as characters of ``text`` itself."""
-    starts, folded = [], []
-    for i, character in enumerate(text):
-        piece = character.casefold()  # may be longer than the character: "ß" folds to "ss"
-        folded.append(piece)
-        starts += [i] * len(piece)
-    wanted = answer.casefold()
-    at = "".join(folded).find(wanted)
-    if at < 0 or not wanted:
-        return None
-    return Span(starts[at], starts[at + len(wanted) - 1] + 1)
-
-
 def choose(pairs: Sequence[GeneratedPair], count: int, *, reference: bool = False) -> list[GeneratedPair]:
     """Go round the distinct answers, best first, taking each one's best unused question, until ``count``.
 
@@ -83,14 +72,10 @@ def choose(pairs: Sequence[GeneratedPair], count: int, *, reference: bool = Fals
     """
     by_answer: dict[str, dict[str, GeneratedPair]] = {}
     for pair in sorted(pairs, key=lambda pair: -pair.log_prob):
-        questions = by_answer.setdefault(pair.answer if reference else _gist(pair.answer), {})
-        questions.setdefault(pair.question if reference else _gist(pair.question), pair)
+        questions = by_answer.setdefault(pair.answer if reference else gist(pair.answer), {})
+        questions.setdefault(pair.question if reference else gist(pair.question), pair)
     queues = [list(questions.values()) for questions in by_answer.values()]
     chosen: list[GeneratedPair] = []
     while any(queues) and len(chosen) < count:
         chosen += [queue.pop(0) for queue in queues if queue]
     return chosen if reference else chosen[:count]
-
-
-def _gist(text: str) -> str:
-    return " ".join(text.casefold().split()).rstrip(string.punctuation + " ")

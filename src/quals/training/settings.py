@@ -1,4 +1,4 @@
-"""Options of QAGen's training."""
+"""Options of training on question-answer data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from quals.settings import setting
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """Options of ``quals train qagen``, with the values used for the shipped model."""
+    """Options of all tasks, with the values used for the shipped models."""
 
     model: str = setting("smollm2-135m-instruct", "What to fine-tune: a shipped name, a folder or a Hub id.")
     contexts: int = setting(10_000, "Training examples in all, repeated epochs counted.")
@@ -32,3 +32,10 @@ class TrainSettings:
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class AnswerTrainSettings(TrainSettings):
+    """Options of ``quals train qa``."""
+
+    unanswerable: float = setting(0.33, "Share of questions replaced by ones that their context does not answer.")

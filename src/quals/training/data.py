@@ -14,7 +14,10 @@ from quals.io.text import json_lines, open_text
 
 @dataclass(frozen=True)
 class Pair:
-    """A question with its answer; ``start`` is the answer's first character in the context, -1 if unknown."""
+    """A question with its answer; ``start`` is the answer's first character in the context, -1 if unknown.
+
+    An empty answer means that the context has none.
+    """
 
     question: str
     answer: str
@@ -23,14 +26,15 @@ class Pair:
 
 @dataclass(frozen=True)
 class Passage:
-    """A context and the pairs that are about it."""
+    """A context, the pairs that are about it, and the title of the article it is from, if known."""
 
     context: str
     pairs: tuple[Pair, ...]
+    title: str = ""
 
 
 def read_passages(paths: Iterable[str | Path]) -> list[Passage]:
-    """Read SQuAD-format JSON and JSONL ``{context, question, answer}`` files, plain or gzipped.
+    """Read SQuAD-format JSON and JSONL ``{context, question, answer[, title]}`` files, plain or gzipped.
 
     Pairs of the same context are brought together across files, duplicates dropped.
 
@@ -38,32 +42,34 @@ def read_passages(paths: Iterable[str | Path]) -> list[Passage]:
         InputError: a file or a row cannot be read; names file, line and field.
     """
     by_context: dict[str, dict[tuple[str, str], Pair]] = {}
+    titles: dict[str, str] = {}
     for path in paths:
-        for context, pair in _read(path):
+        for context, title, pair in _read(path):
             by_context.setdefault(context, {}).setdefault((pair.question, pair.answer), pair)
-    return [Passage(context, tuple(pairs.values())) for context, pairs in by_context.items()]
+            titles[context] = titles.get(context) or title
+    return [Passage(context, tuple(pairs.values()), titles[context]) for context, pairs in by_context.items()]
 
 
-def _read(path: str | Path) -> Iterator[tuple[str, Pair]]:
+def _read(path: str | Path) -> Iterator[tuple[str, str, Pair]]:
     if str(path).removesuffix(".gz").endswith(".json"):
         return _squad(path)
     return _jsonl(path)
 
 
-def _jsonl(path: str | Path) -> Iterator[tuple[str, Pair]]:
+def _jsonl(path: str | Path) -> Iterator[tuple[str, str, Pair]]:
     for line, row in json_lines(path):
         if isinstance(row, InputError):
             raise row
         context, question, answer = (_text(row, field, path, line) for field in ("context", "question", "answer"))
-        yield context, _located(context, question, answer, row.get("answer_start"))
+        yield context, str(row.get("title") or ""), _located(context, question, answer, row.get("answer_start"))
 
 
-def _squad(path: str | Path) -> Iterator[tuple[str, Pair]]:
+def _squad(path: str | Path) -> Iterator[tuple[str, str, Pair]]:
     with open_text(path) as stream:
         try:
             articles = json.load(stream)["data"]
             rows = [
-                (paragraph["context"], qa["question"], qa["answers"][0])
+                (paragraph["context"], article.get("title", ""), qa["question"], qa["answers"][0])
                 for article in articles
                 for paragraph in article["paragraphs"]
                 for qa in paragraph["qas"]
@@ -71,8 +77,8 @@ def _squad(path: str | Path) -> Iterator[tuple[str, Pair]]:
             ]
         except (json.JSONDecodeError, KeyError, TypeError) as error:
             raise InputError(f"not SQuAD-format JSON: {error!r}", file=str(path)) from error
-    for context, question, answer in rows:
-        yield context, _located(context, question.strip(), answer["text"].strip(), answer.get("answer_start"))
+    for context, title, question, answer in rows:
+        yield context, title, _located(context, question.strip(), answer["text"].strip(), answer.get("answer_start"))
 
 
 def _text(row: dict[str, Any], field: str, path: str | Path, line: int) -> str:

@@ -11,16 +11,16 @@ from typing import Any
 
 import transformers
 
-from quals.qagen.data import Passage
-from quals.qagen.evaluate import held_out_loss, sample_pairs
-from quals.qagen.model import QAGen
+from quals.lm.framed import FramedModel
+from quals.training.data import Passage
+from quals.training.loss import held_out_loss
 
 
 class Monitor(transformers.TrainerCallback):  # type: ignore[misc]
     """Looks at the validation data every ``every`` steps and at the end; appends what it saw to ``history``."""
 
-    def __init__(self, qagen: QAGen, validation: Sequence[Passage], history: Path, every: int = 200) -> None:
-        self.qagen, self.validation, self.history, self.every = qagen, validation, history, every
+    def __init__(self, model: FramedModel, validation: Sequence[Passage], history: Path, every: int = 200) -> None:
+        self.model, self.validation, self.history, self.every = model, validation, history, every
         self.started = time.monotonic()
         self.before = max((record["hours"] for record in self.read()), default=0.0)
 
@@ -39,16 +39,15 @@ class Monitor(transformers.TrainerCallback):  # type: ignore[misc]
 
     def look(self, step: int, contexts: int) -> None:
         """Measure, show and record."""
-        model = self.qagen.lm.model
-        model.eval()
+        weights = self.model.lm.model
+        weights.eval()
         record: dict[str, Any] = {"step": step, "contexts": contexts}
         record["hours"] = round(self.before + (time.monotonic() - self.started) / 3600, 3)
         if self.validation:
-            loss = held_out_loss(self.qagen, self.validation)
+            loss = held_out_loss(self.model, self.validation)
             record |= loss.to_dict()
             record["samples"] = [
-                {"context": passage.context, "pairs": sample_pairs(self.qagen, passage.context)}
-                for passage in self.validation[:2]
+                {"context": passage.context, "pairs": self._sample(passage)} for passage in self.validation[:2]
             ]
             print(f"\nstep {step}, {contexts} contexts: held-out {loss}", file=sys.stderr)
             for sample in record["samples"]:
@@ -57,4 +56,8 @@ class Monitor(transformers.TrainerCallback):  # type: ignore[misc]
         self.history.parent.mkdir(parents=True, exist_ok=True)
         with self.history.open("a") as stream:
             stream.write(json.dumps(record) + "\n")
-        model.train()
+        weights.train()
+
+    def _sample(self, passage: Passage) -> list[tuple[str, str]]:
+        pairs = [(pair.question, pair.answer) for pair in passage.pairs]
+        return self.model.sample(passage.context, pairs[:3])

@@ -1,24 +1,27 @@
-"""Fine-tuning a language model to write question-answer pairs (QAGen)."""
+"""Fine-tuning a language model on question-answer data."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import transformers
 
 from quals.errors import InputError
+from quals.lm.format import PairFormat
+from quals.lm.framed import FramedModel
 from quals.lm.load import Pretrained, load_pretrained
-from quals.qagen.card import write_card
-from quals.qagen.data import Passage
-from quals.qagen.examples import IGNORE, Collator, plan_examples
-from quals.qagen.format import PairFormat
-from quals.qagen.model import QAGen
-from quals.qagen.monitor import Monitor
-from quals.qagen.settings import TrainSettings
+from quals.training.card import write_card
+from quals.training.data import Passage
+from quals.training.examples import IGNORE, Collator, plan_examples
+from quals.training.monitor import Monitor
+from quals.training.negatives import with_unanswerable
+from quals.training.settings import AnswerTrainSettings, TrainSettings
+
+Model = TypeVar("Model", bound=FramedModel)
 
 
 class PairTrainer(transformers.Trainer):  # type: ignore[misc]
@@ -41,10 +44,14 @@ class PairTrainer(transformers.Trainer):  # type: ignore[misc]
         return (loss, outputs) if return_outputs else loss
 
 
-def train_qagen(
-    passages: Sequence[Passage], validation: Sequence[Passage], folder: Path, settings: TrainSettings | None = None
-) -> QAGen:
-    """Fine-tune a model on question-answer data and write it to ``folder``.
+def train_model(
+    kind: type[Model],
+    passages: Sequence[Passage],
+    validation: Sequence[Passage],
+    folder: Path,
+    settings: TrainSettings,
+) -> Model:
+    """Fine-tune a model for the task of its ``kind`` and write it to ``folder``.
 
     Checkpoints go to ``folder/checkpoints``; a run that was stopped goes on from the newest when called again
     with the same data and settings. What ends up in ``folder``: the weights in half precision, ``quals.json``,
@@ -55,7 +62,6 @@ def train_qagen(
         InputError: there is nothing to train on.
         ModelError: the model cannot be loaded, or its tokenizer has no token free to serve as separator.
     """
-    settings = settings or TrainSettings()
     if not passages:
         raise InputError("no question-answer pairs to train on", field="data")
     transformers.set_seed(settings.seed)
@@ -66,17 +72,22 @@ def train_qagen(
     examples = plan_examples(
         passages, count=settings.contexts, max_pairs=settings.max_pairs, crop=settings.crop, seed=settings.seed
     )
-    qagen = QAGen.of(pretrained, form, name=folder.name)
-    monitor = Monitor(qagen, validation[: settings.validate], folder / "history.jsonl")
-    trainer = _trainer(settings, pretrained, form, examples, folder, monitor)
+    validation = validation[: settings.validate]
+    if isinstance(settings, AnswerTrainSettings):
+        share, seed = settings.unanswerable, settings.seed
+        examples = with_unanswerable(examples, passages, share=share, seed=seed)
+        validation = with_unanswerable(validation, validation, share=share, seed=seed)
+    model = kind.of(pretrained, form, name=folder.name)
+    monitor = Monitor(model, validation, folder / "history.jsonl")
+    trainer = _trainer(settings, pretrained, model, examples, folder, monitor)
     trainer.train(resume_from_checkpoint=any((folder / "checkpoints").glob("checkpoint-*")))
     if trainer.is_world_process_zero():
         pretrained.model.eval().half().save_pretrained(folder)
         if not settings.lora_rank:
             pretrained.tokenizer.save_pretrained(folder)
-        write_card(folder, form, settings, passages, monitor.read())
+        write_card(folder, kind.task, form, settings, passages, monitor.read())
         pretrained.model.float()
-    return qagen
+    return model
 
 
 def _add_adapter(pretrained: Pretrained, settings: TrainSettings) -> Any:
@@ -97,7 +108,7 @@ def _add_adapter(pretrained: Pretrained, settings: TrainSettings) -> Any:
 def _trainer(
     settings: TrainSettings,
     pretrained: Pretrained,
-    form: PairFormat,
+    model: FramedModel,
     examples: list[Passage],
     folder: Path,
     monitor: Monitor,
@@ -129,7 +140,8 @@ def _trainer(
     )
     collator = Collator(
         pretrained.tokenizer,
-        form,
+        model.form,
+        model.task,
         encoder_decoder=pretrained.encoder_decoder,
         decoder_start=getattr(pretrained.model.config, "decoder_start_token_id", None) or 0,
         max_context=settings.max_context,

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from tiny import DECODERS, SEQ2SEQ, TEXT, tiny_pretrained, tiny_tokenizer
 
 from quals.errors import InputError, ModelError
+from quals.lm.format import QA, QAGEN, QG, PairFormat, Task, text_ids
 from quals.lm.model import language_model
-from quals.qagen.data import Pair, Passage, read_passages
-from quals.qagen.examples import IGNORE, Collator, plan_examples
-from quals.qagen.format import PairFormat, text_ids
+from quals.training.data import Pair, Passage, read_passages
+from quals.training.examples import IGNORE, Collator, plan_examples
 
 CONTEXT = (
     "Anna Berg won the race on Sunday. She finished in 2 hours and 31 minutes. The second place went to Maria "
@@ -49,14 +49,20 @@ def test_reads_jsonl_and_brings_pairs_of_a_context_together(tmp_path: Path) -> N
     assert passage == Passage(CONTEXT, PASSAGE.pairs[:2])
 
 
+def test_reads_titles_where_there_are_some(tmp_path: Path) -> None:
+    row = {"context": CONTEXT, "question": "Who won?", "answer": "Anna Berg"}
+    jsonl = write_jsonl(tmp_path / "a.jsonl", [row, row | {"title": "Marathon"}])
+    assert [passage.title for passage in read_passages([jsonl])] == ["Marathon"]
+
+
 def test_reads_squad_json(tmp_path: Path) -> None:
     qas = [
         {"question": "Who won? ", "answers": [{"text": "Anna Berg", "answer_start": 0}]},
         {"question": "Who lost?", "answers": []},
     ]
     path = tmp_path / "squad.json"
-    path.write_text(json.dumps({"data": [{"paragraphs": [{"context": CONTEXT, "qas": qas}]}]}))
-    assert read_passages([path]) == [Passage(CONTEXT, PASSAGE.pairs[:1])]
+    path.write_text(json.dumps({"data": [{"title": "Race", "paragraphs": [{"context": CONTEXT, "qas": qas}]}]}))
+    assert read_passages([path]) == [Passage(CONTEXT, PASSAGE.pairs[:1], "Race")]
 
 
 @pytest.mark.parametrize(
@@ -153,22 +159,40 @@ def test_windows_are_whole_sentences_that_hold_their_answers() -> None:
         assert all(each.answer in example.context for each in example.pairs)
 
 
+@pytest.mark.parametrize("task", [QAGEN, QG, QA], ids=lambda task: task.name)
 @pytest.mark.parametrize("kind", [*DECODERS, *SEQ2SEQ])
-def test_packed_pairs_have_the_log_probabilities_of_pairs_alone(kind: str) -> None:
+def test_packed_pairs_have_the_log_probabilities_of_pairs_alone(kind: str, task: Task) -> None:
     pretrained = tiny_pretrained(kind)
     lm = language_model(pretrained)
     form = PairFormat.choose(pretrained.tokenizer, encoder_decoder=pretrained.encoder_decoder)
     start = pretrained.model.config.decoder_start_token_id if pretrained.encoder_decoder else 0
-    collate = Collator(pretrained.tokenizer, form, encoder_decoder=pretrained.encoder_decoder, decoder_start=start)
-    examples = [PASSAGE, Passage(TEXT, (Pair("Who resigned?", "The mayor", 0),))]
+    encoder_decoder = pretrained.encoder_decoder
+    collate = Collator(pretrained.tokenizer, form, task, encoder_decoder=encoder_decoder, decoder_start=start)
+    foreign = Pair("Who fell?", "") if task is QA else Pair("Who fell?", "Police")
+    examples = [PASSAGE, Passage(TEXT, (Pair("Who resigned?", "The mayor", 0), foreign))]
     inputs = collate(examples)
     labels = inputs.pop("labels")
     with torch.inference_mode():
         logits = pretrained.model(**inputs).logits
     loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORE)
-    ids = [[form.target(text_ids(lm.tokenizer, p.question), text_ids(lm.tokenizer, p.answer)) for p in e.pairs]
-           for e in examples]  # fmt: skip
-    alone = lm.log_probs([form.frame(text_ids(lm.tokenizer, e.context)) for e in examples], ids)
-    values = [value for group in alone for target in group for value in target]
+    values = []
+    for example in examples:
+        text = form.frame(text_ids(lm.tokenizer, example.context))
+        for pair in example.pairs:
+            halves = {QAGEN: (pair.question, pair.answer), QA: (pair.question, pair.answer)}
+            first, second = halves.get(task, (pair.answer, pair.question))
+            given = [*text_ids(lm.tokenizer, first), form.separator]
+            written = [*(text_ids(lm.tokenizer, second) if second else []), form.end]
+            ((log_probs,),) = lm.log_probs([text], [[[*given, *written]]])
+            values += log_probs if task is QAGEN else log_probs[len(given) :]
     assert (labels != IGNORE).sum() == len(values)
     assert float(loss) == pytest.approx(-sum(values) / len(values), abs=1e-4)
+
+
+def test_nothing_to_learn_but_the_end_of_an_unanswerable_question() -> None:
+    tokenizer = tiny_tokenizer()
+    form = PairFormat.choose(tokenizer, encoder_decoder=False)
+    collate = Collator(tokenizer, form, QA, encoder_decoder=False, decoder_start=0)
+    inputs = collate([Passage("It rained.", (Pair("Who fell?", ""),))])
+    assert inputs["labels"].tolist() == [[form.end]]
+    assert inputs["input_ids"][0, -1] == form.separator

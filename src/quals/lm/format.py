@@ -1,11 +1,17 @@
 """How a text and a question-answer pair become one token sequence.
 
-    prefix  text  suffix  |  question  separator  answer  end
-    `---- framed text --'    `---------- target -----------'
+    prefix  text  suffix  |  first half  separator  second half  end
+    `---- framed text --'    `--------------- target --------------'
+
+What a model is for decides which half is the question, and whether the first is written or given (`Task`)::
+
+    qagen   question written   answer written     pairs about a text (Shakeri et al. 2020, arXiv 2010.06028)
+    qg      answer given       question written   the question to an answer
+    qa      question given     answer written     the answer to a question; empty if the text has none
 
 Decoder-only models read both in one row, encoder-decoder models read the framed text in the encoder and
 write the target in the decoder. The frame consists of single existing tokens that no text can produce, so
-a target splits into question and answer without guessing (Shakeri et al. 2020, arXiv 2010.06028).
+a target splits into its halves without guessing.
 """
 
 from __future__ import annotations
@@ -15,6 +21,32 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from quals.errors import ModelError
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a model does with a text and a question-answer pair.
+
+    Attributes:
+        name: as on the command line and in ``quals.json``.
+        purpose: completes "a model trained ...".
+        answer_first: whether the answer is the first half, not the question.
+        given: whether the first half is given, so that only the second and the end token are learnt.
+    """
+
+    name: str
+    purpose: str
+    answer_first: bool = False
+    given: bool = False
+
+    def halves(self, question: str, answer: str) -> tuple[str, str]:
+        """A pair in the order of the target."""
+        return (answer, question) if self.answer_first else (question, answer)
+
+
+QAGEN = Task("qagen", "to write question-answer pairs")
+QG = Task("qg", "to write the question to an answer", answer_first=True, given=True)
+QA = Task("qa", "to answer questions", given=True)
 
 # The first of these that a tokenizer has is used; the meaning it had in pre-training fits the role.
 _PREFERRED = {
@@ -57,9 +89,9 @@ class PairFormat:
         """Token ids of a text, framed."""
         return [*self.prefix, *text_ids, *self.suffix]
 
-    def target(self, question_ids: Sequence[int], answer_ids: Sequence[int]) -> list[int]:
-        """Token ids of a pair, from the first of the question to the end token."""
-        return [*question_ids, self.separator, *answer_ids, self.end]
+    def target(self, first: Sequence[int], second: Sequence[int]) -> list[int]:
+        """Token ids of a pair, from the first of its first half to the end token."""
+        return [*first, self.separator, *second, self.end]
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
@@ -75,8 +107,10 @@ def text_ids(tokenizer: Any, text: str) -> list[int]:
     """Token ids of a text as it stands inside a sequence: no frame, and never a special token.
 
     A leading space makes the first word the same token as it would be further on. A text that spells out a
-    special token ("<|im_end|>") is tokenized as the characters it is.
+    special token ("<|im_end|>") is tokenized as the characters it is. An empty text has no tokens.
     """
+    if not text.strip():
+        return []  # not the token of a blank
     ids: list[int] = tokenizer(" " + text.strip(), add_special_tokens=False, split_special_tokens=True).input_ids
     return ids
 

@@ -7,25 +7,41 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from quals.qagen.data import Passage
-from quals.qagen.format import PairFormat
-from quals.qagen.settings import TrainSettings
+from quals.lm.format import QA, QAGEN, QG, PairFormat, Task
+from quals.lm.framed import CARD
+from quals.training.data import Passage
+from quals.training.settings import TrainSettings
+
+_ABOUT = {
+    QAGEN: "A QAGen model: it reads a text and writes question-answer pairs about it, for the QUALS metric.",
+    QG: "A question generation model: it reads a text and an answer and writes the question, for the QAGS metric.",
+    QA: "A question answering model: it reads a text and a question and writes the answer, or nothing if the text "
+    "has none, for the QAGS metric.",
+}
+
+_COLUMNS = {
+    "contexts": "contexts seen",
+    "hours": "hours",
+    "both": "held-out loss (nats/token)",
+    "question": "question tokens",
+    "answer": "answer tokens",
+}
 
 
 def write_card(
     folder: Path,
+    task: Task,
     form: PairFormat,
     settings: TrainSettings,
     passages: Sequence[Passage],
     history: Sequence[dict[str, Any]],
 ) -> None:
     """Write both files into the model's folder."""
-    card = {"task": "qagen", "format": form.to_dict(), "training": settings.to_dict()}
-    (folder / "quals.json").write_text(json.dumps(card, indent=1) + "\n")
+    card = {"task": task.name, "format": form.to_dict(), "training": settings.to_dict()}
+    (folder / CARD).write_text(json.dumps(card, indent=1) + "\n")
     parts = [
         f"# {folder.name}",
-        "A QAGen model: it reads a text and writes question-answer pairs about it, for the QUALS metric. "
-        f"Fine-tuned from `{settings.model}` by `quals train qagen`.",
+        f"{_ABOUT[task]} Fine-tuned from `{settings.model}` by `quals train {task.name}`.",
         "## Data",
         f"{sum(len(passage.pairs) for passage in passages)} pairs on {len(passages)} contexts; "
         f"{settings.contexts} training examples were drawn from them.",
@@ -41,13 +57,13 @@ def _results(history: Sequence[dict[str, Any]]) -> str:
     measured = [record for record in history if "both" in record]
     if not measured:
         return "No validation data was given."
-    columns = ["contexts", "hours", "both", "question", "answer"]
+    columns = [column for column in _COLUMNS if measured[0][column] is not None]
     table = _table(
-        ["contexts seen", "hours", "held-out loss (nats/token)", "question tokens", "answer tokens"],
+        [_COLUMNS[column] for column in columns],
         [[_number(record[column]) for column in columns] for record in measured],
     )
     pairs = [f"- {question} | {answer}" for sample in measured[-1]["samples"] for question, answer in sample["pairs"]]
-    return "\n\n".join([table, "Pairs written about held-out contexts at the end:", "\n".join(pairs)])
+    return "\n\n".join([table, "What it made of held-out contexts at the end (question | answer):", "\n".join(pairs)])
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

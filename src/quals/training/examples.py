@@ -7,7 +7,8 @@ All pairs of a context share one row, and so one encoding of the context::
     segment      0     0 0 0 0 |    1     1 1   1   1 |    2     2   2   2 2 | ...
 
 A token sees the tokens before it in segment 0 and in its own segment, so each pair is computed exactly as
-if it stood alone behind the context.
+if it stood alone behind the context. The order of question and answer, and which of them have a loss, are
+the task's (see `quals.lm.format`).
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 
-from quals.qagen.data import Pair, Passage
-from quals.qagen.format import PairFormat, text_ids
+from quals.lm.format import PairFormat, Task, text_ids
+from quals.training.data import Pair, Passage
 
 IGNORE = -100
 _SENTENCE_START = re.compile(r"(?<=[.!?])\s+(?=[\"'“A-Z0-9])")
@@ -39,7 +41,7 @@ def plan_examples(passages: Sequence[Passage], *, count: int, max_pairs: int, cr
         for passage in chance.sample(passages, len(passages)):
             example = _crop(passage, chance) if chance.random() < crop else passage
             pairs = chance.sample(example.pairs, min(max_pairs, len(example.pairs)))
-            examples.append(Passage(example.context, tuple(pairs)))
+            examples.append(replace(example, pairs=tuple(pairs)))
     return examples[:count]
 
 
@@ -63,7 +65,7 @@ def _crop(passage: Passage, chance: random.Random) -> Passage:
         for pair in anchors
         if begin <= pair.start and pair.start + len(pair.answer) <= end
     )
-    return Passage(passage.context[begin:end].strip(), kept)
+    return Passage(passage.context[begin:end].strip(), kept, passage.title)
 
 
 class Collator:
@@ -72,15 +74,23 @@ class Collator:
     Args:
         tokenizer: the model's tokenizer.
         form: the frame.
+        task: the order of a pair, and what is learnt of it.
         encoder_decoder: whether pairs go to a decoder of their own.
         decoder_start: first decoder input of an encoder-decoder model.
         max_context: tokens of context kept in training; longer ones lose their tail.
     """
 
     def __init__(
-        self, tokenizer: Any, form: PairFormat, *, encoder_decoder: bool, decoder_start: int, max_context: int = 512
+        self,
+        tokenizer: Any,
+        form: PairFormat,
+        task: Task,
+        *,
+        encoder_decoder: bool,
+        decoder_start: int,
+        max_context: int = 512,
     ) -> None:
-        self.tokenizer, self.form = tokenizer, form
+        self.tokenizer, self.form, self.task = tokenizer, form, task
         self.encoder_decoder, self.decoder_start, self.max_context = encoder_decoder, decoder_start, max_context
 
     def __call__(self, examples: Sequence[Passage]) -> dict[str, Any]:
@@ -90,14 +100,19 @@ class Collator:
 
     def _ids(self, example: Passage) -> tuple[list[int], list[list[int]]]:
         context = self.form.frame(text_ids(self.tokenizer, example.context)[: self.max_context])
+        halves = [self.task.halves(pair.question, pair.answer) for pair in example.pairs]
         targets = [
-            self.form.target(text_ids(self.tokenizer, pair.question), text_ids(self.tokenizer, pair.answer))
-            for pair in example.pairs
+            self.form.target(text_ids(self.tokenizer, first), text_ids(self.tokenizer, second))
+            for first, second in halves
         ]
         return context, targets
 
+    def _labels(self, target: list[int]) -> list[int]:
+        given = target.index(self.form.separator) + 1 if self.task.given else 0
+        return [IGNORE] * given + target[given:]
+
     def _packed(self, encoded: list[tuple[list[int], list[list[int]]]]) -> dict[str, Any]:
-        rows = [_pack(context, targets) for context, targets in encoded]
+        rows = [self._pack(context, targets) for context, targets in encoded]
         width = max(len(row[0]) for row in rows)
         tokens, positions, segments, labels = (
             torch.stack([_padded(row[part], width, filler) for row in rows])
@@ -122,8 +137,19 @@ class Collator:
             "input_ids": torch.stack([_padded(ids, wide, 0) for ids in contexts]),
             "attention_mask": torch.stack([_padded([1] * len(ids), wide, 0) for ids in contexts]),
             "decoder_input_ids": torch.stack([_padded([self.decoder_start, *ids[:-1]], long, 0) for ids in targets]),
-            "labels": torch.stack([_padded(ids, long, IGNORE) for ids in targets]),
+            "labels": torch.stack([_padded(self._labels(ids), long, IGNORE) for ids in targets]),
         }
+
+    def _pack(self, context: list[int], targets: list[list[int]]) -> tuple[list[int], list[int], list[int], list[int]]:
+        body, suffix = context[:-1], context[-1]
+        tokens, positions = list(body), list(range(len(body)))
+        segments, labels = [0] * len(body), [IGNORE] * len(body)
+        for number, target in enumerate(targets, start=1):
+            tokens += [suffix, *target[:-1]]
+            positions += range(len(body), len(body) + len(target))
+            segments += [number] * len(target)
+            labels += self._labels(target)
+        return tokens, positions, segments, labels
 
 
 def segment_mask(segments: torch.Tensor) -> torch.Tensor:
@@ -138,18 +164,6 @@ def segment_mask(segments: torch.Tensor) -> torch.Tensor:
     visible = causal & (key >= 0) & ((key == 0) | (key == query))
     # A padding token looks at itself, since a softmax over nothing is not a number.
     return (visible | torch.eye(length, dtype=torch.bool))[:, None]
-
-
-def _pack(context: list[int], targets: list[list[int]]) -> tuple[list[int], list[int], list[int], list[int]]:
-    body, suffix = context[:-1], context[-1]
-    tokens, positions = list(body), list(range(len(body)))
-    segments, labels = [0] * len(body), [IGNORE] * len(body)
-    for number, target in enumerate(targets, start=1):
-        tokens += [suffix, *target[:-1]]
-        positions += range(len(body), len(body) + len(target))
-        segments += [number] * len(target)
-        labels += target
-    return tokens, positions, segments, labels
 
 
 def _padded(values: Sequence[int], width: int, filler: int) -> torch.Tensor:

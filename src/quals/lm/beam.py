@@ -1,0 +1,175 @@
+"""Beam search, from any number of beginnings of each text at once.
+
+Each step ranks all continuations of the live beams by the sum of their log-probabilities. Of the best
+``2 * width``, those that end are finished if they are among the first ``width``, and the best ``width`` of
+the others live on. The search is over as soon as ``width`` sequences are finished. Those are ranked by mean
+log-probability per token, as is usual since Wu et al. 2016 (arXiv 1609.08144, section 7).
+
+The beginnings of a text (its prompts) are branches of one tree, as are all their beams: the text is encoded
+once, and whatever branches share is read once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from quals.lm.model import Ids, LanguageModel
+from quals.lm.search import Candidates, best_tokens
+from quals.lm.tree import ROOT, PrefixTree
+
+
+@dataclass(frozen=True)
+class BeamSettings:
+    """Settings of the search; a width of 1 is greedy search."""
+
+    width: int = 10
+    min_length: int = 0  # tokens before the end token
+    max_length: int = 40  # tokens before the end token, which is then forced
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A finished sequence after its prompt, end token included, with one log-probability per token."""
+
+    tokens: tuple[int, ...]
+    log_probs: tuple[float, ...]
+
+    @property
+    def log_prob(self) -> float:
+        """Of the whole sequence, in nats."""
+        return math.fsum(self.log_probs)
+
+    @property
+    def mean(self) -> float:
+        """Nats per token: what hypotheses are ranked by."""
+        return self.log_prob / len(self.log_probs)
+
+
+def beam_search(
+    lm: LanguageModel,
+    texts: Sequence[Ids],
+    prompts: Sequence[Sequence[Ids]],
+    end: int,
+    settings: BeamSettings | None = None,
+) -> list[list[list[Hypothesis]]]:
+    """For each text, for each of its prompts, the best continuations, best first.
+
+    Args:
+        lm: the model.
+        texts: framed token ids.
+        prompts: for each text, what the sequences begin with; may be empty.
+        end: the token that ends a sequence.
+        settings: see `BeamSettings`; ``width`` hypotheses are found for each prompt.
+    """
+    settings = settings or BeamSettings()
+    session = lm.begin(texts)
+    searches = [_Text(group, end, settings) for group in prompts]
+    log_probs = session.first
+    while True:
+        found = zip(best_tokens(log_probs, 2 * settings.width + 1), log_probs[:, end].tolist(), strict=True)
+        steps = [search.advance([_Next(*next(found)) for _ in search.frontier]) for search in searches]
+        if not any(tokens for _, tokens in steps):
+            return [search.hypotheses() for search in searches]
+        log_probs = session.extend([parents for parents, _ in steps], [tokens for _, tokens in steps])
+
+
+@dataclass
+class _Next:
+    """What may follow a node: the most probable tokens, and the end token, which may not be among them."""
+
+    candidates: Candidates
+    end: float
+
+
+class _Text:
+    """The searches from one text: a tree with a node for each token read or written."""
+
+    def __init__(self, prompts: Sequence[Ids], end: int, settings: BeamSettings) -> None:
+        self.tree, self.log_probs = PrefixTree(), dict[int, float]()
+        self.branches = [_Branch(self, prompt, end, settings) for prompt in prompts]
+        self.frontier = [ROOT]  # nodes that have just been read
+
+    def advance(self, found: Sequence[_Next]) -> tuple[list[int], list[int]]:
+        """Take every branch one token further; returns parents and tokens of the nodes to read next."""
+        after = dict(zip(self.frontier, found, strict=True))
+        place = {node: i for i, node in enumerate(self.frontier)}
+        for branch in self.branches:
+            branch.advance(after)
+        self.frontier = list(dict.fromkeys(node for branch in self.branches for node, _ in branch.live))
+        return (
+            [place[self.tree.parents[node]] for node in self.frontier],
+            [self.tree.tokens[node] for node in self.frontier],
+        )
+
+    def write(self, node: int, token: int, log_prob: float) -> int:
+        """The node for a token that the model writes."""
+        child = self.tree.add(node, token)
+        self.log_probs[child] = log_prob
+        return child
+
+    def hypotheses(self) -> list[list[Hypothesis]]:
+        return [branch.finished for branch in self.branches]
+
+
+class _Branch:
+    """The search from one prompt; ``live`` holds each beam's node and log-probability so far."""
+
+    def __init__(self, text: _Text, prompt: Ids, end: int, settings: BeamSettings) -> None:
+        self.text, self.prompt, self.end, self.settings = text, prompt, end, settings
+        self.live: list[tuple[int, float]] = [(ROOT, 0.0)]
+        self.finished: list[Hypothesis] = []
+        self.step = -len(prompt)  # negative while the prompt is being read
+
+    def advance(self, after: dict[int, _Next]) -> None:
+        if self.step < 0:
+            ((node, total),) = self.live
+            self.live = [(self.text.tree.add(node, self.prompt[self.step]), total)]
+        elif self.live:
+            self._choose(after)
+        self.step += 1
+
+    def _choose(self, after: dict[int, _Next]) -> None:
+        width, live, self.live = self.settings.width, self.live, []
+        beams, tokens, log_probs, totals = self._continuations(live, after)
+        # Of equals, the earlier beam first, then the lower token: the order they come in.
+        for rank, i in enumerate(np.argsort(-totals, kind="stable")[: 2 * width]):
+            node, token = live[beams[i]][0], int(tokens[i])
+            if token != self.end:
+                if len(self.live) < width:
+                    self.live.append((self.text.write(node, token, float(log_probs[i])), float(totals[i])))
+            elif rank < width:
+                self._finish(self.text.write(node, token, float(log_probs[i])))
+        self.finished = sorted(self.finished, key=lambda hypothesis: -hypothesis.mean)[:width]
+        if len(self.finished) == width or self.step == self.settings.max_length:
+            self.live = []
+
+    def _continuations(
+        self, live: Sequence[tuple[int, float]], after: dict[int, _Next]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Beam, token, log-probability of the token and of the whole, of everything that may come next."""
+        tokens, log_probs = zip(*(self._allowed(after[node]) for node, _ in live), strict=True)
+        counts = [len(found) for found in tokens]
+        own = np.concatenate(log_probs)
+        before = np.repeat([total for _, total in live], counts)
+        return np.repeat(np.arange(len(live)), counts), np.concatenate(tokens), own, own + before
+
+    def _allowed(self, found: _Next) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """No end before the minimum length, nothing but the end at the maximum."""
+        if self.step == self.settings.max_length:
+            return np.array([self.end]), np.array([found.end])
+        tokens, log_probs = found.candidates.tokens, found.candidates.log_probs.astype(np.float64)
+        if self.step < self.settings.min_length:
+            tokens, log_probs = tokens[tokens != self.end], log_probs[tokens != self.end]
+        return tokens, log_probs
+
+    def _finish(self, node: int) -> None:
+        nodes = self.text.tree.path_to(node)[len(self.prompt) :]
+        tokens, log_probs = self.text.tree.tokens, self.text.log_probs
+        self.finished.append(
+            Hypothesis(tuple(tokens[node] for node in nodes), tuple(log_probs[node] for node in nodes))
+        )

@@ -1,0 +1,40 @@
+"""A document longer than a model reads well, in overlapping pieces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from quals.errors import InputError
+from quals.lm.framed import FramedModel
+from quals.records import Span
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A piece of a document: framed token ids and the characters they cover."""
+
+    ids: list[int]
+    span: Span
+
+
+def chunks(model: FramedModel, document: str, size: int, overlap: int) -> list[Chunk]:
+    """The document in windows of ``size`` tokens, neighbours sharing ``overlap``; one window if it fits."""
+    lead = len(document) - len(document.lstrip())
+    encoded = model.lm.tokenizer(
+        " " + document.strip(), add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True
+    )
+    ids, offsets = encoded.input_ids, encoded.offset_mapping
+    found = []
+    for start in range(0, max(1, len(ids) - overlap), size - overlap):
+        window = slice(start, start + size)
+        first, last = offsets[window][0][0], offsets[window][-1][1]
+        # Offsets count the space put in front.
+        span = Span(max(0, first - 1) + lead, last - 1 + lead)
+        found.append(Chunk(model.form.frame(ids[window]), span))
+    return found
+
+
+def check_chunks(size: int, overlap: int) -> None:
+    """Raise `InputError` unless such windows move on."""
+    if not 0 <= overlap < size:
+        raise InputError(f"must be at least 0 and less than the chunk, {size}", field="overlap")

@@ -1,0 +1,137 @@
+"""A language model with the frame it was trained in, loaded by name: what all our models are."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from quals.errors import ModelError
+from quals.lm import store
+from quals.lm.batching import in_batches
+from quals.lm.beam import BeamSettings, Hypothesis, beam_search
+from quals.lm.format import PairFormat, Task, text_ids
+from quals.lm.load import Pretrained, load_pretrained
+from quals.lm.model import Ids, LanguageModel, language_model
+
+CARD = "quals.json"
+TYPICAL_LENGTH = 16  # tokens that a search keeps for each of its beams
+
+
+@dataclass
+class FramedModel(ABC):
+    """A model that reads a text and writes question-answer pairs, or one half of them.
+
+    A subclass sets ``task`` and says how it writes.
+
+    Attributes:
+        lm: the language model.
+        form: how text and pair are framed.
+        name: as the user gave it.
+        revision: first characters of the hash of the weights, or of the Hub's commit.
+    """
+
+    task: ClassVar[Task]
+
+    lm: LanguageModel
+    form: PairFormat
+    name: str
+    revision: str
+
+    @classmethod
+    def load(cls, name: str, *, device: str = "auto") -> Self:
+        """Load a model trained by ``quals train`` for this task.
+
+        Args:
+            name: a shipped name, a local folder or a Hub id.
+            device: ``cpu``, ``cuda``, ``cuda:1``, ..., or ``auto``: the first GPU where there is one.
+
+        Raises:
+            ModelError: it cannot be found or loaded, or was trained for another task.
+        """
+        folder = store.resolve(name)
+        card = _read_card(folder, name, cls.task)
+        device = pick_device(device)
+        dtype = "float32" if device == "cpu" else "bfloat16"
+        pretrained = load_pretrained(name, dtype=dtype, device=device)
+        return cls.of(pretrained, PairFormat.from_dict(card["format"]), Path(name).name, store.revision(folder))
+
+    @classmethod
+    def of(cls, pretrained: Pretrained, form: PairFormat, name: str = "", revision: str = "") -> Self:
+        """From a model that is already in memory."""
+        return cls(language_model(pretrained), form, name, revision)
+
+    @abstractmethod
+    def sample(self, context: str, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        """A few pairs to look at: about ``context``, with what the task is given taken from ``pairs``."""
+
+    @property
+    def budget(self) -> int:
+        """Tokens in one batch of a search, padding counted; a pass without gradients or cache takes an eighth."""
+        return 8_000 if self.lm.device.type == "cpu" else 256_000
+
+    def log_probs(
+        self, texts: Sequence[list[int]], targets: Sequence[Sequence[Sequence[int]]]
+    ) -> list[list[list[float]]]:
+        """`LanguageModel.log_probs` of framed texts, in batches."""
+        return in_batches(
+            list(zip(texts, targets, strict=True)),
+            lambda batch: self.lm.log_probs([text for text, _ in batch], [group for _, group in batch]),
+            cost=lambda item: len(item[0]) + sum(map(len, item[1])),
+            budget=self.budget // 8,
+        )
+
+    def complete(
+        self, texts: Sequence[list[int]], firsts: Sequence[Sequence[str]], settings: BeamSettings
+    ) -> list[list[list[Hypothesis]]]:
+        """The second halves that go best with each text's first halves, by `beam_search` in batches."""
+        prompts = [[self.prompt(first) for first in group] for group in firsts]
+        length = settings.width * TYPICAL_LENGTH
+        return in_batches(
+            list(zip(texts, prompts, strict=True)),
+            lambda batch: beam_search(
+                self.lm, [text for text, _ in batch], [group for _, group in batch], self.form.end, settings
+            ),
+            cost=lambda item: len(item[0]) + sum(len(prompt) + length for prompt in item[1]),
+            budget=self.budget,
+        )
+
+    def frame(self, text: str) -> list[int]:
+        """A text as the model reads it."""
+        return self.form.frame(text_ids(self.lm.tokenizer, text))
+
+    def prompt(self, first: str) -> list[int]:
+        """A first half with the separator."""
+        return [*text_ids(self.lm.tokenizer, first), self.form.separator]
+
+    def target(self, question: str, answer: str) -> list[int]:
+        """A pair as the model writes it."""
+        first, second = self.task.halves(question, answer)
+        return self.form.target(text_ids(self.lm.tokenizer, first), text_ids(self.lm.tokenizer, second))
+
+    def decode(self, ids: Ids) -> str:
+        """Token ids as text, exactly: nothing stripped, special tokens shown."""
+        text: str = self.lm.tokenizer.decode(list(ids), clean_up_tokenization_spaces=False)
+        return text
+
+
+def pick_device(device: str) -> str:
+    """``auto`` becomes ``cuda`` where a GPU can be used, else ``cpu``."""
+    if device != "auto":
+        return device
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _read_card(folder: Path, name: str, task: Task) -> dict[str, Any]:
+    path = folder / CARD
+    if not path.is_file():
+        raise ModelError(f"'{name}' has no {CARD}: it was not trained by 'quals train'")
+    card: dict[str, Any] = json.loads(path.read_text())
+    if card.get("task") != task.name:
+        raise ModelError(f"'{name}' was trained for {card.get('task')}, not {task.purpose} ({task.name})")
+    return card

@@ -1,0 +1,1 @@
+"""QAGS: questions about a summary, answered from the summary and from its document."""

@@ -1,0 +1,80 @@
+"""Questions that a context does not answer, hard to tell from those it does.
+
+They are questions about the passages of the same article that share the most rare words with the context;
+where no article is known, about the most alike passages of all. If the context is a window cut from a passage,
+those about the rest of that passage are among them. A context counts as not answering a question if its text
+does not contain the answer.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from quals.training.data import Pair, Passage
+
+_NEAREST = 10  # passages that questions are taken from, the context's own among them
+_COMMON = 200  # passages: a word that more of them have says nothing of likeness
+
+
+class ForeignQuestions:
+    """Finds questions for contexts that do not answer them.
+
+    Args:
+        passages: where the questions come from; the contexts may be among them, or be parts of them.
+    """
+
+    def __init__(self, passages: Sequence[Passage]) -> None:
+        self.passages = passages
+        self.articles: dict[str, list[int]] = defaultdict(list)
+        self.having: dict[str, list[int]] = defaultdict(list)
+        for number, passage in enumerate(passages):
+            self.articles[passage.title].append(number)
+            for word in _words(_plain(passage.context)):
+                self.having[word].append(number)
+
+    def about(self, passage: Passage) -> list[Pair]:
+        """The questions of the passages nearest to this one that it does not answer, with the empty answer."""
+        context = _plain(passage.context)
+        near = [pair for number in self._nearest(passage.title, context) for pair in self.passages[number].pairs]
+        answered = {pair.question for pair in near if _plain(pair.answer) in context}
+        # An answer that does not even stand in its own passage may stand here in other words.
+        return [Pair(pair.question, "") for pair in near if pair.start >= 0 and pair.question not in answered]
+
+    def _nearest(self, title: str, context: str) -> list[int]:
+        likeness: dict[int, float] = dict.fromkeys(self.articles[title] if title else (), 0.0)
+        for word in _words(context):
+            having = self.having.get(word, [])
+            if len(having) <= _COMMON:
+                for number in having:
+                    if number in likeness or not title:
+                        likeness[number] = likeness.get(number, 0.0) + math.log(len(self.passages) / len(having))
+        return sorted(likeness, key=lambda number: (-likeness[number], number))[:_NEAREST]
+
+
+def with_unanswerable(
+    examples: Sequence[Passage], passages: Sequence[Passage], *, share: float, seed: int
+) -> list[Passage]:
+    """The examples with about a ``share`` of their pairs replaced by questions that they do not answer.
+
+    ``passages`` are where those questions come from. A pair stays where none can be found.
+    """
+    chance, foreign = random.Random(seed), ForeignQuestions(passages)
+    made = []
+    for example in examples:
+        questions = foreign.about(example)
+        pairs = [chance.choice(questions) if chance.random() < share and questions else pair for pair in example.pairs]
+        made.append(replace(example, pairs=tuple(pairs)))
+    return made
+
+
+def _words(text: str) -> list[str]:
+    return sorted(set(re.findall(r"\w+", text)))  # in order, since sums of floats depend on it
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())

@@ -1,0 +1,83 @@
+"""``quals train`` and the scripts that train the shipped models."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from conftest import tiny_pretrained
+
+from quals.cli.main import cli
+
+SCRIPTS = Path(__file__).parents[1] / "benchmarks"
+ROWS = [
+    {"context": "The mayor resigned on Friday.", "question": "Who resigned?", "answer": "The mayor", "title": "Mayor"},
+    {
+        "context": "The chief resigned in Paris.",
+        "question": "Where did he go?",
+        "answer": "Paris",
+        "title": "Mayor",
+    },
+]
+
+
+def write_rows(path: Path, rows: list[dict[str, object]]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    return path
+
+
+@pytest.mark.parametrize("task", ["qagen", "qg", "qa"])
+def test_every_task_trains_from_the_command_line(task: str, tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    pretrained = tiny_pretrained("llama")
+    pretrained.model.save_pretrained(base)
+    pretrained.tokenizer.save_pretrained(base)
+    data, output = write_rows(tmp_path / "data.jsonl", ROWS), tmp_path / "model"
+    options = ["--model", str(base), "--contexts", "16", "--lora-rank", "4", "--device", "cpu", "--batch", "4"]
+    arguments = ["train", task, str(data), "--valid", str(data), "-o", str(output), *options]
+    done = CliRunner().invoke(cli, [*arguments, *(["--unanswerable", "0.5"] if task == "qa" else [])])
+    assert done.exit_code == 0, done.output
+    card = json.loads((output / "quals.json").read_text())
+    assert card["task"] == task
+    assert card["training"].get("unanswerable") == (0.5 if task == "qa" else None)
+    assert (output / "adapter_model.safetensors").is_file()
+    (record,) = [json.loads(line) for line in (output / "history.jsonl").read_text().splitlines()]
+    halves = {name for name in ("question", "answer") if record[name] is not None}
+    assert halves == {"qagen": {"question", "answer"}, "qg": {"question"}, "qa": {"answer"}}[task]
+
+
+FAKE_TORCHRUN = """#!/usr/bin/env bash
+echo "$@" >> "$LOG"
+while [ "$1" != --output ]; do shift; done
+[ -f "$FAIL" ] && { rm "$FAIL"; exit 1; }
+mkdir -p "$2" && echo '{}' > "$2/quals.json"
+"""
+
+
+def test_the_qags_script_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    data, output, log, fail = (tmp_path / name for name in ("data", "models", "log", "fail"))
+    write_rows(data / "train" / "qamr_wiki.jsonl.gz", [ROWS[0] | {"agree": 0}, ROWS[1] | {"agree": 2}])
+    (tmp_path / "bin").mkdir()
+    fake = tmp_path / "bin" / "torchrun"
+    fake.write_text(FAKE_TORCHRUN)
+    fake.chmod(0o755)
+    environment = os.environ | {"PATH": f"{fake.parent}:{os.environ['PATH']}", "LOG": str(log), "FAIL": str(fail)}
+    command = [str(SCRIPTS / "train_qags.sh"), str(data), str(output), "2", "--seed", "3"]
+    fail.touch()
+    codes = [subprocess.run(command, env=environment, capture_output=True, check=False).returncode for _ in range(3)]
+    assert codes == [1, 0, 0]
+    runs = log.read_text().splitlines()
+    # The failed one again, then the other; nothing the third time.
+    assert [run.split(" train ")[1].split()[0] for run in runs] == ["qg", "qg", "qa"]
+    assert all(run.startswith("--nproc-per-node 2 ") and run.endswith("--seed 3") for run in runs)
+    assert all(str(data / "train" / "squadshifts_new_wiki.jsonl.gz") in run for run in runs)
+    assert all(f"--valid {data}/heldout/squad_v11_dev.jsonl.gz" in run for run in runs)
+    kept = (output / "qamr_agreed.jsonl").read_text().splitlines()
+    assert [json.loads(line)["agree"] for line in kept] == [2]
