@@ -7,8 +7,8 @@ from statistics import fmean
 
 import pytest
 import torch
-from conftest import plain_log_probs, tiny_pretrained
 from test_lm import END, make_end_likely, some_texts
+from tiny import plain_log_probs, tiny_pretrained
 
 from quals.lm.beam import BeamSettings, beam_search
 from quals.lm.model import LanguageModel, language_model

@@ -12,7 +12,7 @@ from statistics import fmean
 import pytest
 import torch
 from click.testing import CliRunner
-from conftest import DECODERS, SEQ2SEQ, plain_log_probs, tiny_pretrained
+from tiny import DECODERS, SEQ2SEQ, plain_log_probs, tiny_pretrained
 
 import quals
 from quals.errors import InputError, ModelError

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from conftest import tiny_pretrained
+from tiny import tiny_pretrained
 
 from quals.cli.main import cli
 

@@ -74,12 +74,12 @@ def read_rows(path: str | Path, names: FieldNames = _ANY_NAMES, *, format: str |
         InputError: the file cannot be read, is of no known format, or has no field of the names sought.
         MissingExtraError: the file is Parquet and pyarrow is not installed.
     """
-    entries = _entries(str(path), format or format_of(path))
-    first = list(islice(entries, _PEEK))
+    found_entries = entries(path, format)
+    first = list(islice(found_entries, _PEEK))
     found = dict.fromkeys(name for _, fields, _ in first for name in fields)
     resolved = _resolve(names, list(found), str(path)) if found else names
     named = names.reference is not None
-    return (row for entry in chain(first, entries) for row in _rows(entry, resolved, str(path), named))
+    return (row for entry in chain(first, found_entries) for row in _rows(entry, resolved, str(path), named))
 
 
 def read_texts(document: str | Path, summary: str | Path) -> Row:
@@ -125,12 +125,14 @@ def count_rows(path: str | Path, format: str | None = None) -> int | None:
         return None
 
 
-def _entries(path: str, format: str) -> Iterator[Entry]:
-    if format == "parquet":
+def entries(path: str | Path, format: str | None = None) -> Iterator[Entry]:
+    """The rows of a file as they stand in it, whatever their fields mean; for the rest see `read_rows`."""
+    kind = format or format_of(path)
+    if kind == "parquet":
         from quals.io.parquet import parquet_rows
 
-        return ((number, fields, None) for number, fields in parquet_rows(path))
-    return _jsonl(path) if format == "jsonl" else _csv(path, format)
+        return ((number, fields, None) for number, fields in parquet_rows(str(path)))
+    return _jsonl(str(path)) if kind == "jsonl" else _csv(str(path), kind)
 
 
 def _jsonl(path: str) -> Iterator[Entry]:

@@ -1,19 +1,17 @@
-"""Reading the systems' summaries, and the metrics' scores, from JSONL or CSV files."""
+"""Reading the systems' summaries, and the metrics' scores, from JSONL, CSV, TSV or Parquet files."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import math
 import re
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from quals.errors import InputError
-from quals.io.text import json_lines, open_text
+from quals.io.rows import entries
 from quals.study.records import Document
 
 Row = dict[str, Any]
@@ -49,14 +47,14 @@ def read_documents(sources: Sequence[str]) -> Intake:
     gathered, problems = _Gathered(), []
     for source in sources:
         system, file = _split(source)
-        for line, row in read_rows(file):
-            if isinstance(row, InputError):
-                problems.append(row)
+        for line, row, error in entries(file):
+            if error:
+                problems.append(error)
                 continue
             try:
                 _add(gathered, row if system is None else {**row, "system": system})
-            except InputError as error:
-                problems.append(InputError(error.message, file=file, line=line, field=error.field))
+            except InputError as wrong:
+                problems.append(InputError(wrong.message, file=file, line=line, field=wrong.field))
     return _complete(gathered, problems)
 
 
@@ -74,27 +72,19 @@ def read_scores(sources: Sequence[str]) -> tuple[dict[tuple[str, str], dict[str,
     metrics: dict[str, None] = {}
     for source in sources:
         system, file = _split(source)
-        for line, row in read_rows(file):
-            if isinstance(row, InputError):
-                raise row
+        for line, row, error in entries(file):
+            if error:
+                raise error
             try:
                 key = document_id(row), system or _text(row, "system")
-            except InputError as error:
-                raise InputError(error.message, file=file, line=line, field=error.field) from error
+            except InputError as wrong:
+                raise InputError(wrong.message, file=file, line=line, field=wrong.field) from wrong
             numbers = _numbers(row)
             scores.setdefault(key, {}).update(numbers)
             metrics.update(dict.fromkeys(numbers))
     if not metrics:
         raise InputError("no column holds a number", file=", ".join(sources))
     return scores, list(metrics)
-
-
-def read_rows(file: str) -> Iterator[tuple[int, Row | InputError]]:
-    """Yield ``(line, row)`` of a CSV, TSV or (any other name, or ``-``) JSONL file, perhaps gzipped."""
-    kind = Path(file.removesuffix(".gz")).suffix.lower()
-    if kind in (".csv", ".tsv"):
-        return _csv_rows(file, "," if kind == ".csv" else "\t")
-    return json_lines(file)
 
 
 def document_id(row: Row) -> str:
@@ -109,21 +99,6 @@ def document_id(row: Row) -> str:
 def _split(source: str) -> tuple[str | None, str]:
     name, equals, file = source.partition("=")
     return (name, file) if equals and name and not Path(source).exists() else (None, source)
-
-
-def _csv_rows(file: str, delimiter: str) -> Iterator[tuple[int, Row | InputError]]:
-    csv.field_size_limit(sys.maxsize)  # the default refuses documents longer than 131,072 characters
-    with open_text(file) as stream:
-        reader = csv.DictReader(stream, delimiter=delimiter, strict=True)
-        try:
-            for row in reader:
-                extra = None in row or None in row.values()
-                yield (
-                    reader.line_num,
-                    InputError("not as many cells as columns", file=file, line=reader.line_num) if extra else row,
-                )
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise InputError(f"cannot be read on: {error}", file=file, line=reader.line_num + 1) from error
 
 
 def _add(gathered: _Gathered, row: Row) -> None:
