@@ -17,6 +17,7 @@ MEANINGS = {
     Status.EMPTY_DOCUMENT: "the document is empty",
     Status.EMPTY_SUMMARY: "the summary is empty",
     Status.NO_PAIRS: "no question about the summary could be used",
+    Status.NO_QUESTIONS: "no question about the summary passed the filter",
     Status.SUMMARY_TOO_LONG: "longer than the model can read at once",
     Status.UNSUPPORTED_SCRIPT: "written in a script the model was not trained on",
     Status.NO_REFERENCE: "the reference summary is missing",
