@@ -149,7 +149,6 @@ def test_tree() -> None:
     assert tree.depths == [0, 1, 2, 2, 0]
     assert tree.inner() == [0, 1]
     assert tree.path_to(3) == [0, 1, 3]
-    assert tree.visibility([0, 1, 4]).tolist() == [[True, False, False], [True, True, False], [False, False, True]]
 
 
 def test_batches_keep_the_budget_and_the_order() -> None:

@@ -71,7 +71,7 @@ class FramedModel(ABC):
     @property
     def budget(self) -> int:
         """Tokens in one batch of a search, padding counted; a pass without gradients or cache takes an eighth."""
-        return 8_000 if self.lm.device.type == "cpu" else 256_000
+        return 16_000 if self.lm.device.type == "cpu" else 256_000
 
     def log_probs(
         self, texts: Sequence[list[int]], targets: Sequence[Sequence[Sequence[int]]]

@@ -12,9 +12,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
-
 ROOT = -1
 
 
@@ -62,12 +59,3 @@ class PrefixTree:
     def inner(self) -> list[int]:
         """Nodes that something follows: the only ones a model must read to predict all the others."""
         return sorted({parent for parent in self.parents if parent != ROOT})
-
-    def visibility(self, nodes: Sequence[int]) -> npt.NDArray[np.bool_]:
-        """For ``nodes`` (ancestors included, in order): (n, n), True where the row's node follows the column's."""
-        place = {node: i for i, node in enumerate(nodes)}
-        visible = np.eye(len(nodes), dtype=np.bool_)
-        for i, node in enumerate(nodes):
-            if self.parents[node] != ROOT:
-                visible[i] |= visible[place[self.parents[node]]]
-        return visible
