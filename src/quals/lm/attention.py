@@ -67,7 +67,7 @@ class Padded:
     def spread(self, flat: torch.Tensor) -> torch.Tensor:
         """(heads, tokens, ...) to (heads, rows, width, ...)."""
         padded = flat if self.full else flat.index_select(1, self._to)
-        return padded.unflatten(1, (self.rows, self.width))
+        return padded.reshape(len(flat), self.rows, self.width, *flat.shape[2:])
 
     def collect(self, padded: torch.Tensor) -> torch.Tensor:
         """The inverse of `spread`."""
@@ -127,11 +127,12 @@ class Memory:
         """Nodes look at their text and their path. (heads, nodes, size) to (nodes, heads, size)."""
         assert self.reading is not None
         heads, count, size = key.shape
-        query = (query * scale).unflatten(0, (heads, -1)).transpose(1, 2)  # (key heads, nodes, share, size)
+        query = (query * scale).reshape(heads, -1, count, size).transpose(1, 2)  # (key heads, nodes, share, size)
         paths, padded = self.reading.paths, self.reading.padded
         text_keys, text_values = self._of_texts[layer]
         path_keys, path_values = (
-            part.index_select(1, paths.flatten()).unflatten(1, paths.shape) for part in self._keep(layer, key, value)
+            part.index_select(1, paths.flatten()).reshape(heads, *paths.shape, size)
+            for part in self._keep(layer, key, value)
         )
         on_path = query @ path_keys.transpose(-1, -2)
         if self.reading.real is not None:
@@ -141,7 +142,7 @@ class Memory:
             on_text = on_text.masked_fill(~self._padded.real[:, None, None], -torch.inf)
         on_text = self._collect(padded, on_text)
         weights = torch.cat([on_text, on_path], -1).softmax(-1, dtype=torch.float32).to(value.dtype)
-        on_text, on_path = weights.split([text_keys.shape[2], paths.shape[1]], -1)
+        on_text, on_path = weights[..., : text_keys.shape[2]], weights[..., text_keys.shape[2] :]
         seen = on_path @ path_values + self._collect(padded, self._spread(padded, on_text) @ text_values)
         return seen.permute(1, 0, 2, 3).reshape(count, -1, size)
 
@@ -164,4 +165,5 @@ class Memory:
     @staticmethod
     def _collect(padded: Padded, rows: torch.Tensor) -> torch.Tensor:
         """The inverse of `_spread`."""
-        return padded.collect(rows.unflatten(2, (padded.width, -1)).transpose(0, 1))
+        texts, heads, _, n = rows.shape
+        return padded.collect(rows.reshape(texts, heads, padded.width, -1, n).transpose(0, 1))

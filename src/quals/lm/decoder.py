@@ -84,7 +84,7 @@ class _TreeSession(Session):
         values = torch.empty(len(tokens))
         values[parents >= 0] = _log_probs(logits, parents[parents >= 0], tokens[parents >= 0])
         values[parents < 0] = _log_probs(after_text, ~parents[parents < 0], tokens[parents < 0])
-        return values.tolist()  # type: ignore[no-any-return]
+        return values.tolist()
 
     def _read(self, paths: torch.Tensor, real: torch.Tensor | None, tokens: Sequence[int]) -> torch.Tensor:
         """Logits after each new node; ``paths`` and ``real`` as for `Reading`."""
