@@ -1,6 +1,4 @@
-"""QAGS one example at a time, as the published pipeline runs it, and how long it takes beside ours.
-
-    python benchmarks/qags_plain.py examples/news.jsonl --limit 5
+"""QAGS one example at a time, as the published pipeline runs it: what `benchmarks/speed.py` compares with.
 
 Same models, settings and score as `quals.metrics.qags.Qags`; but every answer's questions, and every question's
 answer from the summary and from each chunk of the document, are generated on their own with transformers.
@@ -8,19 +6,12 @@ answer from the summary and from each chunk of the document, are generated on th
 
 from __future__ import annotations
 
-import json
-import platform
-import time
-from pathlib import Path
-from statistics import fmean, median
+from statistics import fmean
 from typing import Any
 
-import click
 import torch
 import transformers
 
-from quals.errors import InputError
-from quals.io.text import json_lines
 from quals.lm.beam import BeamSettings
 from quals.lm.chunks import chunks
 from quals.lm.framed import FramedModel
@@ -32,10 +23,13 @@ from quals.qags.questions import Question, can_be_asked, is_answered_by, most_pr
 
 
 class PlainQags:
-    """The models and settings of ``metric``, run the plain way."""
+    """The models and settings of ``metric``, run the plain way.
+
+    ``evaluated`` counts the tokens read: every beam reads text and prompt, as `generate` lays them out.
+    """
 
     def __init__(self, metric: Qags) -> None:
-        self.metric, self.settings = metric, metric.settings
+        self.metric, self.settings, self.evaluated = metric, metric.settings, 0
 
     def score(self, document: str, summary: str) -> float | None:
         """QAGS of one summary; None if there is no question to ask."""
@@ -44,7 +38,7 @@ class PlainQags:
         questions = [
             Question(generator.decode(tokens[:-1]).strip(), candidate, sum(log_probs) / len(log_probs))
             for candidate in found
-            for tokens, log_probs in generate(
+            for tokens, log_probs in self.generate(
                 generator, generator.frame(summary), candidate.answer, self.settings.search
             )
         ]
@@ -63,8 +57,17 @@ class PlainQags:
 
     def answer(self, text: list[int], question: Question) -> Answer:
         """What a framed text answers."""
-        ((tokens, log_probs),) = generate(self.metric.answerer, text, question.text, GREEDY)
+        ((tokens, log_probs),) = self.generate(self.metric.answerer, text, question.text, GREEDY)
         return Answer(self.metric.answerer.decode(tokens[:-1]).strip(), sum(log_probs))
+
+    def generate(
+        self, model: FramedModel, text: list[int], first: str, settings: BeamSettings
+    ) -> list[tuple[list[int], list[float]]]:
+        """`generate`, counted."""
+        found = generate(model, text, first, settings)
+        longest = max(len(tokens) for tokens, _ in found)
+        self.evaluated += settings.width * (len(text) + len(model.prompt(first)) + longest - 1)
+        return found
 
 
 def generate(
@@ -117,45 +120,3 @@ class _Lengths(transformers.LogitsProcessor):  # type: ignore[misc]
             allowed[:] = False
         allowed[:, self.end] = step >= self.settings.min_length
         return scores.masked_fill(~allowed, -torch.inf)
-
-
-@click.command(help=__doc__)
-@click.argument("file", type=click.Path(exists=True, dir_okay=False))
-@click.option("--question-model", default="qg-small", show_default=True)
-@click.option("--answer-model", default="qa-small", show_default=True)
-@click.option("--device", default="auto", show_default=True)
-@click.option("--limit", default=20, show_default=True, help="Rows, from the first.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where the raw figures go, as JSON.")
-def main(file: str, question_model: str, answer_model: str, device: str, limit: int, output: Path | None) -> None:
-    rows = [row for _, row in json_lines(file) if not isinstance(row, InputError)][:limit]
-    metric = Qags(question_model, answer_model, device=device)
-    plain = PlainQags(metric)
-    metric.score(rows[0]["document"], rows[0]["summary"])  # warm up
-    started = time.perf_counter()
-    results = metric.score([row["document"] for row in rows], [row["summary"] for row in rows])
-    together = (time.perf_counter() - started) / len(rows)
-    seconds, values = [], []
-    for row in rows:
-        started = time.perf_counter()
-        values.append(plain.score(row["document"], row["summary"]))
-        seconds.append(time.perf_counter() - started)
-    figures = {
-        "file": Path(file).name,
-        "rows": len(rows),
-        "signature": metric.signature,
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, {metric.answerer.lm.device.type}",
-        "batched_seconds_per_summary": round(together, 3),
-        "plain_seconds_per_summary": [round(value, 3) for value in seconds],
-        "batched_scores": [result.value for result in results],
-        "plain_scores": values,
-    }
-    equal = sum(result.value == value for result, value in zip(results, values, strict=True))
-    click.echo(f"plain     median {median(seconds):.2f} s per summary, {min(seconds):.2f} to {max(seconds):.2f}")
-    click.echo(f"batched   {together:.2f} s per summary, {len(rows)} together; {equal} of {len(rows)} scores equal")
-    click.echo(metric.signature)
-    if output:
-        output.write_text(json.dumps(figures, indent=1) + "\n")
-
-
-if __name__ == "__main__":
-    main()

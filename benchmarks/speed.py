@@ -1,63 +1,204 @@
-"""Seconds and tokens per summary of QUALS on one file.
+"""How fast QUALS is, beside itself written the plain way and beside QAGS, in one process on the same summaries.
 
-python benchmarks/speed.py examples/news.jsonl --limit 20
+    python benchmarks/speed.py FILE --rows 100                          # JSONL rows {document, summary}
+    python benchmarks/speed.py examples/news.jsonl --quick              # two minutes on two cores
+
+Systems: ``quals`` (rows together, as `quals score` runs them), ``quals-plain`` (benchmarks/quals_plain.py), ``qags``
+(rows together) and ``qags-plain`` (benchmarks/qags_plain.py, one example at a time). They take turns, block of rows
+by block, so that whatever else the machine does falls on all of them; what is reported are the ratios within blocks.
+Scores of a system and of its plain twin are compared in the same run.
 """
 
 from __future__ import annotations
 
 import json
-import platform
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import click
 import torch
+from agreement import machine
+from qags_plain import PlainQags
+from quals_plain import PlainQuals
 
 import quals
 from quals.errors import InputError
 from quals.io.text import json_lines
+from quals.lm.chunks import chunks
+from quals.lm.framed import pick_device
+from quals.metrics.qags import Qags
+
+Row = tuple[str, str]
+CLOSE = 1e-3  # two ways to add up the same numbers may choose another beam of two that are as good
 
 
-@click.command()
+@dataclass
+class System:
+    """Something that scores rows, and what it took to do so, block by block."""
+
+    run: Callable[[Sequence[Row]], list[float | None]]
+    tokens: Callable[[], int]
+    signature: str
+    seconds: list[float] = field(default_factory=list)
+    evaluated: list[int] = field(default_factory=list)
+    scores: list[float | None] = field(default_factory=list)
+
+    def take(self, rows: Sequence[Row]) -> None:
+        """Score a block."""
+        before, started = self.tokens(), time.perf_counter()
+        self.scores += self.run(rows)
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        self.seconds.append(time.perf_counter() - started)
+        self.evaluated.append(self.tokens() - before)
+
+
+def systems(names: Sequence[str], device: str, questions: str, answers: str) -> dict[str, System]:
+    """The systems to compare; plain ones share the models of their twins."""
+    found: dict[str, System] = {}
+    if any(name.startswith("quals") for name in names):
+        metric = quals.Quals(device=device)
+        plain = PlainQuals(metric)
+        found["quals"] = System(_together(metric), lambda: metric.qagen.lm.evaluated, metric.signature)
+        found["quals-plain"] = System(_one_by_one(plain), lambda: plain.evaluated, metric.signature)
+    if any(name.startswith("qags") for name in names):
+        qags = Qags(questions, answers, device=device)
+        both = (qags.generator.lm, qags.answerer.lm)
+        plain_qags = PlainQags(qags)
+        found["qags"] = System(_together(qags), lambda: sum(lm.evaluated for lm in both), qags.signature)
+        found["qags-plain"] = System(_one_by_one(plain_qags), lambda: plain_qags.evaluated, qags.signature)
+    return {name: found[name] for name in names}
+
+
+def _together(metric: Any) -> Callable[[Sequence[Row]], list[float | None]]:
+    return lambda rows: [result.value for result in metric.score(*map(list, zip(*rows, strict=True)))]
+
+
+def _one_by_one(plain: Any) -> Callable[[Sequence[Row]], list[float | None]]:
+    return lambda rows: [plain.score(*row) for row in rows]
+
+
+def compare(found: dict[str, System], rows: Sequence[Row], block: int) -> None:
+    """Let the systems take turns on the rows."""
+    for system in found.values():
+        system.run(rows[:1])  # warm up
+    for start in range(0, len(rows), block):
+        for system in found.values():
+            system.take(rows[start : start + block])
+
+
+def matmul_rate(device: torch.device, dtype: torch.dtype) -> float:
+    """Floating-point operations a second of a large matrix multiplication: the best of several."""
+    size, best = 2048 if device.type == "cpu" else 8192, float("inf")
+    left, right = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
+    for _ in range(5):
+        started = time.perf_counter()
+        (left @ right).sum().item()
+        best = min(best, time.perf_counter() - started)
+    return 2.0 * size * size * size / best
+
+
+def scoring_share(metric: quals.Quals, rows: Sequence[Row]) -> float:
+    """Share of `matmul_rate` that the scoring pass reaches, counting the multiplications it cannot do without."""
+    lm, settings = metric.qagen.lm, metric.settings
+    pairs = metric.pairs([summary for _, summary in rows])
+    parts = [chunks(metric.qagen, document, settings.chunk, settings.overlap) for document, _ in rows]
+    texts = [chunk.ids for of_one in parts for chunk in of_one]
+    targets = [[pair.tokens for pair in found] for found, of_one in zip(pairs, parts, strict=True) for _ in of_one]
+    head = lm.model.get_output_embeddings().weight
+    body = sum(parameter.numel() for parameter in lm.model.parameters()) - head.numel()
+    before, started = lm.evaluated, time.perf_counter()
+    metric.qagen.log_probs(texts, targets)
+    seconds, tokens = time.perf_counter() - started, lm.evaluated - before
+    predicted = tokens - sum(map(len, texts)) + len(texts)  # nodes, and the end of each text
+    operations: int = 2 * (body * tokens + head.numel() * predicted)
+    return operations / seconds / matmul_rate(lm.device, lm.model.dtype)
+
+
+def figures(found: dict[str, System], block: int) -> dict[str, Any]:
+    """What was measured, raw and as ratios to the first system."""
+    first = next(iter(found.values()))
+    result: dict[str, Any] = {"block": block, "rows": len(first.scores), "systems": {}, "ratios": {}}
+    for name, system in found.items():
+        result["systems"][name] = {
+            "summaries_per_second": len(system.scores) / sum(system.seconds),
+            "tokens_per_summary": sum(system.evaluated) / len(system.scores),
+            "seconds_per_block": system.seconds,
+            "scores": system.scores,
+            "signature": system.signature,
+        }
+        ratios = [own / its for own, its in zip(system.seconds, first.seconds, strict=True)]
+        result["ratios"][name] = {"median": median(ratios), "lowest": min(ratios), "highest": max(ratios)}
+    for name in ("quals", "qags"):
+        if {name, f"{name}-plain"} <= found.keys():
+            both = zip(found[name].scores, found[f"{name}-plain"].scores, strict=True)
+            result[f"{name}_scores_equal"] = sum(_close(*pair) for pair in both)
+    return result
+
+
+def _close(one: float | None, other: float | None) -> bool:
+    return one is other if one is None or other is None else abs(one - other) < CLOSE
+
+
+@click.command(help=__doc__)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
-@click.option("--model", default="quals-small", show_default=True)
+@click.option("--systems", "names", default="quals,quals-plain,qags,qags-plain", show_default=True)
+@click.option("--question-model", default="qg-small", show_default=True)
+@click.option("--answer-model", default="qa-small", show_default=True)
 @click.option("--device", default="auto", show_default=True)
-@click.option("--limit", default=20, show_default=True, help="Rows, from the first.")
+@click.option("--rows", "limit", default=100, show_default=True, help="From the first.")
+@click.option("--block", default=20, show_default=True, help="Rows a system takes at a turn.")
 @click.option("--threads", default=0, help="CPU threads; 0 leaves torch's choice.")
+@click.option("--quick", is_flag=True, help="Four rows, two at a turn.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where the raw figures go, as JSON.")
-def speed(file: str, model: str, device: str, limit: int, threads: int, output: Path | None) -> None:
-    """Score the rows of FILE one at a time and print what each took."""
+def speed(
+    file: str,
+    names: str,
+    question_model: str,
+    answer_model: str,
+    device: str,
+    limit: int,
+    block: int,
+    threads: int,
+    quick: bool,
+    output: Path | None,
+) -> None:
     if threads:
         torch.set_num_threads(threads)
-    rows = [row for _, row in json_lines(file) if not isinstance(row, InputError)][:limit]
-    started = time.perf_counter()
-    metric = quals.Quals(model, device=device)
-    metric.score(rows[0]["document"], rows[0]["summary"])
-    first = time.perf_counter() - started
-    seconds, tokens, pairs = [], [], []
-    for row in rows:
-        before, started = metric.qagen.lm.evaluated, time.perf_counter()
-        result = metric.score(row["document"], row["summary"])
-        seconds.append(time.perf_counter() - started)
-        tokens.append(metric.qagen.lm.evaluated - before)
-        pairs.append(len(result.evidence))
-    figures = {
+    limit, block = (4, 2) if quick else (limit, block)
+    read = [row for _, row in json_lines(file) if not isinstance(row, InputError)]
+    rows = [(row["document"], row["summary"]) for row in read][:limit]
+    found = systems(names.split(","), device, question_model, answer_model)
+    compare(found, rows, block)
+    used = pick_device(device)
+    result = {
         "file": Path(file).name,
-        "rows": len(rows),
-        "signature": metric.signature,
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, {metric.qagen.lm.device.type}",
-        "load_and_first_score_s": round(first, 2),
-        "seconds_per_summary": [round(value, 3) for value in seconds],
-        "tokens_per_summary": tokens,
-        "pairs_per_summary": pairs,
+        "machine": f"{machine()}, {torch.get_num_threads()} threads, {used}",
+        **figures(found, block),
     }
-    click.echo(f"load and first score   {first:.1f} s")
-    click.echo(f"seconds per summary    median {median(seconds):.2f}, {min(seconds):.2f} to {max(seconds):.2f}")
-    click.echo(f"tokens per summary     median {median(tokens):.0f}, {min(tokens)} to {max(tokens)}")
-    click.echo(metric.signature)
+    if "quals" in found:
+        result["scoring_pass_share_of_matmul_rate"] = scoring_share(quals.Quals(device=device), rows[:block])
+    _print(result)
     if output:
-        output.write_text(json.dumps(figures, indent=1) + "\n")
+        output.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def _print(result: dict[str, Any]) -> None:
+    click.echo(f"{'':12s} summaries/s  tokens/summary  time, as a multiple of the first system's")
+    for name, system in result["systems"].items():
+        ratio = result["ratios"][name]
+        spread = f"{ratio['median']:.1f} ({ratio['lowest']:.1f} to {ratio['highest']:.1f})"
+        click.echo(f"{name:12s} {system['summaries_per_second']:11.3f}  {system['tokens_per_summary']:14.0f}  {spread}")
+    for name in ("quals", "qags"):
+        if (key := f"{name}_scores_equal") in result:
+            click.echo(f"{name} and {name}-plain give equal scores for {result[key]} of {result['rows']} rows")
+    if share := result.get("scoring_pass_share_of_matmul_rate"):
+        click.echo(f"scoring pass: {share:.0%} of the measured matmul rate")
+    click.echo(result["machine"])
 
 
 if __name__ == "__main__":

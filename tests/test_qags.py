@@ -31,7 +31,7 @@ from quals.training.train import train_model
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 from qa import measure
 from qags_plain import PlainQags, generate
-from qags_plain import main as plain_command
+from speed import speed
 
 DAYS, NAMES, TOWNS = ("Monday", "Tuesday", "Friday"), ("The mayor", "The chief", "The owner"), ("Paris", "London")
 FAST = {"crop": 0.0, "learning_rate": 1e-2, "batch": 8, "micro_batch": 8, "device": "cpu", "lora_rank": 0}
@@ -193,12 +193,16 @@ def test_the_plain_benchmark_compares_both(generator: Path, answerer: Path, tmp_
     rows = [{"document": document, "summary": summary} for document, summary in zip(documents, summaries, strict=True)]
     news.write_text("".join(json.dumps(row) + "\n" for row in rows))
     models = ["--question-model", str(generator), "--answer-model", str(answerer), "--device", "cpu"]
-    done = CliRunner().invoke(plain_command, [str(news), *models, "--limit", "2", "-o", str(output)])
+    done = CliRunner().invoke(
+        speed, [str(news), "--systems", "qags,qags-plain", *models, "--rows", "2", "-o", str(output)]
+    )
     assert done.exit_code == 0, done.output
-    assert "2 of 2 scores equal" in done.output
+    assert "equal scores for 2 of 2 rows" in done.output
     figures = json.loads(output.read_text())
-    assert figures["plain_scores"] == figures["batched_scores"]
-    assert len(figures["plain_seconds_per_summary"]) == figures["rows"] == 2
+    ours, plain = figures["systems"]["qags"], figures["systems"]["qags-plain"]
+    assert ours["scores"] == pytest.approx(plain["scores"], abs=1e-4)
+    assert ours["tokens_per_summary"] < plain["tokens_per_summary"]
+    assert figures["rows"] == 2
 
 
 def test_the_answering_benchmark(answerer: Path) -> None:

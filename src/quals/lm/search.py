@@ -114,6 +114,7 @@ class _Text:
         ]
 
 
+@torch.inference_mode()
 def diverse_beam_search(
     lm: LanguageModel, texts: Sequence[Ids], end: int, settings: SearchSettings | None = None
 ) -> list[list[Beam]]:
@@ -139,23 +140,21 @@ def diverse_beam_search(
 
 
 def _constrained(log_probs: torch.Tensor, end: int, step: int, settings: SearchSettings) -> torch.Tensor:
-    """No end before the minimum length, nothing but the end at the maximum."""
+    """No end before the minimum length, nothing but the end at the maximum; changes ``log_probs``."""
     if step < settings.min_length:
-        log_probs = log_probs.clone()
         log_probs[:, end] = -torch.inf
     elif step >= settings.max_length:
-        only = torch.full_like(log_probs, -torch.inf)
-        only[:, end] = log_probs[:, end]
-        return only
+        log_probs[:, torch.arange(log_probs.shape[1], device=log_probs.device) != end] = -torch.inf
     return log_probs
 
 
 def best_tokens(log_probs: torch.Tensor, count: int) -> list[Candidates]:
     """The ``count`` most probable tokens of each row; of equals at the border, the lowest token ids."""
     count = min(count, log_probs.shape[1])
-    values, tokens = log_probs.topk(count, dim=1)
-    border_ties = (log_probs >= values[:, -1:]).sum(1) > count
-    if bool(border_ties.any()):
+    found = log_probs.topk(min(count + 1, log_probs.shape[1]), dim=1)  # one more, to see whether it is as good
+    border_ties = found.values[:, count - 1] == found.values[:, -1]
+    values, tokens = found.values[:, :count], found.indices[:, :count]
+    if count < log_probs.shape[1] and bool(border_ties.any()):
         ranked = log_probs[border_ties].sort(dim=1, descending=True, stable=True)
         values[border_ties], tokens[border_ties] = ranked.values[:, :count], ranked.indices[:, :count]
     tokens, order = tokens.sort(dim=1)
