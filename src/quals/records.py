@@ -80,6 +80,17 @@ class QuestionEvidence(Evidence):
 
 
 @dataclass(frozen=True)
+class ClaimEvidence(Evidence):
+    """A sentence of the summary, checked as a claim.
+
+    ``score`` is the probability that it is consistent. ``summary_span`` is the sentence, ``document_span`` the
+    chunk of the document under which it was most probable.
+    """
+
+    claim: str
+
+
+@dataclass(frozen=True)
 class SummaryScore:
     """The score of one summary.
 

@@ -22,7 +22,7 @@ from quals.factcc.negation import affirm, deny
 from quals.factcc.noise import apply_all, noise
 from quals.factcc.numbers import swap_number
 from quals.factcc.pronouns import swap_pronoun
-from quals.io.text import json_lines
+from quals.io.text import is_text, json_lines
 from quals.records import Span
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def read_documents(paths: Iterable[str | Path]) -> Iterator[str]:
         for line, row in json_lines(path):
             if isinstance(row, InputError):
                 raise row
-            if not isinstance(document := row.get("document"), str):
+            if not isinstance(document := row.get("document"), str) or not is_text(document):
                 raise InputError("expected text", file=str(path), line=line, field="document")
             yield document
 

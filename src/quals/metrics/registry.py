@@ -14,6 +14,7 @@ from quals.metrics.base import Metric
 METRICS = {
     "quals": "quals.metrics.quals:Quals",
     "qags": "quals.metrics.qags:Qags",
+    "factcc": "quals.metrics.factcc:FactCC",
     "rouge1": "quals.metrics.rouge:Rouge1",
     "rouge2": "quals.metrics.rouge:Rouge2",
     "rougeL": "quals.metrics.rouge:RougeL",
