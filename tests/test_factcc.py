@@ -392,10 +392,13 @@ def test_signature_names_model_pipeline_and_settings(metric: FactCC) -> None:
 
 
 def test_the_registry_knows_factcc(trained: Path) -> None:
-    assert isinstance(registry.load("factcc", model=str(trained), device="cpu"), FactCC)
+    small = FactCCSettings(chunk=64, overlap=16)
+    assert isinstance(registry.load("factcc", model=str(trained), device="cpu", settings=small), FactCC)
     with pytest.raises(ModelError, match="no model 'factcc-large'"):
         registry.load("factcc", model="factcc-large")
     with pytest.raises(ModelError, match=r"was trained for factcc, not to write question-answer pairs \(qagen\)"):
         quals.Quals(str(trained))
     with pytest.raises(InputError, match="overlap"):
         FactCCSettings(chunk=10, overlap=10)
+    with pytest.raises(InputError, match="chunk: leaves room for 12 tokens of a claim, less than 64"):
+        FactCC(checker(), settings=FactCCSettings(chunk=500))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from quals import metrics
 from quals.errors import InputError, MissingExtraError, ModelError, QualsError
 from quals.records import ClaimEvidence, Evidence, PairEvidence, QuestionEvidence, Span, Status, SummaryScore
 
@@ -31,6 +32,7 @@ __all__ = [
     "Status",
     "SummaryScore",
     "__version__",
+    "metrics",
 ]
 
 

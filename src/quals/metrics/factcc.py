@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import ClassVar
 
+from quals.errors import InputError
 from quals.factcc.model import ClaimChecker
 from quals.lm.chunks import check_chunks, chunks
 from quals.lm.format import text_ids
@@ -47,6 +48,9 @@ class FactCC(GroupedMetric[Span]):
         device: see `FramedModel.load`.
         pipeline: name or folder of a spaCy pipeline that finds sentences.
         settings: see `FactCCSettings`.
+
+    Raises:
+        InputError: the model reads too little beside a chunk.
     """
 
     name: ClassVar[str] = "factcc"
@@ -67,6 +71,8 @@ class FactCC(GroupedMetric[Span]):
         self.settings = settings or FactCCSettings()
         self.pipeline = load_pipeline(pipeline)
         self.checker = model if isinstance(model, ClaimChecker) else ClaimChecker.load(model, device=device)
+        if (room := self.checker.lm.limit - self.settings.chunk) < _LEAST_ROOM:
+            raise InputError(f"leaves room for {room} tokens of a claim, less than {_LEAST_ROOM}", field="chunk")
 
     @property
     def signature(self) -> str:
@@ -134,6 +140,7 @@ class FactCC(GroupedMetric[Span]):
         return SummaryScore(mean, Status.OK, note, tuple(evidence), parts, self.signature)
 
 
+_LEAST_ROOM = 64
 _WORDLESS: Problem = (Status.EMPTY_SUMMARY, "the summary has no words")
 
 
