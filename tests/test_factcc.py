@@ -15,10 +15,11 @@ from tiny import DECODERS, SEQ2SEQ, plain_log_probs, tiny_pretrained
 import quals
 from quals.cli.main import cli
 from quals.errors import InputError, ModelError
-from quals.factcc import data
-from quals.factcc.data import ClaimPair, kept_claims, training_claims, with_unsupported
+from quals.factcc import kept
+from quals.factcc.data import training_claims, with_unsupported
 from quals.factcc.evaluate import BLIND, Judged, accuracies, balanced_accuracy, by_kind
 from quals.factcc.generate import Settings, plain
+from quals.factcc.kept import ClaimPair, kept_claims
 from quals.factcc.model import ClaimChecker
 from quals.io.results import output_row
 from quals.io.rows import Row
@@ -113,8 +114,8 @@ def test_claims_are_kept_and_gone_on_with(pipeline: Any, tmp_path: Path, monkeyp
         made.extend(documents)
         return real(documents, *arguments)
 
-    real = data.make_claims
-    monkeypatch.setattr(data, "make_claims", counting)
+    real = kept.make_claims
+    monkeypatch.setattr(kept, "make_claims", counting)
     whole = kept_claims(NEWS, pipeline, settings, tmp_path)
     assert (made, [passage.context for passage in whole]) == (NEWS, NEWS)
     assert kept_claims(NEWS, pipeline, settings, tmp_path) == whole
@@ -125,6 +126,8 @@ def test_claims_are_kept_and_gone_on_with(pipeline: Any, tmp_path: Path, monkeyp
     path.write_bytes(lines[0] + lines[1][:100])
     assert kept_claims(NEWS, pipeline, settings, tmp_path) == whole
     assert made == NEWS + NEWS[1:]
+    path.unlink()
+    assert kept_claims(NEWS, pipeline, settings, tmp_path, workers=2) == whole
     # Another setting, other claims.
     assert kept_claims(NEWS, pipeline, Settings(seed=1), tmp_path) != whole
 
@@ -237,7 +240,7 @@ def test_the_command_trains_and_goes_on_after_a_kill(
     assert [path.name for path in (tmp_path / "stopped" / "checkpoints").iterdir()] == ["checkpoint-5"]
     assert not (tmp_path / "stopped" / "quals.json").exists()
     with monkeypatch.context() as patch:
-        patch.setattr(data, "make_claims", killed)  # claims are not made again
+        patch.setattr(kept, "make_claims", killed)  # claims are not made again
         done = CliRunner().invoke(cli, command(base, tmp_path, "stopped"))
     assert done.exit_code == 0, done.output
     again = ClaimChecker.load(str(tmp_path / "stopped"), device="cpu")

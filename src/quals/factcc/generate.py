@@ -122,10 +122,11 @@ def _short_enough(documents: Iterable[str], most: int) -> Iterator[str]:
 
 
 def _claims_of(parsed: Doc, settings: Settings) -> Iterator[Claim]:
-    random = Random(f"{settings.seed}:{parsed.text}")
+    text = parsed.text  # spaCy puts it together at each call
+    random = Random(f"{settings.seed}:{text}")
     sentences = [sentence for one in parsed.sents if _is_claim(sentence := _trimmed(one))]
     random.shuffle(sentences)
-    said, made = plain(parsed.text), 0
+    said, made = plain(text), 0
     for sentence in sentences:
         if made == settings.pairs:
             return
@@ -133,8 +134,8 @@ def _claims_of(parsed: Doc, settings: Settings) -> Iterator[Claim]:
             continue
         made += 1
         kind, change = false
-        yield _claim(parsed.text, sentence.text, None, "none", random, settings)
-        yield _claim(parsed.text, sentence.text, change, kind, random, settings)
+        yield _claim(text, sentence.text, None, "none", random, settings)
+        yield _claim(text, sentence.text, change, kind, random, settings)
 
 
 def make_false(sentence: Sentence, random: Random, said: str) -> tuple[str, Change] | None:

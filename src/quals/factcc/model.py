@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from quals.errors import ModelError
+from quals.factcc.kept import CONSISTENT, INCONSISTENT
 from quals.lm.format import FACTCC, Task, text_ids
 from quals.lm.framed import FramedModel
-
-CONSISTENT, INCONSISTENT = "yes", "no"
 
 
 @dataclass

@@ -58,6 +58,7 @@ class ClaimTrainSettings(TrainSettings):
     max_context: int = setting(768, "Tokens of a context kept in training.")
     validate: int = setting(80, "Validation contexts looked at.")
     pipeline: str = setting(PIPELINE, "spaCy pipeline that claims are made with.")
+    workers: int = setting(1, "Processes that make claims.")
     documents: int = setting(3_000, "Documents that claims are made of, drawn at random.")
     sentences: int = setting(8, "Sentences of a document that a true and a false claim are made of, at most.")
     noised: float = setting(0.3, "Share of claims with token noise.")
