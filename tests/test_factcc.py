@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -34,6 +35,9 @@ from quals.training.data import Passage
 from quals.training.examples import plan_examples
 from quals.training.settings import ClaimTrainSettings
 from quals.training.train import train_model
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+from factcc import main as benchmark
 
 DAYS, NAMES = ("Monday", "Tuesday", "Friday"), ("The mayor", "The chief", "The owner")
 NEWS = [
@@ -301,6 +305,18 @@ def test_without_the_document_is_the_same_model_given_nothing() -> None:
     middle = sorted(each.probability for each in blind)
     threshold = (middle[len(middle) // 2] + middle[(len(middle) - 1) // 2]) / 2
     assert accuracies(model, passages)[BLIND] == pytest.approx(balanced_accuracy(blind, threshold=threshold))
+
+
+def test_the_benchmark_checks_whole_documents(trained: Path, tmp_path: Path) -> None:
+    held_out, output = write(tmp_path / "news.jsonl", [*NEWS, NEWS[0], "No claim here"]), tmp_path / "figures.json"
+    done = CliRunner().invoke(benchmark, [str(held_out), "--model", str(trained), "--device", "cpu", "-o", str(output)])
+    assert done.exit_code == 0, done.output
+    figures = json.loads(output.read_text())
+    assert (figures["model"], figures["documents"], figures["chunks"]) == ("tiny-factcc", 3, 3)
+    assert sum(figures["claims"].values()) % 2 == 0
+    kinds = set(figures["claims"])
+    assert set(figures["accuracy"]) == {"balanced accuracy", BLIND, *kinds}
+    assert f"balanced accuracy    {figures['accuracy']['balanced accuracy']:.1%}" in done.output
 
 
 # ---- the metric

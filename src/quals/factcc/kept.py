@@ -12,7 +12,7 @@ from functools import partial
 from itertools import groupby
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import quals
 from quals.factcc.generate import Claim, Settings, make_claims
@@ -61,8 +61,12 @@ def kept_claims(
     with FileLock(f"{path}.lock"):
         _complete(path, documents, partial(_made, pipeline=pipeline, settings=settings, workers=workers))
     with path.open(encoding="utf-8") as lines:
-        passages = [_passage(json.loads(line), number) for number, line in enumerate(lines)]
-    return [passage for passage in passages if passage.pairs]
+        records = [json.loads(line) for line in lines]
+    return [
+        Passage(record["document"], tuple(ClaimPair(**claim) for claim in record["claims"]), f"document {number}")
+        for number, record in enumerate(records)
+        if record["claims"]
+    ]
 
 
 def _complete(path: Path, documents: Sequence[str], make: Make) -> None:
@@ -75,7 +79,8 @@ def _complete(path: Path, documents: Sequence[str], make: Make) -> None:
         for batch, claims in zip(_shown(batches, len(whole), len(documents)), make(batches), strict=True):
             of = {document: list(group) for document, group in groupby(claims, key=lambda claim: claim.document)}
             for document in batch:
-                record = {"document": document, "claims": _twins(document, of.get(document, []))}
+                pairs = passage_of(document, of.get(document, [])).pairs
+                record = {"document": document, "claims": [asdict(pair) for pair in pairs]}
                 stream.write(json.dumps(record).encode() + b"\n")
             stream.flush()
 
@@ -121,14 +126,11 @@ def _shown(batches: Sequence[Sequence[str]], done: int, total: int) -> Iterator[
             bar.advance(task, len(batch))
 
 
-def _twins(document: str, claims: Sequence[Claim]) -> list[dict[str, Any]]:
-    """Each sentence's true claim and its false one, as the fields of a `ClaimPair`."""
-    return [
-        asdict(ClaimPair(claim.claim, verdict, document.index(claim.sentence), false.kind, claim.sentence))
+def passage_of(document: str, claims: Sequence[Claim]) -> Passage:
+    """A document with each sentence's true claim and its false one, which come in turns."""
+    pairs = [
+        ClaimPair(claim.claim, verdict, document.index(claim.sentence), false.kind, claim.sentence)
         for true, false in zip(claims[::2], claims[1::2], strict=True)
         for claim, verdict in ((true, CONSISTENT), (false, INCONSISTENT))
     ]
-
-
-def _passage(record: dict[str, Any], number: int) -> Passage:
-    return Passage(record["document"], tuple(ClaimPair(**claim) for claim in record["claims"]), f"document {number}")
+    return Passage(document, tuple(pairs))
