@@ -40,7 +40,7 @@ TRANSFORMATIONS: dict[str, tuple[Transformation, float]] = {
     "number": (swap_number, 4.0),
     "entity": (swap_entity, 2.0),
     "affirmation": (affirm, 8.0),
-    "denial": (deny, 0.1),
+    "denial": (deny, 0.07),
 }
 _LEFT, _LEFT_WEIGHT = "left as it is", 0.3
 _OPENING, _ENDING = frozenset("\"“‘'("), frozenset(".!\"”’')")
