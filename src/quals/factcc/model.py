@@ -52,9 +52,9 @@ class ClaimChecker(FramedModel):
         return [[_best(values) for values in zip(*(next(found) for _ in parts), strict=True)] for parts in texts]
 
     def sample(self, context: str, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-        """The claims of ``pairs`` with the right verdicts and their probabilities of being consistent."""
+        """The claims of ``pairs`` with P(consistent), and in brackets the right verdicts."""
         (found,) = self.check([self.frame(context)], [[claim for claim, _ in pairs]])
-        return [(claim, f"{verdict} {value:.2f}") for (claim, verdict), value in zip(pairs, found, strict=True)]
+        return [(claim, f"{value:.2f} ({verdict})") for (claim, verdict), value in zip(pairs, found, strict=True)]
 
 
 def _share(one: float, other: float) -> float:
