@@ -57,4 +57,4 @@ class Overlap(Metric):
 
 
 if __name__ == "__main__":
-    cli(sys.argv[1:], obj=Overlap)
+    cli(sys.argv[1:], obj=lambda name, **settings: Overlap(**settings))

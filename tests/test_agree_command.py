@@ -14,7 +14,8 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from quals.cli.agree import agree, load_metrics
+from quals.cli.agree import agree
+from quals.cli.metrics import load_metrics
 from quals.errors import InputError
 from quals.evaluate.bootstrap import Bootstrap
 from quals.evaluate.cache import ScoreCache, Texts
@@ -240,7 +241,14 @@ def test_command_tells_what_is_wrong_before_it_starts(tmp_path: Path, options: l
 
 
 def test_metrics_named_twice_are_loaded_once() -> None:
-    assert [metric.name for metric in load_metrics("rouge1, rouge2,rouge1", [])] == ["rouge1", "rouge2"]
+    assert [metric.name for metric in load_metrics("rouge1, rouge,copy", [])] == [
+        "rouge1",
+        "rouge2",
+        "rougeL",
+        "rouge2-precision",
+    ]
+    made = load_metrics("rouge", ["rouge.stemmer=false"])
+    assert all("|stemmer:no|" in metric.signature for metric in made)
 
 
 def test_benchmark_keeps_raw_numbers_without_the_machines_name(tmp_path: Path) -> None:

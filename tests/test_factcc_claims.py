@@ -150,16 +150,17 @@ def test_a_false_claim_that_the_document_states_is_none(pipeline: Any) -> None:
         found = [make_false(sentence, Random(seed), plain(said)) for seed in range(60)]
         return {change.apply(sentence.text) for _, change in filter(None, found)}
 
-    assert made("She left.") == {"He left.", "She did not leave."}
-    assert made("she left but then he left") == {"She did not leave."}
-    assert made("some say she did not leave and he left") == set()
+    denied = {"She did not leave.", "She didn't leave."}
+    assert made("She left.") == {"He left.", *denied}
+    assert made("she left but then he left") == denied
+    assert made("some say she did not leave, some she didn't leave, and he left") == set()
 
 
 def test_what_always_applies_is_passed_over_most_of_the_time(pipeline: Any) -> None:
     sentence = next(pipeline("The mayor left.").sents)
     kinds = Counter(made and made[0] for made in (make_false(sentence, Random(seed), "") for seed in range(300)))
     assert set(kinds) == {None, "denial"}
-    assert 0.15 < kinds["denial"] / 300 < 0.35  # 0.1 of 0.1 + 0.3
+    assert 0.1 < kinds["denial"] / 300 < 0.28  # 0.07 of 0.07 + 0.3
 
 
 def test_fragments_and_headings_give_no_claims(pipeline: Any) -> None:

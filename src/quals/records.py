@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -80,6 +81,17 @@ class QuestionEvidence(Evidence):
 
 
 @dataclass(frozen=True)
+class ClaimEvidence(Evidence):
+    """A sentence of the summary, checked as a claim.
+
+    ``score`` is the probability that it is consistent. ``summary_span`` is the sentence, ``document_span`` the
+    chunk of the document under which it was most probable.
+    """
+
+    claim: str
+
+
+@dataclass(frozen=True)
 class SummaryScore:
     """The score of one summary.
 
@@ -122,3 +134,22 @@ class SummaryScore:
         if explain:
             row["evidence"] = [piece.to_dict() for piece in self.evidence]
         return row
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The scores of one summary by several metrics: by the metrics' names, in the order they were asked for."""
+
+    by_metric: Mapping[str, SummaryScore]
+
+    def to_dict(self, *, explain: bool = False) -> dict[str, Any]:
+        """As plain JSON values: each score as by itself, under the metric's name, all in ``scores``."""
+        return {"scores": {name: score.to_dict(explain=explain) for name, score in self.by_metric.items()}}
+
+
+Result = SummaryScore | Scores
+
+
+def scores_of(result: Result) -> list[SummaryScore]:
+    """A result's scores, be it by one metric or several."""
+    return list(result.by_metric.values()) if isinstance(result, Scores) else [result]

@@ -8,7 +8,7 @@ from quals.cli.main import cli
 
 
 def score(*arguments):
-    return CliRunner().invoke(cli, ["score", *map(str, arguments)], obj=lambda **_: WordPairs())
+    return CliRunner().invoke(cli, ["score", *map(str, arguments)], obj=lambda name, **_: WordPairs())
 
 
 @pytest.fixture

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from quals.cli.metrics import load_metrics
 from quals.errors import InputError
-from quals.metrics import registry
 
 if TYPE_CHECKING:
     from quals.evaluate.measure import Advance
     from quals.evaluate.report import Report
-    from quals.metrics.base import Metric
-
-Settings = dict[str, dict[str, object]]
 
 
 @click.command()
@@ -73,35 +69,6 @@ def agree(
         report = make_report(files, metrics, options, ScoreCache(), progress, tune_on)
     show(report)
     write(report, outputs)
-
-
-def load_metrics(names: str, settings: Sequence[str]) -> list[Metric]:
-    """The metrics of a comma-separated list, each with its own ``metric.name=value`` settings.
-
-    Raises:
-        InputError: an unknown metric or setting, or a setting for a metric that is not in the list.
-    """
-    wanted = list(dict.fromkeys(name.strip() for name in names.split(",")))
-    for name in wanted:
-        registry.check(name)  # before any of them is loaded, which may take a while
-    given = _parsed(settings)
-    if stray := set(given) - set(wanted):
-        raise InputError(f"for {', '.join(sorted(stray))}, which --metric does not name", field="--set")
-    return [registry.load(name, **given.get(name, {})) for name in wanted]
-
-
-def _parsed(settings: Sequence[str]) -> Settings:
-    parsed: Settings = {}
-    for text in settings:
-        key, equals, value = text.partition("=")
-        metric, dot, name = key.partition(".")
-        if not (equals and dot):
-            raise InputError(f"expected METRIC.NAME=VALUE, found '{text}'", field="--set")
-        try:
-            parsed.setdefault(metric, {})[name] = json.loads(value)
-        except json.JSONDecodeError:
-            parsed.setdefault(metric, {})[name] = value  # what is not a number, true, false or null is text
-    return parsed
 
 
 def check_outputs(outputs: Sequence[Path]) -> None:

@@ -6,7 +6,7 @@ import io
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +14,14 @@ from typing import Any
 
 import click
 
+from quals.cli.metrics import load_metrics, metric_names
 from quals.cli.score_view import View, Watch
 from quals.errors import InputError
 from quals.io import results
 from quals.io.resume import skip_finished
 from quals.io.rows import FieldNames, Row, count_rows, format_of, read_rows, read_texts
-from quals.io.run import Tally, run
+from quals.io.run import Tally, run_all
+from quals.metrics import registry
 from quals.metrics.base import Metric
 
 EXIT_BELOW, EXIT_TROUBLED, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 1, 4, 130, 141
@@ -27,7 +29,7 @@ EXIT_BELOW, EXIT_TROUBLED, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 1, 4, 130, 141
 EPILOG = """\b
 Exit codes:
   0    every row was read and dealt with
-  1    --fail-under: a summary scored lower, or has no score
+  1    --fail-under: a summary scored lower, or has no score, by the first metric
   2    the command line is wrong
   3    the run could not be done: unreadable file, missing model
   4    finished, but some rows were malformed or failed (their results say why)
@@ -47,7 +49,9 @@ class Options:
     summary_field: str | None
     reference_field: str | None
     format: str | None
-    model: str
+    metric: str
+    settings: tuple[str, ...]
+    model: str | None
     device: str
     compatibility: str
     output: str | None
@@ -70,22 +74,34 @@ class Options:
 @click.option(
     "--format", type=click.Choice(["jsonl", "csv", "tsv", "parquet"]), help="Default: by suffix; stdin is jsonl."
 )
-@click.option("--model", default="quals-small", show_default=True, help="A shipped name, a folder, or a Hub id.")
+@click.option(
+    "--metric",
+    "-m",
+    default="quals",
+    show_default=True,
+    help=f"Comma-separated: {', '.join([*registry.METRICS, 'rouge'])} (all three).",
+)
+@click.option("--set", "settings", multiple=True, metavar="METRIC.NAME=VALUE", help="A metric's setting; repeatable.")
+@click.option("--model", help="Of a single metric: a shipped name, a folder, or a Hub id; default: the metric's own.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps ...")
 @click.option(
     "--compatibility",
     type=click.Choice(["clean", "reference"]),
     default="clean",
     show_default=True,
-    help="reference: as the authors' release computes it, quirks included.",
+    help="Of QUALS; reference: as the authors' release computes it, quirks included.",
 )
 @click.option("-o", "--output", metavar="FILE", help="Write rows with their results to .jsonl, .parquet, or - (JSONL).")
 @click.option("--explain", is_flag=True, help="Write what each score rests on, too.")
-@click.option("--report", metavar="FILE", help="Write a page that shows the doubtful words and the evidence (HTML).")
+@click.option("--report", metavar="FILE", help="Write a page on the first metric that shows the doubtful words (HTML).")
 @click.option(
-    "--worst", type=click.IntRange(0), default=3, show_default=True, help="Show the N most suspicious pairs of all."
+    "--worst",
+    type=click.IntRange(0),
+    default=3,
+    show_default=True,
+    help="Show the N most suspicious findings.",
 )
-@click.option("--fail-under", type=float, metavar="X", help="Exit with 1 unless every summary scores X or more.")
+@click.option("--fail-under", type=float, metavar="X", help="Exit with 1 unless all score X or more (first metric).")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run that wrote to the same --output.")
 @click.option("--batch-rows", type=click.IntRange(1), default=64, show_default=True, help="Summaries scored at a time.")
 @click.option("--quiet", is_flag=True, help="No progress bar, and no report after the run.")
@@ -93,8 +109,8 @@ class Options:
 def score(make_metric: Callable[..., Metric] | None, /, **options: Any) -> None:
     """Score the summaries in FILE against their documents; higher is more consistent.
 
-    FILE is JSONL, CSV or TSV (also .gz), Parquet, or - for standard input. A summary field may hold one
-    text or a list of texts. Without --output a table is printed.
+    By QUALS, or by the metrics that --metric names. FILE is JSONL, CSV or TSV (also .gz), Parquet, or - for
+    standard input. A summary field may hold one text or a list of texts. Without --output a table is printed.
     """
     chosen = Options(**options)
     _check(chosen)
@@ -102,7 +118,7 @@ def score(make_metric: Callable[..., Metric] | None, /, **options: Any) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal may lack the characters of a text
     try:
-        code = _score(chosen, make_metric or _quals)
+        code = _score(chosen, make_metric or registry.load)
     except KeyboardInterrupt:
         keeps = chosen.output not in (None, "-")
         click.echo("quals: interrupted" + ("; --resume goes on from here" if keeps else ""), err=True)
@@ -125,6 +141,11 @@ def _check(options: Options) -> None:
         raise click.UsageError(
             "--report sees only the rows of this run: run `quals report` on the --output file instead"
         )
+    names = metric_names(options.metric)
+    if options.model and len(names) > 1:
+        raise click.UsageError("--model is for a single metric; with several, give --set METRIC.NAME=VALUE to each")
+    if options.compatibility != "clean" and "quals" not in names:
+        raise click.UsageError("--compatibility is for the metric quals")
     if options.fail_under is not None and math.isnan(options.fail_under):
         raise click.UsageError("--fail-under needs a number")
     if options.output is not None:
@@ -132,12 +153,6 @@ def _check(options: Options) -> None:
             results.is_parquet(options.output)
         except InputError as error:
             raise click.UsageError(str(error)) from error
-
-
-def _quals(**settings: Any) -> Metric:
-    from quals.metrics.quals import Quals
-
-    return Quals(**settings)
 
 
 def _score(options: Options, make_metric: Callable[..., Metric]) -> int:
@@ -150,18 +165,28 @@ def _score(options: Options, make_metric: Callable[..., Metric]) -> int:
         from quals.report.page import environment
 
         environment()  # an extra that is missing is told before the work, not after
-    metric = make_metric(model=options.model, device=options.device, compatibility=options.compatibility)
+    metrics = _metrics(options, make_metric)
     view = View(stderr=options.output == "-")
-    tally = _run(options, rows, metric, view)
-    if not tally.count:
+    tallies = [Tally(options.worst) for _ in metrics]
+    _run(options, rows, metrics, view, tallies)
+    if not tallies[0].count:
         raise InputError("holds no rows", file=options.file or "")
     if not options.quiet:
-        view.report(tally, metric)
+        for metric, tally in zip(metrics, tallies, strict=True):
+            view.report(tally, metric, named=len(metrics) > 1)
         if options.report:
             click.echo(f"Report: {options.report}", err=True)
-    if options.fail_under is not None and not tally.meets(options.fail_under):
+    if options.fail_under is not None and not tallies[0].meets(options.fail_under):
         return EXIT_BELOW
-    return EXIT_TROUBLED if tally.troubled else 0
+    return EXIT_TROUBLED if any(tally.troubled for tally in tallies) else 0
+
+
+def _metrics(options: Options, make_metric: Callable[..., Metric]) -> list[Metric]:
+    settings = list(options.settings)
+    if options.compatibility != "clean":
+        settings.append(f"quals.compatibility={options.compatibility}")
+    common = {"model": options.model} if options.model else {}
+    return load_metrics(options.metric, settings, device=options.device, load=make_metric, **common)
 
 
 def _rows(options: Options) -> Iterator[Row]:
@@ -171,32 +196,39 @@ def _rows(options: Options) -> Iterator[Row]:
     return read_rows(options.file, names, format=options.format)
 
 
-def _run(options: Options, rows: Iterator[Row], metric: Metric, view: View) -> Tally:
-    tally = Tally(options.worst)
+def _run(
+    options: Options, rows: Iterator[Row], metrics: Sequence[Metric], view: View, tallies: Sequence[Tally]
+) -> None:
     watch = Watch(view, quiet=options.quiet)
     total = count_rows(options.file, options.format) if watch.shown and options.file else None
     with watch.running(total):
         append = options.resume and options.output is not None
         if append:
             path = results.rows_path(options.output or "")
-            skip_finished(path, watch.rows(rows), tally, signature=metric.signature, explain=options.explain)
-        with _writer(options, view, append=append) as writer:
-            if not options.report:
-                return run(rows, metric, watch.writer(writer), window=options.batch_rows, tally=tally)
-            return _run_with_report(options, rows, metric, watch.writer(writer), tally)
+            signatures = [metric.signature for metric in metrics]
+            skip_finished(path, watch.rows(rows), tallies, signatures=signatures, explain=options.explain)
+        with _writer(options, view, append=append) as opened:
+            writer = watch.writer(opened)
+            if options.report:
+                _run_with_report(options, rows, metrics, writer, tallies)
+            else:
+                run_all(rows, metrics, writer, window=options.batch_rows, tallies=tallies)
 
 
 def _run_with_report(
-    options: Options, rows: Iterator[Row], metric: Metric, writer: results.Writer, tally: Tally
-) -> Tally:
+    options: Options,
+    rows: Iterator[Row],
+    metrics: Sequence[Metric],
+    writer: results.Writer,
+    tallies: Sequence[Tally],
+) -> None:
     from quals.report import MetricFacts, write_html
     from quals.report.rows import Collector
 
     collector = Collector(writer)
-    run(rows, metric, collector, window=options.batch_rows, tally=tally)
+    run_all(rows, metrics, collector, window=options.batch_rows, tallies=tallies)
     title = Path(options.file or options.summary or "").name
-    write_html(collector.rows, options.report or "", facts=MetricFacts.of(metric), title=title)
-    return tally
+    write_html(collector.rows, options.report or "", facts=MetricFacts.of(metrics[0]), title=title)
 
 
 def _writer(options: Options, view: View, *, append: bool) -> AbstractContextManager[results.Writer]:

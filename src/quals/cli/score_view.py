@@ -16,7 +16,7 @@ from quals.io.results import Writer
 from quals.io.rows import Row
 from quals.io.run import Suspicion, Tally
 from quals.metrics.base import Metric
-from quals.records import Status, SummaryScore
+from quals.records import Result, Scores, Status, SummaryScore, scores_of
 
 _MAX_COMPLAINTS = 20
 _PIPE_WIDTH = 120  # columns, where no terminal says how many there are
@@ -36,22 +36,23 @@ class View:
         self._width = self.console.width if self.console.is_terminal else _PIPE_WIDTH
         self._started = False
 
-    def write(self, row: Row, result: SummaryScore) -> None:
+    def write(self, row: Row, result: Result) -> None:
         """Show a result as one line of a table."""
         if not self._started:
-            self._line("row", "summary", "score", "status", "pairs", style="bold")
+            self._line("row", "summary", _header(result), style="bold")
             self._started = True
-        score = "" if result.value is None else f"{result.value:.3f}"
-        style = "" if result.status is Status.OK else "yellow"
-        self._line(_label(row), row.summary, score, result.status, str(len(result.evidence)), style=style)
+        sound = all(score.status is Status.OK for score in scores_of(result))
+        cells = _several(result) if isinstance(result, Scores) else _single(result)
+        self._line(_label(row), row.summary, cells, style="" if sound else "yellow")
 
-    def _line(self, row: str, summary: str, score: str, status: str, pairs: str, *, style: str) -> None:
-        width = max(10, self._width - (_ROW + _SCORE + _STATUS + _PAIRS + 4))
-        columns = (_cut(row, _ROW), _cut(summary, width), f"{score:>{_SCORE}}", f"{status:<{_STATUS}}")
-        self.console.print(Text(" ".join((*columns, f"{pairs:>{_PAIRS}}")), style=style))
+    def _line(self, row: str, summary: str, cells: str, *, style: str) -> None:
+        width = max(10, self._width - (_ROW + len(cells) + 2))
+        self.console.print(Text(" ".join((_cut(row, _ROW), _cut(summary, width), cells)), style=style))
 
-    def report(self, tally: Tally, metric: Metric) -> None:
-        """Show what the run came to, how to read it, and the most suspicious evidence."""
+    def report(self, tally: Tally, metric: Metric, *, named: bool = False) -> None:
+        """Show what the run came to, how to read it, and the most suspicious evidence; ``named``: by which metric."""
+        if named:
+            self.console.print(Text(f"\n{metric.name}", style="bold"), end="")
         without: dict[Status, int] = {
             status: count for status, count in tally.statuses.items() if status is not Status.OK
         }
@@ -67,6 +68,23 @@ class View:
         for suspicion in tally.worst:
             for line in _suspicion(suspicion):
                 self.console.print(line)
+
+
+def _header(result: Result) -> str:
+    if not isinstance(result, Scores):
+        return f"{'score':>{_SCORE}} {'status':<{_STATUS}} {'pairs':>{_PAIRS}}"
+    return " ".join(f"{name:>{_SCORE}}" for name in result.by_metric)
+
+
+def _single(score: SummaryScore) -> str:
+    value = "" if score.value is None else f"{score.value:.3f}"
+    return f"{value:>{_SCORE}} {score.status:<{_STATUS}} {len(score.evidence):>{_PAIRS}}"
+
+
+def _several(result: Scores) -> str:
+    """The scores in columns under the metrics' names; a dash where there is none."""
+    values = {name: "-" if score.value is None else f"{score.value:.3f}" for name, score in result.by_metric.items()}
+    return " ".join(f"{value:>{max(_SCORE, len(name))}}" for name, value in values.items())
 
 
 def _counts(statuses: Mapping[Status, int]) -> str:
@@ -149,15 +167,18 @@ class Watch:
             self._line = row.line
             self._bar.advance(self._task)
 
-    def seen(self, row: Row, result: SummaryScore) -> None:
+    def seen(self, row: Row, result: Result) -> None:
         """Take note of a result that has been written."""
         self._passed(row)
-        if result.status not in (Status.INVALID_ROW, Status.ERROR):
-            return
+        troubled = [score for score in scores_of(result) if score.status in (Status.INVALID_ROW, Status.ERROR)]
+        for reason in dict.fromkeys(score.reason for score in troubled):
+            self._complain(row, reason)
+
+    def _complain(self, row: Row, reason: str) -> None:
         self._complaints += 1
         if self._complaints <= _MAX_COMPLAINTS:
             place = "" if row.error else f"{row.file}:{row.line}: "
-            self._console.print(f"quals: {place}{_one_line(result.reason)}")
+            self._console.print(f"quals: {place}{_one_line(reason)}")
         elif self._complaints == _MAX_COMPLAINTS + 1:
             self._console.print("quals: there are more such rows; see their results")
 
@@ -166,6 +187,6 @@ class _Watched:
     def __init__(self, watch: Watch, writer: Writer) -> None:
         self._watch, self._writer = watch, writer
 
-    def write(self, row: Row, result: SummaryScore) -> None:
+    def write(self, row: Row, result: Result) -> None:
         self._writer.write(row, result)
         self._watch.seen(row, result)

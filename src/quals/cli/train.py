@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from quals.settings import options
-from quals.training.settings import AnswerTrainSettings, TrainSettings
+from quals.training.settings import AnswerTrainSettings, ClaimTrainSettings, TrainSettings
 
 if TYPE_CHECKING:
     from quals.lm.framed import FramedModel
@@ -76,6 +76,24 @@ def qa(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, **settings
     from quals.qags.answer import QuestionAnswerer
 
     _train(QuestionAnswerer, data, valid, output, AnswerTrainSettings(**settings))
+
+
+@train.command()
+@_training(ClaimTrainSettings)
+def factcc(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, **settings: Any) -> None:
+    """Fine-tune a language model to check claims (FactCC).
+
+    DATA: JSONL rows {document}, plain or gzipped. True and false claims are made of the documents' sentences,
+    once, and kept in OUTPUT/claims. Documents in --valid are left out of DATA. Resuming: as for qagen.
+    """
+    from quals.factcc.data import training_claims
+    from quals.factcc.evaluate import accuracies
+    from quals.factcc.model import ClaimChecker
+    from quals.training.train import train_model
+
+    chosen = ClaimTrainSettings(**settings)
+    passages, validation = training_claims(data, valid, output / "claims", chosen)
+    train_model(ClaimChecker, passages, validation, output, chosen, measure=accuracies)
 
 
 def _train(

@@ -41,11 +41,11 @@ def swap_entity(sentence: Sentence, random: Random) -> Change | None:
     The new one is no other name of anything in the sentence (see `same_thing`), is used with or without
     "the" and before a noun as the old one is, and agrees with it in number.
     """
-    here = list(_mentions(sentence))
+    here, text = list(_mentions(sentence)), sentence.doc.text  # spaCy puts the text together at each call
     elsewhere = {(_use(mention), mention.text): mention for mention in _mentions(sentence.doc[:])}
     choices = []
     for old in here:
-        if fitting := sorted({new.text for new in elsewhere.values() if _fits(old, new, here, sentence)}):
+        if fitting := sorted({new.text for new in elsewhere.values() if _fits(old, new, here, sentence, text)}):
             choices.append((old, fitting))
     if not choices:
         return None
@@ -103,7 +103,7 @@ def _is_title(word: str) -> bool:
     return word.lower().rstrip(".") in _TITLES
 
 
-def _fits(old: Mention, new: Mention, here: list[Mention], sentence: Sentence) -> bool:
+def _fits(old: Mention, new: Mention, here: list[Mention], sentence: Sentence, text: str) -> bool:
     if _use(old) != _use(new) or wider(old.text.lower(), new.text.lower()):
         return False
     after = sentence.text[old.start - sentence.start_char + len(old.text) :]
@@ -111,7 +111,6 @@ def _fits(old: Mention, new: Mention, here: list[Mention], sentence: Sentence) -
         return False  # James' would become John'
     if {*_words(new.text)} - _SMALL & {token.lower_ for token in sentence}:
         return False
-    text = sentence.doc.text
     return not any(same_thing(one.text, new.text) or _one_in_other(one.text, new.text, text) for one in here)
 
 

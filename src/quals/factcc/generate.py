@@ -22,7 +22,7 @@ from quals.factcc.negation import affirm, deny
 from quals.factcc.noise import apply_all, noise
 from quals.factcc.numbers import swap_number
 from quals.factcc.pronouns import swap_pronoun
-from quals.io.text import json_lines
+from quals.io.text import is_text, json_lines
 from quals.records import Span
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ TRANSFORMATIONS: dict[str, tuple[Transformation, float]] = {
     "number": (swap_number, 4.0),
     "entity": (swap_entity, 2.0),
     "affirmation": (affirm, 8.0),
-    "denial": (deny, 0.1),
+    "denial": (deny, 0.07),
 }
 _LEFT, _LEFT_WEIGHT = "left as it is", 0.3
 _OPENING, _ENDING = frozenset("\"“‘'("), frozenset(".!\"”’')")
@@ -101,7 +101,7 @@ def read_documents(paths: Iterable[str | Path]) -> Iterator[str]:
         for line, row in json_lines(path):
             if isinstance(row, InputError):
                 raise row
-            if not isinstance(document := row.get("document"), str):
+            if not isinstance(document := row.get("document"), str) or not is_text(document):
                 raise InputError("expected text", file=str(path), line=line, field="document")
             yield document
 
@@ -122,10 +122,11 @@ def _short_enough(documents: Iterable[str], most: int) -> Iterator[str]:
 
 
 def _claims_of(parsed: Doc, settings: Settings) -> Iterator[Claim]:
-    random = Random(f"{settings.seed}:{parsed.text}")
+    text = parsed.text  # spaCy puts it together at each call
+    random = Random(f"{settings.seed}:{text}")
     sentences = [sentence for one in parsed.sents if _is_claim(sentence := _trimmed(one))]
     random.shuffle(sentences)
-    said, made = plain(parsed.text), 0
+    said, made = plain(text), 0
     for sentence in sentences:
         if made == settings.pairs:
             return
@@ -133,8 +134,8 @@ def _claims_of(parsed: Doc, settings: Settings) -> Iterator[Claim]:
             continue
         made += 1
         kind, change = false
-        yield _claim(parsed.text, sentence.text, None, "none", random, settings)
-        yield _claim(parsed.text, sentence.text, change, kind, random, settings)
+        yield _claim(text, sentence.text, None, "none", random, settings)
+        yield _claim(text, sentence.text, change, kind, random, settings)
 
 
 def make_false(sentence: Sentence, random: Random, said: str) -> tuple[str, Change] | None:

@@ -16,6 +16,9 @@ _FINITE = {"MD", "VBD", "VBZ", "VBP"}
 _DO = {"VBD": "did", "VBZ": "does", "VBP": "do"}
 _SUBJECTS = {"nsubj", "nsubjpass", "expl", "csubj"}
 _NOT = {"not", "n't", "n’t"}
+_CONTRACTED = 0.4  # the share of n't among all denials in news
+_CONTRACTIBLE = {"is", "are", "was", "were", "do", "does", "did", "has", "have", "had", "would", "could", "should"}
+_IRREGULAR = {"will": "won't", "can": "can't"}
 _STEMS = {"wo": "will", "ca": "can", "sha": "shall"}
 # With these a second "not" does not simply turn the meaning round.
 _NEGATIVE = {"no", "nobody", "none", "nothing", "neither", "nor", "nowhere", "hardly", "barely", "rarely", "seldom"}
@@ -25,11 +28,12 @@ _POLAR = {"any", "anyone", "anybody", "anything", "anywhere", "either", "yet", "
 
 
 def deny(sentence: Sentence, random: Random) -> Change | None:
-    """Put a "not" to the main verb, or to the verb of what is reported.
+    """Put a "not", or an "n't" as often as news have one, to the main verb, or to the verb of what is reported.
 
     Not where both may be true: "some have" and "some have not", "may" and "may not".
     """
-    return _one_of([_denied(head, sentence) for head in _heads(sentence)], random)
+    contract = random.random() < _CONTRACTED
+    return _one_of([_denied(head, sentence, contract) for head in _heads(sentence)], random)
 
 
 def affirm(sentence: Sentence, random: Random) -> Change | None:
@@ -50,17 +54,17 @@ def _heads(sentence: Sentence) -> list[Token]:
     return [sentence.root, *(child for child in sentence.root.children if child.dep_ == "ccomp")]
 
 
-def _denied(head: Token, sentence: Sentence) -> Change | None:
+def _denied(head: Token, sentence: Sentence, contract: bool) -> Change | None:
     if any(child.lower_ in ("never", *_NOT) or _some_subject(child) for child in head.children):
         return None
     auxiliary = next((child for child in head.children if _is_finite_auxiliary(child) and child.i < head.i), None)
     if auxiliary is not None and auxiliary.lower_ in ("may", "might"):
         return None
     if auxiliary is not None:
-        return _with_not(auxiliary, sentence)
+        return _replaced(auxiliary, _with_not(auxiliary.text, contract), sentence)
     if head.pos_ == "AUX" and head.lemma_ == "be" and head.tag_ in _FINITE:
-        return _with_not(head, sentence)
-    return _with_do(head, sentence)
+        return _replaced(head, _with_not(head.text, contract), sentence)
+    return _with_do(head, sentence, contract)
 
 
 def _some_subject(token: Token) -> bool:
@@ -71,13 +75,15 @@ def _is_finite_auxiliary(token: Token) -> bool:
     return token.dep_ in ("aux", "auxpass") and token.tag_ in _FINITE
 
 
-def _with_not(auxiliary: Token, sentence: Sentence) -> Change:
-    if auxiliary.lower_ == "can":
-        return _replaced(auxiliary, auxiliary.text + "not", sentence)
-    return _replaced(auxiliary, auxiliary.text + " not", sentence)
+def _with_not(auxiliary: str, contract: bool) -> str:
+    if contract and auxiliary in _IRREGULAR:
+        return _IRREGULAR[auxiliary]
+    if contract and auxiliary.lower() in _CONTRACTIBLE:
+        return auxiliary + "n't"
+    return auxiliary + ("not" if auxiliary.lower() == "can" else " not")
 
 
-def _with_do(verb: Token, sentence: Sentence) -> Change | None:
+def _with_do(verb: Token, sentence: Sentence, contract: bool) -> Change | None:
     """ "said" becomes "did not say"; only after a subject, before no second verb, and not after a quotation."""
     subject_before = any(child.dep_ in _SUBJECTS and child.i < verb.i for child in verb.children)
     second = any(
@@ -89,7 +95,7 @@ def _with_do(verb: Token, sentence: Sentence) -> Change | None:
     quoted_before = any(child.dep_ == "ccomp" and child.i < verb.i for child in verb.children)
     if quoted_before or verb.pos_ != "VERB" or verb.tag_ not in _DO or not subject_before or second:
         return None
-    return _replaced(verb, f"{_DO[verb.tag_]} not {verb.lemma_.lower()}", sentence)
+    return _replaced(verb, f"{_with_not(_DO[verb.tag_], contract)} {verb.lemma_.lower()}", sentence)
 
 
 def _without(denial: Token, sentence: Sentence) -> Change | None:
@@ -100,13 +106,29 @@ def _without(denial: Token, sentence: Sentence) -> Change | None:
     before = sentence.doc[denial.i - 1]
     if before.lower_ == "ai":  # ain't is short for too many things
         return None
+    after = sentence.doc[min(denial.i + 1, sentence.end - 1)]
+    if before.lower_ in ("do", "does") and before.i > sentence.start and after.tag_ == "VB" and after.lower_ != "be":
+        new = after.text if before.lower_ == "do" else _third_person(after.text)
+        return _between(before, after, new, sentence)
     stem = before.text
     if denial.lower_ != "not" and before.lower_ in _STEMS:
         stem = _STEMS[before.lower_] if stem.islower() else _STEMS[before.lower_].capitalize()
-    start, end = before.idx - sentence.start_char, denial.idx + len(denial) - sentence.start_char
-    return Change(Span(start, end), sentence.text[start:end], stem)
+    return _between(before, denial, stem, sentence)
+
+
+def _third_person(verb: str) -> str:
+    """know -> knows."""
+    if verb == "have":
+        return "has"
+    if verb.endswith("y") and verb[-2:-1] not in "aeou":
+        return verb[:-1] + "ies"
+    return verb + ("es" if verb.endswith(("s", "x", "z", "ch", "sh", "o")) else "s")
+
+
+def _between(first: Token, last: Token, new: str, sentence: Sentence) -> Change:
+    start, end = first.idx - sentence.start_char, last.idx + len(last) - sentence.start_char
+    return Change(Span(start, end), sentence.text[start:end], new)
 
 
 def _replaced(token: Token, new: str, sentence: Sentence) -> Change:
-    start = token.idx - sentence.start_char
-    return Change(Span(start, start + len(token)), token.text, new)
+    return _between(token, token, new, sentence)

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import date, time
 from pathlib import Path
@@ -17,28 +17,29 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 from quals.errors import InputError, QualsError
 from quals.io.rows import Row
 from quals.io.text import is_text
-from quals.records import SummaryScore
+from quals.records import Result, Scores
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 RESULT_FIELDS = ("summary_index", "score", "status", "reason", "pairs", "chunks", "signature", "evidence")
+SEVERAL_FIELDS = ("scores", *RESULT_FIELDS)  # reserved where there are several metrics
 
 
 class Writer(Protocol):
     """Takes results in order."""
 
-    def write(self, row: Row, result: SummaryScore) -> None:
+    def write(self, row: Row, result: Result) -> None:
         """Write one result."""
 
 
-def input_fields(row: Row) -> dict[str, Any]:
+def input_fields(row: Row, reserved: Sequence[str] = RESULT_FIELDS) -> dict[str, Any]:
     """The input row as it goes into the output.
 
     A result field always has its own name; an input field of that name goes by ``input_<name>``.
     """
-    taken = {*RESULT_FIELDS, *row.fields}
-    return {_free(name, taken) if name in RESULT_FIELDS else name: value for name, value in row.fields.items()}
+    taken = {*reserved, *row.fields}
+    return {_free(name, taken) if name in reserved else name: value for name, value in row.fields.items()}
 
 
 def _free(name: str, taken: set[str]) -> str:
@@ -47,10 +48,11 @@ def _free(name: str, taken: set[str]) -> str:
     return name
 
 
-def output_row(row: Row, result: SummaryScore, *, explain: bool = False) -> dict[str, Any]:
-    """The input row followed by `SummaryScore.to_dict`, with ``summary_index`` if it came from a list."""
+def output_row(row: Row, result: Result, *, explain: bool = False) -> dict[str, Any]:
+    """The input row followed by the result's ``to_dict``, with ``summary_index`` if it came from a list."""
     index = {} if row.summary_index is None else {"summary_index": row.summary_index}
-    return {**input_fields(row), **index, **result.to_dict(explain=explain)}
+    reserved = SEVERAL_FIELDS if isinstance(result, Scores) else RESULT_FIELDS
+    return {**input_fields(row, reserved), **index, **result.to_dict(explain=explain)}
 
 
 def json_line(row: dict[str, Any]) -> str:
@@ -106,7 +108,7 @@ class JsonlWriter:
     ) -> None:
         self._opened.__exit__(kind, error, trace)
 
-    def write(self, row: Row, result: SummaryScore) -> None:
+    def write(self, row: Row, result: Result) -> None:
         """Write one result, through to the operating system."""
         line = json_line(output_row(row, result, explain=self._explain)).encode()
         try:

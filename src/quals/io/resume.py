@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from quals.errors import InputError
-from quals.io.results import RESULT_FIELDS, input_fields, json_line
+from quals.io.results import RESULT_FIELDS, SEVERAL_FIELDS, input_fields, json_line
 from quals.io.rows import Row
 from quals.io.run import Tally
 from quals.records import Status
 
 
-def skip_finished(path: Path, rows: Iterator[Row], tally: Tally, *, signature: str, explain: bool) -> int:
+def skip_finished(
+    path: Path, rows: Iterator[Row], tallies: Sequence[Tally], *, signatures: Sequence[str], explain: bool
+) -> int:
     """Take the rows from ``rows`` whose results already stand in ``path``, count them, and return how many.
+
+    ``tallies`` and ``signatures`` are those of the metrics, in their order.
 
     A last line that was not written to its end is cut off the file, so that the next result can follow.
 
@@ -32,42 +36,47 @@ def skip_finished(path: Path, rows: Iterator[Row], tally: Tally, *, signature: s
                 number -= 1
                 break
             row = next(rows, None)
-            done = _checked(line, row, str(path), number, signature, explain)
+            scores = _checked(line, row, str(path), number, signatures, explain)
             assert row is not None
-            tally.add(row, done["score"], Status(done["status"]), _worst(done, tally.keep))
+            for tally, score in zip(tallies, scores, strict=True):
+                tally.add(row, score["score"], Status(score["status"]), _worst(score, tally.keep))
             whole += len(line)
     with path.open("r+b") as file:
         file.truncate(whole)
     return number
 
 
-def _checked(line: bytes, row: Row | None, file: str, number: int, signature: str, explain: bool) -> dict[str, Any]:
-    """The result on a line of the output, if it is the one that this run would have written for ``row``."""
+def _checked(
+    line: bytes, row: Row | None, file: str, number: int, signatures: Sequence[str], explain: bool
+) -> list[dict[str, Any]]:
+    """The scores on a line of the output, if they are those that this run would have written for ``row``."""
 
     def refuse(message: str, field: str = "") -> InputError:
         return InputError(f"{message}; cannot resume", file=file, line=number, field=field)
 
     try:
         done = json.loads(line)
-        value, status = done["score"], Status(done["status"])
-    except (ValueError, TypeError, KeyError) as error:
+        scores = [done] if "score" in done else list(done["scores"].values())
+        statuses = [(score["score"], Status(score["status"])) for score in scores]
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise refuse("not a result of this command") from error
     if row is None:
         raise refuse("there are more results than rows in the input")
-    if done.get("signature") != signature:
-        raise refuse(f"made with {done.get('signature')}, not with {signature}", "signature")
-    if ("evidence" in done) != explain:
+    made_with = [str(score.get("signature")) for score in scores]
+    if made_with != list(signatures):
+        raise refuse(f"made with {' and '.join(made_with)}, not with {' and '.join(signatures)}", "signature")
+    if any(("evidence" in score) != explain for score in scores):
         raise refuse("written without --explain" if explain else "written with --explain", "evidence")
-    same_error = (status is Status.INVALID_ROW) == (row.error is not None)
-    if _input_part(done) != json.loads(json_line(input_fields(row))) or not same_error:
+    same_error = all((status is Status.INVALID_ROW) == (row.error is not None) for _, status in statuses)
+    reserved = RESULT_FIELDS if "score" in done else SEVERAL_FIELDS
+    input_part = {name: value for name, value in done.items() if name not in reserved}
+    if input_part != json.loads(json_line(input_fields(row, reserved))) or not same_error:
         raise refuse(f"the result of another row than {row.file}:{row.line}")
-    if done.get("summary_index") != row.summary_index or (value is None) == (status is Status.OK):
+    if done.get("summary_index") != row.summary_index or any(
+        (value is None) == (status is Status.OK) for value, status in statuses
+    ):
         raise refuse("not a result of this command")
-    return done  # type: ignore[no-any-return]
-
-
-def _input_part(done: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in done.items() if name not in RESULT_FIELDS}
+    return scores
 
 
 def _worst(done: dict[str, Any], count: int) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from quals.errors import QualsError
 from quals.io.results import Writer
 from quals.io.rows import Row
 from quals.metrics.base import Metric
-from quals.records import Status, SummaryScore
+from quals.records import Scores, Status, SummaryScore
 
 _FIRST_WINDOW = 4
 
@@ -31,12 +31,27 @@ def scored(rows: Iterable[Row], metric: Metric, *, window: int = 64) -> Iterator
     Raises:
         QualsError: the metric cannot work at all, for instance for want of its model.
     """
+    for row, (score,) in scored_by(rows, [metric], window=window):
+        yield row, score
+
+
+def scored_by(
+    rows: Iterable[Row], metrics: Sequence[Metric], *, window: int = 64
+) -> Iterator[tuple[Row, list[SummaryScore]]]:
+    """The same with several metrics: each row with its score by each of them, in their order.
+
+    Each metric scores a window before the next metric does.
+    """
     rows = iter(rows)
     size = min(_FIRST_WINDOW, window)  # growing, so that the first results come soon
     while batch := list(islice(rows, size)):
-        results = iter(_scores(metric, [row for row in batch if not row.error]))
+        sound = [row for row in batch if not row.error]
+        found = [iter(_scores(metric, sound)) for metric in metrics]
         for row in batch:
-            yield row, _no_score(metric, Status.INVALID_ROW, str(row.error)) if row.error else next(results)
+            if row.error:
+                yield row, [_no_score(metric, Status.INVALID_ROW, str(row.error)) for metric in metrics]
+            else:
+                yield row, [next(scores) for scores in found]
         size = min(2 * size, window)
 
 
@@ -119,7 +134,16 @@ def run(rows: Iterable[Row], metric: Metric, writer: Writer, *, window: int = 64
     ``tally`` goes on from an earlier part of the run; see `scored` for the rest.
     """
     tally = tally or Tally()
-    for row, result in scored(rows, metric, window=window):
-        writer.write(row, result)
-        tally.add(row, result.value, result.status, (piece.to_dict() for piece in result.worst(tally.keep)))
+    run_all(rows, [metric], writer, window=window, tallies=[tally])
     return tally
+
+
+def run_all(
+    rows: Iterable[Row], metrics: Sequence[Metric], writer: Writer, *, window: int = 64, tallies: Sequence[Tally]
+) -> None:
+    """The same with one metric or several, each counted in its own tally; of several, `Scores` are written."""
+    for row, scores in scored_by(rows, metrics, window=window):
+        names = [metric.name for metric in metrics]
+        writer.write(row, scores[0] if len(scores) == 1 else Scores(dict(zip(names, scores, strict=True))))
+        for tally, score in zip(tallies, scores, strict=True):
+            tally.add(row, score.value, score.status, (piece.to_dict() for piece in score.worst(tally.keep)))

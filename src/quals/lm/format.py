@@ -8,6 +8,7 @@ What a model is for decides which half is the question, and whether the first is
     qagen   question written   answer written     pairs about a text (Shakeri et al. 2020, arXiv 2010.06028)
     qg      answer given       question written   the question to an answer
     qa      question given     answer written     the answer to a question; empty if the text has none
+    factcc  claim given        verdict written    whether the text bears out the claim, in one of two words
 
 Decoder-only models read both in one row, encoder-decoder models read the framed text in the encoder and
 write the target in the decoder. The frame consists of single existing tokens that no text can produce, so
@@ -47,6 +48,7 @@ class Task:
 QAGEN = Task("qagen", "to write question-answer pairs")
 QG = Task("qg", "to write the question to an answer", answer_first=True, given=True)
 QA = Task("qa", "to answer questions", given=True)
+FACTCC = Task("factcc", "to check claims", given=True)
 
 # The first of these that a tokenizer has is used; the meaning it had in pre-training fits the role.
 _PREFERRED = {

@@ -1,1 +1,26 @@
-"""One module per metric, behind the interface of `metrics.base`."""
+"""One module per metric, behind the interface of `metrics.base`; ``quals.metrics.FactCC`` and so on are the classes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from quals.metrics.factcc import FactCC as FactCC
+    from quals.metrics.qags import Qags as Qags
+    from quals.metrics.quals import Quals as Quals
+    from quals.metrics.rouge import Rouge1 as Rouge1
+    from quals.metrics.rouge import Rouge2 as Rouge2
+    from quals.metrics.rouge import Rouge2Precision as Rouge2Precision
+    from quals.metrics.rouge import RougeL as RougeL
+
+
+def __getattr__(name: str) -> Any:
+    import importlib
+
+    from quals.metrics.registry import METRICS
+
+    for path in METRICS.values():
+        module, _, attribute = path.partition(":")
+        if attribute == name:
+            return getattr(importlib.import_module(module), name)
+    raise AttributeError(f"module 'quals.metrics' has no attribute '{name}'")

@@ -16,8 +16,7 @@ from typing import ClassVar
 from quals.lm.beam import BeamSettings
 from quals.lm.chunks import Chunk, check_chunks, chunks
 from quals.lm.format import text_ids
-from quals.metrics.base import Metric
-from quals.metrics.problems import problem_of
+from quals.metrics.grouped import GroupedMetric, Problem
 from quals.nlp import PIPELINE, load_pipeline
 from quals.qags.answer import Answer, QuestionAnswerer
 from quals.qags.candidates import Candidate, candidates
@@ -58,7 +57,7 @@ class Asked:
     answer: str
 
 
-class Qags(Metric):
+class Qags(GroupedMetric[Asked]):
     """The QAGS metric.
 
     Args:
@@ -118,24 +117,20 @@ class Qags(Metric):
             },
         )
 
-    def _score(
-        self, documents: Sequence[str], summaries: Sequence[str], references: Sequence[str] | None = None
-    ) -> list[SummaryScore]:
-        rows = list(zip(documents, summaries, strict=True))
-        results = {row: problem for row in dict.fromkeys(rows) if (problem := self._problem(*row))}
-        sound = list(dict.fromkeys(row for row in rows if row not in results))
-        texts = list(dict.fromkeys(summary for _, summary in sound))
-        found = dict(zip(texts, candidates(self.pipeline, texts, self.settings.candidates), strict=True))
-        asked = dict(zip(texts, self.ask(found), strict=True))
-        wanted: dict[str, dict[str, list[Asked]]] = {}
-        for document, summary in sound:
-            if asked[summary]:
-                wanted.setdefault(document, {})[summary] = asked[summary]
-            else:
-                results[document, summary] = self._without(Status.NO_QUESTIONS, _reason(found[summary]))
-        for document, scores in self._compare(wanted).items():
-            results |= {(document, summary): score for summary, score in scores.items()}
-        return [results[row] for row in rows]
+    def _problem(self, summary: str) -> Problem | None:
+        length = len(text_ids(self.answerer.lm.tokenizer, summary))
+        # An answer, a question and some more have to fit behind it.
+        room = min(self.generator.lm.limit, self.answerer.lm.limit) - 3 * self.settings.search.max_length
+        if length > room:
+            return Status.SUMMARY_TOO_LONG, f"the summary has {length} tokens, the models read at most {room}"
+        return None
+
+    def _find(self, summaries: Sequence[str]) -> list[list[Asked] | Problem]:
+        found = dict(zip(summaries, candidates(self.pipeline, summaries, self.settings.candidates), strict=True))
+        return [
+            asked or (Status.NO_QUESTIONS, _reason(found[summary]))
+            for summary, asked in zip(summaries, self.ask(found), strict=True)
+        ]
 
     def ask(self, found: Mapping[str, Sequence[Candidate]]) -> list[list[Asked]]:
         """For each summary with its answer candidates, the questions it is scored with, most probable first."""
@@ -154,7 +149,7 @@ class Qags(Metric):
         best = most_probable(kept, self.settings.questions)
         return [Asked(question, answers[question.text].text) for question in best]
 
-    def _compare(self, wanted: dict[str, dict[str, list[Asked]]]) -> dict[str, dict[str, SummaryScore]]:
+    def _compare(self, wanted: Mapping[str, Mapping[str, list[Asked]]]) -> dict[str, dict[str, SummaryScore]]:
         """Answer the questions of all summaries of each document; each chunk is read once for all of them."""
         size, overlap = self.settings.chunk, self.settings.overlap
         parts = [chunks(self.answerer, document, size, overlap) for document in wanted]
@@ -171,7 +166,7 @@ class Qags(Metric):
     def _assemble(
         self,
         document: str,
-        asked_of: dict[str, list[Asked]],
+        asked_of: Mapping[str, list[Asked]],
         parts: list[Chunk],
         answers: Mapping[str, tuple[Answer, int]],
     ) -> dict[str, SummaryScore]:
@@ -188,22 +183,6 @@ class Qags(Metric):
         value = fmean(piece.score for piece in evidence)
         note = "" if parts == 1 else f"document read in {parts} overlapping chunks; the most probable answer counts"
         return SummaryScore(value, Status.OK, note, tuple(evidence), parts, self.signature)
-
-    def _problem(self, document: str, summary: str) -> SummaryScore | None:
-        """Why this row cannot be scored, if it cannot."""
-        if problem := problem_of(document, summary):
-            return self._without(*problem)
-        length = len(text_ids(self.answerer.lm.tokenizer, summary))
-        # An answer, a question and some more have to fit behind it.
-        room = min(self.generator.lm.limit, self.answerer.lm.limit) - 3 * self.settings.search.max_length
-        if length > room:
-            return self._without(
-                Status.SUMMARY_TOO_LONG, f"the summary has {length} tokens, the models read at most {room}"
-            )
-        return None
-
-    def _without(self, status: Status, reason: str) -> SummaryScore:
-        return SummaryScore(None, status, reason, signature=self.signature)
 
 
 def _evidence(asked: Asked, answer: Answer, document: str, chunk: Span) -> QuestionEvidence:

@@ -8,7 +8,7 @@ The pairs are written by QAGen from the summary (Nan et al. 2021, arXiv 2105.046
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import ClassVar, Literal
@@ -17,8 +17,7 @@ from quals.errors import InputError
 from quals.lm.chunks import Chunk, check_chunks, chunks
 from quals.lm.format import text_ids
 from quals.lm.search import SearchSettings
-from quals.metrics.base import Metric
-from quals.metrics.problems import problem_of
+from quals.metrics.grouped import GroupedMetric, Problem
 from quals.qagen.model import QAGen
 from quals.qagen.select import GeneratedPair, choose, parse
 from quals.records import PairEvidence, Span, Status, SummaryScore
@@ -52,7 +51,7 @@ class QualsSettings:
         check_chunks(self.chunk, self.overlap)
 
 
-class Quals(Metric):
+class Quals(GroupedMetric[GeneratedPair]):
     """The QUALS metric.
 
     Args:
@@ -100,24 +99,16 @@ class Quals(Metric):
             },
         )
 
-    def _score(
-        self, documents: Sequence[str], summaries: Sequence[str], references: Sequence[str] | None = None
-    ) -> list[SummaryScore]:
-        rows = list(zip(documents, summaries, strict=True))
-        results = {row: problem for row in dict.fromkeys(rows) if (problem := self._problem(*row))}
-        sound = list(dict.fromkeys(row for row in rows if row not in results))
-        texts = list(dict.fromkeys(summary for _, summary in sound))
-        pairs = dict(zip(texts, self.pairs(texts), strict=True))
-        wanted: dict[str, dict[str, list[GeneratedPair]]] = {}
-        for document, summary in sound:
-            if pairs[summary]:
-                wanted.setdefault(document, {})[summary] = pairs[summary]
-            else:
-                reason = "the model wrote no pair whose answer stands in the summary"
-                results[document, summary] = self._without(Status.NO_PAIRS, reason)
-        for document, scores in self._compare(wanted).items():
-            results |= {(document, summary): score for summary, score in scores.items()}
-        return [results[row] for row in rows]
+    def _problem(self, summary: str) -> Problem | None:
+        length, limit = len(text_ids(self.qagen.lm.tokenizer, summary)), self.qagen.lm.limit
+        room = limit - self.settings.search.max_length - 8
+        if length > room:
+            return Status.SUMMARY_TOO_LONG, f"the summary has {length} tokens, the model reads at most {room}"
+        return None
+
+    def _find(self, summaries: Sequence[str]) -> list[list[GeneratedPair] | Problem]:
+        none = Status.NO_PAIRS, "the model wrote no pair whose answer stands in the summary"
+        return [pairs or none for pairs in self.pairs(summaries)]
 
     def pairs(self, summaries: Sequence[str]) -> list[list[GeneratedPair]]:
         """For each summary, the question-answer pairs it is scored with."""
@@ -126,7 +117,7 @@ class Quals(Metric):
         found = [parse(self.qagen, *both, reference=reference) for both in zip(summaries, beams, strict=True)]
         return [choose(pairs, self.settings.pairs, reference=reference) for pairs in found]
 
-    def _compare(self, wanted: dict[str, dict[str, list[GeneratedPair]]]) -> dict[str, dict[str, SummaryScore]]:
+    def _compare(self, wanted: Mapping[str, Mapping[str, list[GeneratedPair]]]) -> dict[str, dict[str, SummaryScore]]:
         """Score the pairs of all summaries of each document; each chunk is read once for all of them."""
         size, overlap = self.settings.chunk, self.settings.overlap
         parts = {document: chunks(self.qagen, document, size, overlap) for document in wanted}
@@ -145,7 +136,7 @@ class Quals(Metric):
         }
 
     def _assemble(
-        self, pairs_of: dict[str, list[GeneratedPair]], parts: list[Chunk], by_chunk: list[list[list[float]]]
+        self, pairs_of: Mapping[str, list[GeneratedPair]], parts: list[Chunk], by_chunk: list[list[list[float]]]
     ) -> dict[str, SummaryScore]:
         """Results per summary; ``by_chunk`` holds per chunk, per pair of all summaries, per token."""
         results, at = {}, 0
@@ -174,18 +165,3 @@ class Quals(Metric):
         value = fmean(piece.score for piece in evidence)
         note = "" if chunks == 1 else f"document read in {chunks} overlapping chunks; each pair takes its best"
         return SummaryScore(value, Status.OK, note, tuple(evidence), chunks, self.signature)
-
-    def _problem(self, document: str, summary: str) -> SummaryScore | None:
-        """Why this row cannot be scored, if it cannot."""
-        if problem := problem_of(document, summary):
-            return self._without(*problem)
-        length, limit = len(text_ids(self.qagen.lm.tokenizer, summary)), self.qagen.lm.limit
-        room = limit - self.settings.search.max_length - 8
-        if length > room:
-            return self._without(
-                Status.SUMMARY_TOO_LONG, f"the summary has {length} tokens, the model reads at most {room}"
-            )
-        return None
-
-    def _without(self, status: Status, reason: str) -> SummaryScore:
-        return SummaryScore(None, status, reason, signature=self.signature)

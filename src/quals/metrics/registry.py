@@ -14,35 +14,45 @@ from quals.metrics.base import Metric
 METRICS = {
     "quals": "quals.metrics.quals:Quals",
     "qags": "quals.metrics.qags:Qags",
+    "factcc": "quals.metrics.factcc:FactCC",
     "rouge1": "quals.metrics.rouge:Rouge1",
     "rouge2": "quals.metrics.rouge:Rouge2",
     "rougeL": "quals.metrics.rouge:RougeL",
     "rouge2-precision": "quals.metrics.rouge:Rouge2Precision",
-    "copy": "quals.metrics.rouge:Rouge2Precision",
 }
+# Names that stand for others, where several metrics may be named.
+COMBINED = {"rouge": ("rouge1", "rouge2", "rougeL"), "copy": ("rouge2-precision",)}
 
 
-def load(name: str, **settings: object) -> Metric:
-    """The metric of this name, set up with its own settings.
+def expand(name: str) -> tuple[str, ...]:
+    """The metrics that a name stands for, which may be one or several.
+
+    Raises:
+        InputError: no metric has this name.
+    """
+    if name not in METRICS and name not in COMBINED:
+        raise InputError(_unknown("metric", name, [*METRICS, *COMBINED]))
+    return COMBINED.get(name, (name,))
+
+
+def load(name: str, *, device: str | None = None, **settings: object) -> Metric:
+    """The metric of this name, set up with its own settings; ``device`` is for metrics that run a model.
 
     Raises:
         InputError: no metric has this name, or it has no such setting; the message lists those it has.
         MissingExtraError: the metric needs an optional dependency that is not installed.
     """
-    check(name)
+    if name not in METRICS:
+        raise InputError(_unknown("metric", name, METRICS))
     module, _, attribute = METRICS[name].partition(":")
     metric: type[Metric] = getattr(importlib.import_module(module), attribute)
     known = inspect.signature(metric).parameters
     for setting in settings:
         if setting not in known:
             raise InputError(_unknown(f"setting of {name}", setting, known))
+    if device is not None and "device" in known:
+        settings["device"] = device
     return metric(**settings)
-
-
-def check(name: str) -> None:
-    """Raise the error `load` would for an unknown name, without loading anything."""
-    if name not in METRICS:
-        raise InputError(_unknown("metric", name, METRICS))
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:

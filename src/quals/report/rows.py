@@ -12,7 +12,7 @@ from quals.errors import InputError
 from quals.io import rows
 from quals.io.results import Writer
 from quals.io.rows import FieldNames, Row
-from quals.records import Evidence, PairEvidence, Span, Status, SummaryScore
+from quals.records import Evidence, PairEvidence, Result, Span, Status, SummaryScore, scores_of
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def read_rows(path: str | Path, names: FieldNames | None = None, *, id: str = "i
     """
     for row in rows.read_rows(path, names or FieldNames()):
         # A row that was already invalid when it was scored has a result all the same.
-        unread = row.error and "status" not in row.fields
+        unread = row.error and not {"status", "scores"} & set(row.fields)
         score = SummaryScore(None, Status.INVALID_ROW, str(row.error)) if unread else _score(row)
         yield scored_row(row, score, id=id)
 
@@ -64,10 +64,10 @@ class Collector:
         self.rows: list[ScoredRow] = []
         self._writer = writer
 
-    def write(self, row: Row, result: SummaryScore) -> None:
-        """Write one result."""
+    def write(self, row: Row, result: Result) -> None:
+        """Write one result; of several metrics, the page is about the first."""
         self._writer.write(row, result)
-        self.rows.append(scored_row(row, result))
+        self.rows.append(scored_row(row, scores_of(result)[0]))
 
 
 def _score(row: Row) -> SummaryScore:
@@ -79,11 +79,13 @@ def _score(row: Row) -> SummaryScore:
 
 
 def score_from_dict(row: Mapping[str, Any]) -> SummaryScore:
-    """Inverse of `SummaryScore.to_dict`; further keys are ignored.
+    """Inverse of `SummaryScore.to_dict`; further keys are ignored. Of a row with several scores, the first.
 
     Raises:
         KeyError, TypeError, ValueError: something is missing or of the wrong kind.
     """
+    if "score" not in row and (scores := row.get("scores")):
+        row = next(iter(dict(json.loads(scores) if isinstance(scores, str) else scores).values()))
     value, evidence = row["score"], row.get("evidence") or ()
     if isinstance(evidence, str):  # a Parquet column whose rows have no type in common
         evidence = json.loads(evidence)

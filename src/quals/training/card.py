@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from quals.lm.format import QA, QAGEN, QG, PairFormat, Task
+from quals.lm.format import FACTCC, QA, QAGEN, QG, PairFormat, Task
 from quals.lm.framed import CARD
 from quals.training.data import Passage
 from quals.training.settings import TrainSettings
@@ -17,6 +17,7 @@ _ABOUT = {
     QG: "A question generation model: it reads a text and an answer and writes the question, for the QAGS metric.",
     QA: "A question answering model: it reads a text and a question and writes the answer, or nothing if the text "
     "has none, for the QAGS metric.",
+    FACTCC: "A classifier: it reads a text and a claim and tells whether the text bears it out, for the FactCC metric.",
 }
 
 _COLUMNS = {
@@ -58,9 +59,13 @@ def _results(history: Sequence[dict[str, Any]]) -> str:
     if not measured:
         return "No validation data was given."
     columns = [column for column in _COLUMNS if measured[0][column] is not None]
+    figures = list(measured[-1].get("figures", ()))
     table = _table(
-        [_COLUMNS[column] for column in columns],
-        [[_number(record[column]) for column in columns] for record in measured],
+        [*(_COLUMNS[column] for column in columns), *figures],
+        [
+            [*(_number(record[column]) for column in columns), *(_number(record["figures"][name]) for name in figures)]
+            for record in measured
+        ],
     )
     pairs = [f"- {question} | {answer}" for sample in measured[-1]["samples"] for question, answer in sample["pairs"]]
     return "\n\n".join([table, "What it made of held-out contexts at the end (question | answer):", "\n".join(pairs)])

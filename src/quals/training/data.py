@@ -23,6 +23,11 @@ class Pair:
     answer: str
     start: int = -1
 
+    @property
+    def end(self) -> int:
+        """The character of the context behind what the pair rests on, if ``start`` is known."""
+        return self.start + len(self.answer)
+
 
 @dataclass(frozen=True)
 class Passage:

@@ -22,50 +22,54 @@ from typing import Any
 import torch
 
 from quals.lm.format import PairFormat, Task, text_ids
-from quals.training.data import Pair, Passage
+from quals.training.data import Passage
 
 IGNORE = -100
 _SENTENCE_START = re.compile(r"(?<=[.!?])\s+(?=[\"'“A-Z0-9])")
 
 
-def plan_examples(passages: Sequence[Passage], *, count: int, max_pairs: int, crop: float, seed: int) -> list[Passage]:
+def plan_examples(
+    passages: Sequence[Passage],
+    *,
+    count: int,
+    max_pairs: int,
+    crop: float,
+    seed: int,
+    window: tuple[int, int] = (12, 60),
+) -> list[Passage]:
     """Choose ``count`` training examples: whole epochs over the passages, each epoch in a new order.
 
     An example keeps at most ``max_pairs`` random pairs. With probability ``crop`` its context is cut to a
-    window of a few whole sentences around one answer, keeping the pairs answered inside: such windows are
-    as short as the summaries the model will write questions about.
+    window of whole sentences around one answer, keeping the pairs answered inside. ``window`` is the range
+    its number of words is drawn from, as short by default as the summaries that questions are written about.
     """
     chance = random.Random(seed)
     examples: list[Passage] = []
     while passages and len(examples) < count:
         for passage in chance.sample(passages, len(passages)):
-            example = _crop(passage, chance) if chance.random() < crop else passage
+            example = _crop(passage, chance, window) if chance.random() < crop else passage
             pairs = chance.sample(example.pairs, min(max_pairs, len(example.pairs)))
             examples.append(replace(example, pairs=tuple(pairs)))
     return examples[:count]
 
 
-def _crop(passage: Passage, chance: random.Random) -> Passage:
+def _crop(passage: Passage, chance: random.Random, window: tuple[int, int]) -> Passage:
     anchors = [pair for pair in passage.pairs if pair.start >= 0]
     if not anchors:
         return passage
     starts = [0, *(match.end() for match in _SENTENCE_START.finditer(passage.context)), len(passage.context)]
     anchor = chance.choice(anchors)
     first = max(i for i, start in enumerate(starts) if start <= anchor.start)
-    last = min(i for i, start in enumerate(starts) if start >= anchor.start + len(anchor.answer))
-    words = chance.randint(12, 60)
+    last = min(i for i, start in enumerate(starts) if start >= anchor.end)
+    words = chance.randint(*window)
     while len(passage.context[starts[first] : starts[last]].split()) < words and (first or last + 1 < len(starts)):
         if first and (last + 1 == len(starts) or chance.random() < 0.5):
             first -= 1
         else:
             last += 1
     begin, end = starts[first], starts[last]
-    kept = tuple(
-        Pair(pair.question, pair.answer, pair.start - begin)
-        for pair in anchors
-        if begin <= pair.start and pair.start + len(pair.answer) <= end
-    )
-    return Passage(passage.context[begin:end].strip(), kept, passage.title)
+    kept = tuple(replace(pair, start=pair.start - begin) for pair in anchors if begin <= pair.start and pair.end <= end)
+    return Passage(passage.context[begin:end].rstrip(), kept, passage.title)
 
 
 class Collator:

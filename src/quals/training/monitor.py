@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,22 @@ from quals.lm.framed import FramedModel
 from quals.training.data import Passage
 from quals.training.loss import held_out_loss
 
+Measure = Callable[[Any, Sequence[Passage]], dict[str, float]]  # model and passages -> figures by name
+
 
 class Monitor(transformers.TrainerCallback):  # type: ignore[misc]
     """Looks at the validation data every ``every`` steps and at the end; appends what it saw to ``history``."""
 
-    def __init__(self, model: FramedModel, validation: Sequence[Passage], history: Path, every: int = 200) -> None:
+    def __init__(
+        self,
+        model: FramedModel,
+        validation: Sequence[Passage],
+        history: Path,
+        every: int = 200,
+        measure: Measure | None = None,
+    ) -> None:
         self.model, self.validation, self.history, self.every = model, validation, history, every
+        self.measure = measure
         self.started = time.monotonic()
         self.before = max((record["hours"] for record in self.read()), default=0.0)
 
@@ -46,10 +56,13 @@ class Monitor(transformers.TrainerCallback):  # type: ignore[misc]
         if self.validation:
             loss = held_out_loss(self.model, self.validation)
             record |= loss.to_dict()
+            record["figures"] = self.measure(self.model, self.validation) if self.measure else {}
             record["samples"] = [
                 {"context": passage.context, "pairs": self._sample(passage)} for passage in self.validation[:2]
             ]
             print(f"\nstep {step}, {contexts} contexts: held-out {loss}", file=sys.stderr)
+            for name, value in record["figures"].items():
+                print(f"  {name} {value:.3f}", file=sys.stderr)
             for sample in record["samples"]:
                 for question, answer in sample["pairs"]:
                     print(f"  {question} | {answer}", file=sys.stderr)

@@ -11,15 +11,16 @@ import torch
 import transformers
 
 from quals.errors import InputError
+from quals.factcc.data import with_unsupported
 from quals.lm.format import PairFormat
 from quals.lm.framed import FramedModel
 from quals.lm.load import Pretrained, load_pretrained
 from quals.training.card import write_card
 from quals.training.data import Passage
 from quals.training.examples import IGNORE, Collator, plan_examples
-from quals.training.monitor import Monitor
+from quals.training.monitor import Measure, Monitor
 from quals.training.negatives import with_unanswerable
-from quals.training.settings import AnswerTrainSettings, TrainSettings
+from quals.training.settings import AnswerTrainSettings, ClaimTrainSettings, TrainSettings
 
 Model = TypeVar("Model", bound=FramedModel)
 
@@ -50,13 +51,15 @@ def train_model(
     validation: Sequence[Passage],
     folder: Path,
     settings: TrainSettings,
+    *,
+    measure: Measure | None = None,
 ) -> Model:
     """Fine-tune a model for the task of its ``kind`` and write it to ``folder``.
 
     Checkpoints go to ``folder/checkpoints``; a run that was stopped goes on from the newest when called again
     with the same data and settings. What ends up in ``folder``: the weights in half precision, ``quals.json``,
     a model card ``README.md`` and ``history.jsonl`` with every validation result. Runs on several devices
-    under ``torchrun`` or ``accelerate launch``.
+    under ``torchrun`` or ``accelerate launch``. ``measure`` finds further figures on the validation data.
 
     Raises:
         InputError: there is nothing to train on.
@@ -70,15 +73,22 @@ def train_model(
     if settings.lora_rank and not hasattr(pretrained.model, "peft_config"):
         pretrained.model = _add_adapter(pretrained, settings)
     examples = plan_examples(
-        passages, count=settings.contexts, max_pairs=settings.max_pairs, crop=settings.crop, seed=settings.seed
+        passages,
+        count=settings.contexts,
+        max_pairs=settings.max_pairs,
+        crop=settings.crop,
+        seed=settings.seed,
+        window=(settings.window_min, settings.window_max),
     )
     validation = validation[: settings.validate]
     if isinstance(settings, AnswerTrainSettings):
         share, seed = settings.unanswerable, settings.seed
         examples = with_unanswerable(examples, passages, share=share, seed=seed)
         validation = with_unanswerable(validation, validation, share=share, seed=seed)
+    if isinstance(settings, ClaimTrainSettings):
+        examples = with_unsupported(examples, passages, share=settings.unsupported, seed=settings.seed)
     model = kind.of(pretrained, form, name=folder.name)
-    monitor = Monitor(model, validation, folder / "history.jsonl")
+    monitor = Monitor(model, validation, folder / "history.jsonl", settings.evaluate_every, measure)
     trainer = _trainer(settings, pretrained, model, examples, folder, monitor)
     trainer.train(resume_from_checkpoint=any((folder / "checkpoints").glob("checkpoint-*")))
     if trainer.is_world_process_zero():
@@ -146,7 +156,6 @@ def _trainer(
         decoder_start=getattr(pretrained.model.config, "decoder_start_token_id", None) or 0,
         max_context=settings.max_context,
     )
-    monitor.every = settings.evaluate_every
     return PairTrainer(
         model=pretrained.model, args=arguments, train_dataset=examples, data_collator=collator, callbacks=[monitor]
     )

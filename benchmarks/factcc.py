@@ -1,0 +1,65 @@
+"""How well a model tells true claims from false ones, by the kind of edit that made them false.
+
+    python benchmarks/factcc.py HELDOUT.jsonl.gz --model factcc-small
+
+Claims are made of the sampled documents as in training (`quals.factcc`), and each is checked as the metric does it:
+against the whole document, in chunks. Of each sentence there is a true and a false claim, so chance is 50 %.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from quals.factcc.evaluate import by_kind, judged, without_the_document
+from quals.factcc.generate import Settings, make_claims, read_documents
+from quals.factcc.kept import passage_of
+from quals.factcc.model import ClaimChecker
+from quals.lm.chunks import chunks
+from quals.metrics.factcc import FactCCSettings
+from quals.nlp import load_pipeline
+from quals.training.data import Passage
+
+
+def measure(checker: ClaimChecker, passages: Sequence[Passage], settings: FactCCSettings) -> dict[str, object]:
+    """``accuracy``: balanced, over all claims and by kind; ``claims``: how many there are of each kind."""
+    claims = [[pair.question for pair in passage.pairs] for passage in passages]
+    parts = [chunks(checker, passage.context, settings.chunk, settings.overlap) for passage in passages]
+    found = checker.check_in_parts([[part.ids for part in each] for each in parts], claims)
+    checked = judged(passages, [[value for value, _ in values] for values in found])
+    return {
+        "documents": len(passages),
+        "chunks": sum(map(len, parts)),
+        "claims": dict(Counter(claim.kind for claim in checked)),
+        "accuracy": by_kind(checked) | without_the_document(checker, passages),
+    }
+
+
+@click.command(help=__doc__)
+@click.argument("heldout", type=click.Path(exists=True, dir_okay=False))
+@click.option("--model", default="factcc-small", show_default=True)
+@click.option("--device", default="auto", show_default=True)
+@click.option("--documents", default=200, show_default=True, help="A seeded sample.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where the raw figures go, as JSON.")
+def main(heldout: str, model: str, device: str, documents: int, seed: int, output: Path | None) -> None:
+    checker = ClaimChecker.load(model, device=device)
+    texts = list(dict.fromkeys(read_documents([heldout])))
+    sample = random.Random(seed).sample(texts, min(documents, len(texts)))
+    pipeline, settings = load_pipeline(), Settings(seed=seed)
+    made = [passage_of(text, list(make_claims([text], pipeline, settings))) for text in sample]
+    figures = measure(checker, [passage for passage in made if passage.pairs], FactCCSettings())
+    for name, value in figures["accuracy"].items():  # type: ignore[attr-defined]
+        click.echo(f"{name:<20} {value:.1%}")
+    if output:
+        made_with = {"model": checker.name, "revision": checker.revision, "file": Path(heldout).name, "seed": seed}
+        output.write_text(json.dumps(made_with | figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Train factcc-small as it is shipped.
+#
+#   benchmarks/train_factcc.sh DATA OUTPUT [PROCESSES] [more options of `quals train factcc`]
+#
+# DATA holds cnndm.jsonl.gz and xsum.jsonl.gz, rows {document}. Documents at the end of each are held out: they go to
+# OUTPUT/heldout.jsonl, for benchmarks/factcc.py. A run that was stopped goes on when the command is repeated.
+set -euo pipefail
+data=$1 output=$2 processes=${3:-1}
+shift $(($# < 3 ? $# : 3))
+files=("$data/cnndm.jsonl.gz" "$data/xsum.jsonl.gz")
+mkdir -p "$output"
+heldout=$output/heldout.jsonl
+if [ ! -f "$heldout" ]; then
+    for file in "${files[@]}"; do zcat "$file" | tail -n 250; done > "$heldout.partial"
+    mv "$heldout.partial" "$heldout"
+fi
+
+workers=$(env -u OMP_NUM_THREADS nproc)  # nproc would take it for the number of cores
+export OMP_NUM_THREADS=1
+# What is held out is left out of the data by the command itself.
+torchrun --nproc-per-node "$processes" -m quals.cli.main train factcc "${files[@]}" \
+    --valid "$heldout" --contexts 10400 --workers "$workers" --output "$output" "$@"

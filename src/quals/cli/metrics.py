@@ -1,0 +1,67 @@
+"""Metrics as they are named on the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+
+from quals.errors import InputError
+from quals.metrics import registry
+from quals.metrics.base import Metric
+
+Settings = dict[str, dict[str, object]]
+
+
+def metric_names(names: str) -> list[str]:
+    """The metrics of a comma-separated list, each once; "rouge" stands for three.
+
+    Raises:
+        InputError: there is no such metric.
+    """
+    return list(dict.fromkeys(one for name in names.split(",") for one in registry.expand(name.strip())))
+
+
+def load_metrics(
+    names: str,
+    settings: Sequence[str],
+    *,
+    device: str | None = None,
+    load: Callable[..., Metric] = registry.load,
+    **common: object,
+) -> list[Metric]:
+    """The metrics of a comma-separated list, each with its own ``metric.name=value`` settings.
+
+    Args:
+        names: see `metric_names`.
+        settings: what to set; a name that stands for several metrics sets it for each.
+        device: where models run.
+        load: how a metric is made from its name, the device and its settings.
+        common: settings that all of them have.
+
+    Raises:
+        InputError: an unknown metric or setting, or a setting for a metric that is not in the list.
+    """
+    wanted = metric_names(names)  # all of them before any is loaded, which may take a while
+    given = _parsed(settings)
+    if stray := set(given) - set(wanted):
+        raise InputError(f"for {', '.join(sorted(stray))}, which --metric does not name", field="--set")
+    return [load(name, device=device, **common, **given.get(name, {})) for name in wanted]
+
+
+def _parsed(settings: Sequence[str]) -> Settings:
+    parsed: Settings = {}
+    for text in settings:
+        key, equals, value = text.partition("=")
+        metric, dot, name = key.partition(".")
+        if not (equals and dot):
+            raise InputError(f"expected METRIC.NAME=VALUE, found '{text}'", field="--set")
+        for one in registry.expand(metric):
+            parsed.setdefault(one, {})[name] = _value(value)
+    return parsed
+
+
+def _value(text: str) -> object:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text  # what is not a number, true, false or null

@@ -1,0 +1,136 @@
+"""Claims kept in a file, since making them takes a while: made once, gone on with after a kill."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import groupby
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import quals
+from quals.factcc.generate import Claim, Settings, make_claims
+from quals.training.data import Pair, Passage
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+
+Make = Callable[[Sequence[Sequence[str]]], Iterable[list[Claim]]]  # batches of documents -> the claims of each
+CONSISTENT, INCONSISTENT = "yes", "no"  # single tokens of the usual vocabularies
+_BATCH = 32  # documents between two writes: what a kill can lose
+
+
+@dataclass(frozen=True)
+class ClaimPair(Pair):
+    """A claim as the question, its verdict as the answer; it rests on ``sentence``, which begins at ``start``.
+
+    ``kind`` is how the sentence was made false, in its true claim too, so that each kind has both.
+    """
+
+    kind: str = ""
+    sentence: str = ""
+
+    @property
+    def end(self) -> int:
+        """The character behind the sentence."""
+        return self.start + len(self.sentence)
+
+
+def kept_claims(
+    documents: Sequence[str], pipeline: Language, settings: Settings, folder: Path, workers: int = 1
+) -> list[Passage]:
+    """The claims of each document that gives any, from ``folder`` as far as they are there, made and kept if not.
+
+    ``workers`` processes make them. If several processes ask for the same at once, one makes them and the others
+    wait.
+    """
+    from filelock import FileLock
+
+    if not documents:
+        return []
+    meta = pipeline.meta
+    making = [quals.__version__, f"{meta['lang']}_{meta['name']}@{meta['version']}", asdict(settings), documents]
+    path = folder / f"{hashlib.sha256(json.dumps(making).encode()).hexdigest()[:16]}.jsonl"
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{path}.lock"):
+        _complete(path, documents, partial(_made, pipeline=pipeline, settings=settings, workers=workers))
+    with path.open(encoding="utf-8") as lines:
+        records = [json.loads(line) for line in lines]
+    return [
+        Passage(record["document"], tuple(ClaimPair(**claim) for claim in record["claims"]), f"document {number}")
+        for number, record in enumerate(records)
+        if record["claims"]
+    ]
+
+
+def _complete(path: Path, documents: Sequence[str], make: Make) -> None:
+    """Append a line for each document that has none; a last line without an end is made anew."""
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    whole = [line for line in lines if line.endswith(b"\n")]
+    with path.open("ab") as stream:
+        stream.truncate(sum(map(len, whole)))
+        batches = [documents[start : start + _BATCH] for start in range(len(whole), len(documents), _BATCH)]
+        for batch, claims in zip(_shown(batches, len(whole), len(documents)), make(batches), strict=True):
+            of = {document: list(group) for document, group in groupby(claims, key=lambda claim: claim.document)}
+            for document in batch:
+                pairs = passage_of(document, of.get(document, [])).pairs
+                record = {"document": document, "claims": [asdict(pair) for pair in pairs]}
+                stream.write(json.dumps(record).encode() + b"\n")
+            stream.flush()
+
+
+def _made(
+    batches: Sequence[Sequence[str]], pipeline: Language, settings: Settings, workers: int
+) -> Iterator[list[Claim]]:
+    make = partial(_claims_of, settings=settings)
+    if workers == 1:
+        yield from (make(batch, pipeline=pipeline) for batch in batches)
+        return
+    # Not forked: what torch and others started before need not survive that.
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_take, initargs=(pipeline,))
+    try:
+        yield from pool.map(make, batches)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_taken: list[Language] = []  # a worker's pipeline
+
+
+def _take(pipeline: Language) -> None:
+    _taken.append(pipeline)
+
+
+def _claims_of(documents: Sequence[str], settings: Settings, pipeline: Language | None = None) -> list[Claim]:
+    return list(make_claims(documents, pipeline or _taken[0], settings))
+
+
+def _shown(batches: Sequence[Sequence[str]], done: int, total: int) -> Iterator[Sequence[str]]:
+    """The batches, with a progress bar on standard error."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    if batches:
+        print(f"Making claims of {total - done} documents", file=sys.stderr)
+    with Progress(console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("claims", total=total, completed=done)
+        for batch in batches:
+            yield batch
+            bar.advance(task, len(batch))
+
+
+def passage_of(document: str, claims: Sequence[Claim]) -> Passage:
+    """A document with each sentence's true claim and its false one, which come in turns."""
+    pairs = [
+        ClaimPair(claim.claim, verdict, document.index(claim.sentence), false.kind, claim.sentence)
+        for true, false in zip(claims[::2], claims[1::2], strict=True)
+        for claim, verdict in ((true, CONSISTENT), (false, INCONSISTENT))
+    ]
+    return Passage(document, tuple(pairs))

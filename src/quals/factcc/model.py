@@ -1,0 +1,67 @@
+"""FactCC's classifier in use: does a text bear out a claim?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from quals.errors import ModelError
+from quals.factcc.kept import CONSISTENT, INCONSISTENT
+from quals.lm.format import FACTCC, Task, text_ids
+from quals.lm.framed import FramedModel
+
+
+@dataclass
+class ClaimChecker(FramedModel):
+    """A model that reads a text and a claim and writes one of two words.
+
+    P(consistent) is its probability of the one word over that of both, at the first token where they differ.
+
+    Raises:
+        ModelError: its tokenizer does not tell the two words apart.
+    """
+
+    task: ClassVar[Task] = FACTCC
+    verdicts: tuple[list[int], list[int]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        words = [text_ids(self.lm.tokenizer, word) for word in (CONSISTENT, INCONSISTENT)]
+        place = next((i for i, (one, other) in enumerate(zip(*words, strict=False)) if one != other), None)
+        if place is None:
+            raise ModelError(f"the tokenizer does not tell '{CONSISTENT}' from '{INCONSISTENT}'")
+        self.verdicts = words[0][: place + 1], words[1][: place + 1]
+
+    def check(self, texts: Sequence[list[int]], claims: Sequence[Sequence[str]]) -> list[list[float]]:
+        """P(consistent) of each claim about each framed text; each text is read once for all of its claims."""
+        prompts = [[self.prompt(claim) for claim in group] for group in claims]
+        targets = [[[*prompt, *verdict] for prompt in group for verdict in self.verdicts] for group in prompts]
+        return [
+            [_share(yes[-1], no[-1]) for yes, no in zip(values[::2], values[1::2], strict=True)]
+            for values in self.log_probs(texts, targets)
+        ]
+
+    def check_in_parts(
+        self, texts: Sequence[Sequence[list[int]]], claims: Sequence[Sequence[str]]
+    ) -> list[list[tuple[float, int]]]:
+        """The same for texts in several parts, each framed: the highest probability and the part it is from."""
+        flat = [part for parts in texts for part in parts]
+        owners = [group for parts, group in zip(texts, claims, strict=True) for _ in parts]
+        found = iter(self.check(flat, owners))
+        return [[_best(values) for values in zip(*(next(found) for _ in parts), strict=True)] for parts in texts]
+
+    def sample(self, context: str, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        """The claims of ``pairs`` with P(consistent), and in brackets the right verdicts."""
+        (found,) = self.check([self.frame(context)], [[claim for claim, _ in pairs]])
+        return [(claim, f"{value:.2f} ({verdict})") for (claim, verdict), value in zip(pairs, found, strict=True)]
+
+
+def _share(one: float, other: float) -> float:
+    """e^one / (e^one + e^other)."""
+    return 1 / (1 + math.exp(min(other - one, 700)))
+
+
+def _best(values: Sequence[float]) -> tuple[float, int]:
+    place = max(range(len(values)), key=values.__getitem__)
+    return values[place], place

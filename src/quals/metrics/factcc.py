@@ -1,0 +1,148 @@
+"""FactCC: how probably does the document bear out each sentence of the summary?
+
+    FactCC(D, S) = mean over sentences s of  max over chunks d of D of  P( consistent | d, s )
+
+The probability is a classifier's that was trained on sentences made false by small edits (Kryscinski et al.
+2020, arXiv 1910.12840). Where theirs cuts the end off a long document, ours reads it in overlapping chunks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import ClassVar
+
+from quals.errors import InputError
+from quals.factcc.model import ClaimChecker
+from quals.lm.chunks import check_chunks, chunks
+from quals.lm.format import text_ids
+from quals.metrics.grouped import GroupedMetric, Problem
+from quals.nlp import PIPELINE, load_pipeline, sentences
+from quals.records import ClaimEvidence, Span, Status, SummaryScore
+from quals.signature import signature
+
+
+@dataclass(frozen=True)
+class FactCCSettings:
+    """Everything that changes the number, besides the model and the spaCy pipeline.
+
+    Attributes:
+        chunk: tokens of a document read at a time; in a longer one each sentence takes its best chunk.
+        overlap: tokens that neighbouring chunks share.
+    """
+
+    chunk: int = 512
+    overlap: int = 64
+
+    def __post_init__(self) -> None:
+        check_chunks(self.chunk, self.overlap)
+
+
+class FactCC(GroupedMetric[Span]):
+    """The FactCC metric.
+
+    Args:
+        model: a shipped name, a local folder or a Hub id of a model trained by ``quals train factcc``, or a
+            `ClaimChecker` in memory.
+        device: see `FramedModel.load`.
+        pipeline: name or folder of a spaCy pipeline that finds sentences.
+        settings: see `FactCCSettings`.
+
+    Raises:
+        InputError: the model reads too little beside a chunk.
+    """
+
+    name: ClassVar[str] = "factcc"
+    range: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    reading: ClassVar[str] = (
+        "Mean probability, over the summary's sentences, that the document bears them out: 1 if it surely does, 0 if "
+        "it surely does not. The classifier learnt from small slips, such as a wrong name, number or date."
+    )
+
+    def __init__(
+        self,
+        model: str | ClaimChecker = "factcc-small",
+        device: str = "auto",
+        *,
+        pipeline: str = PIPELINE,
+        settings: FactCCSettings | None = None,
+    ) -> None:
+        self.settings = settings or FactCCSettings()
+        self.pipeline = load_pipeline(pipeline)
+        self.checker = model if isinstance(model, ClaimChecker) else ClaimChecker.load(model, device=device)
+        if (room := self.checker.lm.limit - self.settings.chunk) < _LEAST_ROOM:
+            raise InputError(f"leaves room for {room} tokens of a claim, less than {_LEAST_ROOM}", field="chunk")
+
+    @property
+    def signature(self) -> str:
+        """See `quals.signature`."""
+        meta = self.pipeline.meta
+        return signature(
+            self.name,
+            {
+                "model": self.checker.name,
+                "revision": self.checker.revision,
+                "spacy": f"{meta['lang']}_{meta['name']}@{meta['version']}",
+                "chunk": f"{self.settings.chunk}/{self.settings.overlap}",
+                "dtype": str(self.checker.lm.model.dtype).removeprefix("torch."),
+            },
+        )
+
+    def _problem(self, summary: str) -> Problem | None:
+        if len(summary) > self.pipeline.max_length:
+            most = self.pipeline.max_length
+            return Status.SUMMARY_TOO_LONG, f"the summary has {len(summary)} characters, spaCy reads at most {most}"
+        return None
+
+    def _find(self, summaries: Sequence[str]) -> list[list[Span] | Problem]:
+        """The sentences of each summary."""
+        found = zip(summaries, sentences(self.pipeline, summaries), strict=True)
+        return [self._too_long(summary, spans) or spans or _WORDLESS for summary, spans in found]
+
+    def _too_long(self, summary: str, spans: Sequence[Span]) -> Problem | None:
+        room = self.checker.lm.limit - self.settings.chunk - 8
+        length = max((len(text_ids(self.checker.lm.tokenizer, _text(summary, span))) for span in spans), default=0)
+        if length <= room:
+            return None
+        return (
+            Status.SUMMARY_TOO_LONG,
+            f"a sentence of the summary has {length} tokens, the model reads at most {room} beside a chunk",
+        )
+
+    def _compare(self, wanted: Mapping[str, Mapping[str, list[Span]]]) -> dict[str, dict[str, SummaryScore]]:
+        """Check the sentences of all summaries of each document; each chunk is read once for all of them."""
+        size, overlap = self.settings.chunk, self.settings.overlap
+        parts = [chunks(self.checker, document, size, overlap) for document in wanted]
+        claims = [
+            list(dict.fromkeys(_text(summary, span) for summary, spans in of.items() for span in spans))
+            for of in wanted.values()
+        ]
+        found = self.checker.check_in_parts([[part.ids for part in each] for each in parts], claims)
+        results: dict[str, dict[str, SummaryScore]] = {}
+        for (document, of), each, texts, values in zip(wanted.items(), parts, claims, found, strict=True):
+            best = {text: (value, each[part].span) for text, (value, part) in zip(texts, values, strict=True)}
+            results[document] = {
+                summary: self._result(summary, spans, best, len(each)) for summary, spans in of.items()
+            }
+        return results
+
+    def _result(
+        self, summary: str, spans: Sequence[Span], best: Mapping[str, tuple[float, Span]], parts: int
+    ) -> SummaryScore:
+        evidence = []
+        for span in spans:
+            claim = _text(summary, span)
+            value, chunk = best[claim]
+            evidence.append(ClaimEvidence(value, span, chunk, claim))
+        note = "" if parts == 1 else f"document read in {parts} overlapping chunks; each sentence takes its best"
+        mean = fmean(piece.score for piece in evidence)
+        return SummaryScore(mean, Status.OK, note, tuple(evidence), parts, self.signature)
+
+
+_LEAST_ROOM = 64
+_WORDLESS: Problem = (Status.EMPTY_SUMMARY, "the summary has no words")
+
+
+def _text(summary: str, span: Span) -> str:
+    return summary[span.start : span.end]

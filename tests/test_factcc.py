@@ -1,0 +1,423 @@
+"""FactCC whole, on tiny models: claims made by the real pipeline, training by the real command, the metric."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from tiny import DECODERS, SEQ2SEQ, plain_log_probs, tiny_pretrained
+
+import quals
+from quals.cli.main import cli
+from quals.errors import InputError, ModelError
+from quals.factcc import kept
+from quals.factcc.data import training_claims, with_unsupported
+from quals.factcc.evaluate import BLIND, Judged, accuracies, balanced_accuracy, by_kind
+from quals.factcc.generate import Settings, plain
+from quals.factcc.kept import ClaimPair, kept_claims
+from quals.factcc.model import ClaimChecker
+from quals.io.results import output_row
+from quals.io.rows import Row
+from quals.lm.chunks import chunks
+from quals.lm.format import PairFormat
+from quals.metrics import registry
+from quals.metrics.factcc import FactCC, FactCCSettings
+from quals.nlp import load_pipeline
+from quals.records import ClaimEvidence, Span, Status
+from quals.report.rows import OtherEvidence, score_from_dict
+from quals.training.data import Passage
+from quals.training.examples import plan_examples
+from quals.training.settings import ClaimTrainSettings
+from quals.training.train import train_model
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+from factcc import main as benchmark
+
+DAYS, NAMES = ("Monday", "Tuesday", "Friday"), ("The mayor", "The chief", "The owner")
+NEWS = [
+    "Police arrested three men in Leeds on Monday. They said the men had stolen 40 cars from a Ford factory. "
+    "Sarah Jones, who lives in the area, said she was relieved. A second raid in Hull on Friday found nothing. "
+    "Detective John Miller thanked the public for its help.",
+    "The bank said its profit fell by 12% to £310m last year. Chief executive Anna Berg will leave in March. "
+    "Her successor is Tom Field, who ran the German bank's London office until 2011. "
+    "Shares in the bank rose 3% after he was named on Tuesday.",
+    "Two ships collided near Dover on Sunday. The Maria lost 200 tonnes of oil, and her crew of 12 was rescued. "
+    "Captain Erik Lund said he had not seen the other ship. France sent four boats from Calais on Monday.",
+]
+
+
+def checker(architecture: str = "llama") -> ClaimChecker:
+    pretrained = tiny_pretrained(architecture)
+    form = PairFormat.choose(pretrained.tokenizer, encoder_decoder=pretrained.encoder_decoder)
+    return ClaimChecker.of(pretrained, form, "tiny", "00000000")
+
+
+def probability(model: ClaimChecker, text: list[int], claim: str) -> float:
+    """P(consistent) by a direct forward pass: a softmax over the two words' first different tokens."""
+    first, second = model.verdicts
+    shared = [*model.prompt(claim), *first[:-1]]
+    log_probs = plain_log_probs(model.lm, text, shared)[-1]
+    both = log_probs[[first[-1], second[-1]]]
+    return float(both.softmax(0)[0])
+
+
+# ---- the classifier
+
+
+@pytest.mark.parametrize("architecture", [*DECODERS, *SEQ2SEQ])
+def test_probabilities_are_those_of_direct_forward_passes(architecture: str) -> None:
+    model = checker(architecture)
+    texts = [model.frame(text) for text in ("The mayor resigned on 3 May.", "Police said that two were hurt.", "")]
+    claims = [["The mayor resigned.", "The mayor stayed.", "The mayor"], ["Police said so."], ["Nobody resigned."]]
+    found = model.check(texts, claims)
+    for text, group, values in zip(texts, claims, found, strict=True):
+        assert values == pytest.approx([probability(model, text, claim) for claim in group], abs=1e-4)
+    assert len({round(value, 4) for values in found for value in values}) == 5
+
+
+def test_a_text_in_parts_gives_its_best_part() -> None:
+    model, claims = checker(), ["The mayor resigned.", "The hall was closed."]
+    parts = [model.frame(text) for text in ("Police said so.", "The mayor resigned.", "The town hall was closed.")]
+    (found,) = model.check_in_parts([parts], [claims])
+    for claim, (value, part) in zip(claims, found, strict=True):
+        alone = [probability(model, text, claim) for text in parts]
+        assert (value, part) == (pytest.approx(max(alone), abs=1e-4), alone.index(max(alone)))
+
+
+def test_a_tokenizer_must_tell_the_verdicts_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = checker().verdicts
+    assert (first[:-1], first[-1] == second[-1]) == (second[:-1], False)
+    monkeypatch.setattr("quals.factcc.model.INCONSISTENT", "yes")
+    with pytest.raises(ModelError, match="does not tell 'yes' from 'yes'"):
+        checker()
+
+
+# ---- claims as training data
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Any:
+    return load_pipeline()
+
+
+def write(path: Path, documents: list[str]) -> Path:
+    path.write_text("".join(json.dumps({"document": document}) + "\n" for document in documents))
+    return path
+
+
+def test_claims_are_kept_and_gone_on_with(pipeline: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings, made = Settings(), []
+
+    def counting(documents: Any, *arguments: Any) -> Any:
+        made.extend(documents)
+        return real(documents, *arguments)
+
+    real = kept.make_claims
+    monkeypatch.setattr(kept, "make_claims", counting)
+    whole = kept_claims(NEWS, pipeline, settings, tmp_path)
+    assert (made, [passage.context for passage in whole]) == (NEWS, NEWS)
+    assert kept_claims(NEWS, pipeline, settings, tmp_path) == whole
+    assert made == NEWS
+    # As if the run had died while it wrote the second line.
+    (path,) = tmp_path.glob("*.jsonl")
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(lines[0] + lines[1][:100])
+    assert kept_claims(NEWS, pipeline, settings, tmp_path) == whole
+    assert made == NEWS + NEWS[1:]
+    path.unlink()
+    assert kept_claims(NEWS, pipeline, settings, tmp_path, workers=2) == whole
+    # Another setting, other claims.
+    assert kept_claims(NEWS, pipeline, Settings(seed=1), tmp_path) != whole
+
+
+def test_each_sentence_gives_a_true_and_a_false_claim_at_its_place(pipeline: Any, tmp_path: Path) -> None:
+    for passage in kept_claims(NEWS, pipeline, Settings(noised=0.0), tmp_path):
+        for true, false in zip(passage.pairs[::2], passage.pairs[1::2], strict=True):
+            assert (true.answer, false.answer) == ("yes", "no")
+            assert isinstance(true, ClaimPair)
+            assert isinstance(false, ClaimPair)
+            assert (true.kind, true.sentence, true.start) == (false.kind, false.sentence, false.start)
+            assert passage.context[true.start : true.end] == true.sentence == true.question != false.question
+
+
+def test_windows_hold_the_whole_sentence_of_each_claim(pipeline: Any, tmp_path: Path) -> None:
+    long = [" ".join(NEWS), "\n".join(reversed(NEWS))]
+    passages = kept_claims(long, pipeline, Settings(pairs=20), tmp_path)
+    plan = plan_examples(passages, count=200, max_pairs=8, crop=1.0, seed=0, window=(10, 60))
+    lengths = [len(example.context.split()) for example in plan]
+    assert min(lengths) < 25
+    assert 60 < max(lengths) < 90
+    for example in plan:
+        assert example.pairs
+        for pair in example.pairs:
+            assert isinstance(pair, ClaimPair)
+            assert example.context[pair.start : pair.end] == pair.sentence
+
+
+def test_unsupported_claims_are_those_of_other_parts_of_the_document(pipeline: Any, tmp_path: Path) -> None:
+    passages = kept_claims([" ".join(NEWS)], pipeline, Settings(pairs=20), tmp_path)
+    plan = plan_examples(passages, count=100, max_pairs=8, crop=1.0, seed=0, window=(10, 40))
+    made = with_unsupported(plan, passages, share=0.3, seed=0)
+    changed = []
+    for before, after in zip(plan, made, strict=True):
+        assert before.context == after.context
+        changed += [new for old, new in zip(before.pairs, after.pairs, strict=True) if old != new]
+    assert 0.2 < len(changed) / sum(len(example.pairs) for example in plan) < 0.4
+    assert {claim.answer for claim in changed} == {"no"}
+    # True claims are among them, so that their looks tell nothing.
+    true = {pair.question for pair in passages[0].pairs if pair.answer == "yes"}
+    assert 0.35 < fmean(claim.question in true for claim in changed) < 0.65
+    for example in made:
+        for pair in example.pairs:
+            if pair.start < 0:
+                assert isinstance(pair, ClaimPair)
+                assert plain(pair.sentence) not in plain(example.context)
+
+
+def test_a_held_out_document_is_never_trained_on(tmp_path: Path) -> None:
+    shouted = NEWS[0].upper() + "\n"
+    files = write(tmp_path / "data.jsonl", [*NEWS, shouted, NEWS[1]]), write(tmp_path / "valid.jsonl", [NEWS[0]])
+    passages, validation = training_claims([files[0]], [files[1]], tmp_path / "claims", ClaimTrainSettings())
+    assert sorted(passage.context for passage in passages) == sorted(NEWS[1:])
+    assert len(validation) == 1
+    assert NEWS[0].startswith(validation[0].context[:40])
+
+
+def test_the_look_of_a_claim_does_not_give_its_label_away(pipeline: Any, tmp_path: Path) -> None:
+    passages = [kept_claims(NEWS, pipeline, Settings(seed=seed, pairs=20), tmp_path) for seed in range(10)]
+    claims = [pair for made in passages for passage in made for pair in passage.pairs]
+    for sign in (" not ", "n't", " never ", " "):
+        shares = {
+            label: fmean(claim.question.count(sign) for claim in claims if claim.answer == label)
+            for label in ("yes", "no")
+        }
+        assert shares["no"] == pytest.approx(shares["yes"], rel=0.1, abs=0.08)
+    assert fmean(claim.answer == "yes" for claim in claims) == 0.5
+
+
+# ---- training
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("base")
+    pretrained = tiny_pretrained("llama")
+    pretrained.model.save_pretrained(folder)
+    pretrained.tokenizer.save_pretrained(folder)
+    return folder
+
+
+def command(base: Path, folder: Path, output: str) -> list[str]:
+    files = write(folder / "news.jsonl", NEWS), write(folder / "valid.jsonl", NEWS[:1])
+    options = ["--contexts", "48", "--lora-rank", "4", "--batch", "4", "--save-every", "5", "--evaluate-every", "6"]
+    where = ["--valid", str(files[1]), "-o", str(folder / output), "--model", str(base), "--device", "cpu"]
+    return ["train", "factcc", str(files[0]), *where, *options, "--window-min", "8", "--window-max", "40"]
+
+
+def test_the_command_trains_and_goes_on_after_a_kill(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = CliRunner().invoke(cli, command(base, tmp_path, "whole"))
+    assert done.exit_code == 0, done.output
+    whole = ClaimChecker.load(str(tmp_path / "whole"), device="cpu")
+    card = json.loads((tmp_path / "whole" / "quals.json").read_text())
+    assert (card["task"], card["training"]["window_max"]) == ("factcc", 40)
+    history = [json.loads(line) for line in (tmp_path / "whole" / "history.jsonl").read_text().splitlines()]
+    assert [record["step"] for record in history] == [6, 12]
+    assert {"balanced accuracy", "without the document"} < set(history[-1]["figures"])
+    text = (tmp_path / "whole" / "README.md").read_text()
+    assert "A classifier" in text
+    assert f" {history[-1]['figures']['balanced accuracy']:.3f} |" in text
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:  # at the first look, after step 6: a checkpoint of step 5 is there
+        patch.setattr("quals.factcc.evaluate.by_kind", killed)
+        assert CliRunner().invoke(cli, command(base, tmp_path, "stopped")).exit_code != 0
+    assert [path.name for path in (tmp_path / "stopped" / "checkpoints").iterdir()] == ["checkpoint-5"]
+    assert not (tmp_path / "stopped" / "quals.json").exists()
+    with monkeypatch.context() as patch:
+        patch.setattr(kept, "make_claims", killed)  # claims are not made again
+        done = CliRunner().invoke(cli, command(base, tmp_path, "stopped"))
+    assert done.exit_code == 0, done.output
+    again = ClaimChecker.load(str(tmp_path / "stopped"), device="cpu")
+    frame, claims = whole.frame(NEWS[0]), [["Police arrested two men."]]
+    assert again.check([frame], claims)[0] == pytest.approx(whole.check([frame], claims)[0], abs=1e-3)
+
+
+def toy(count: int, seed: int = 0) -> list[Passage]:
+    """One-sentence texts about who did it and when, with claims that may have another name or day."""
+    chance, made = random.Random(seed), []
+    for number in range(count):
+        name, day = chance.choice(NAMES), chance.choice(DAYS)
+        sentence = f"{name} resigned on {day}."
+        false = [(f"{other} resigned on {day}.", "entity") for other in NAMES if other != name]
+        false += [(f"{name} resigned on {other}.", "date") for other in DAYS if other != day]
+        pairs = [
+            ClaimPair(text, verdict, 0, kind, sentence)
+            for claim, kind in false
+            for text, verdict in ((sentence, "yes"), (claim, "no"))
+        ]
+        made.append(Passage(sentence, tuple(pairs), str(number)))
+    return made
+
+
+@pytest.fixture(scope="module")
+def trained(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models") / "tiny-factcc"
+    settings = ClaimTrainSettings(
+        model=str(base), contexts=2400, learning_rate=1e-2, batch=8, micro_batch=8, device="cpu", lora_rank=0
+    )
+    train_model(ClaimChecker, toy(60), toy(9, seed=1), folder, settings, measure=accuracies)
+    return folder
+
+
+def test_training_teaches_to_look_at_the_document(trained: Path) -> None:
+    last = json.loads((trained / "history.jsonl").read_text().splitlines()[-1])
+    assert last["figures"]["balanced accuracy"] > 0.95
+    assert last["figures"][BLIND] < 0.7
+
+
+def test_balanced_accuracy_by_hand() -> None:
+    claims = [
+        Judged(True, "date", 0.9), Judged(True, "date", 0.2), Judged(False, "date", 0.1),
+        Judged(True, "number", 0.6), Judged(False, "number", 0.6),
+    ]  # fmt: skip
+    assert balanced_accuracy(claims) == pytest.approx((2 / 3 + 1 / 2) / 2)
+    assert by_kind(claims) == {"balanced accuracy": pytest.approx(7 / 12), "date": 0.75, "number": 0.5}
+    assert balanced_accuracy(claims, threshold=0.05) == 0.5
+
+
+def test_without_the_document_is_the_same_model_given_nothing() -> None:
+    model, passages = checker(), toy(3)
+    blind = [
+        Judged(pair.answer == "yes", "", probability(model, model.frame(""), pair.question))
+        for passage in passages
+        for pair in passage.pairs
+    ]
+    middle = sorted(each.probability for each in blind)
+    threshold = (middle[len(middle) // 2] + middle[(len(middle) - 1) // 2]) / 2
+    assert accuracies(model, passages)[BLIND] == pytest.approx(balanced_accuracy(blind, threshold=threshold))
+
+
+def test_the_benchmark_checks_whole_documents(trained: Path, tmp_path: Path) -> None:
+    held_out, output = write(tmp_path / "news.jsonl", [*NEWS, NEWS[0], "No claim here"]), tmp_path / "figures.json"
+    done = CliRunner().invoke(benchmark, [str(held_out), "--model", str(trained), "--device", "cpu", "-o", str(output)])
+    assert done.exit_code == 0, done.output
+    figures = json.loads(output.read_text())
+    assert (figures["model"], figures["documents"], figures["chunks"]) == ("tiny-factcc", 3, 3)
+    assert sum(figures["claims"].values()) % 2 == 0
+    kinds = set(figures["claims"])
+    assert set(figures["accuracy"]) == {"balanced accuracy", BLIND, *kinds}
+    assert f"balanced accuracy    {figures['accuracy']['balanced accuracy']:.1%}" in done.output
+
+
+# ---- the metric
+
+
+@pytest.fixture(scope="module")
+def metric(trained: Path) -> FactCC:
+    return FactCC(str(trained), device="cpu", settings=FactCCSettings(chunk=64, overlap=16))
+
+
+GOOD = "The mayor resigned on Friday."
+
+
+def test_the_score_is_the_mean_over_sentences(metric: FactCC) -> None:
+    summary = " The mayor resigned on Friday.  The chief resigned on Friday. ..."
+    result = metric.score(GOOD, summary)
+    assert (result.status, len(result.evidence), result.chunks) == (Status.OK, 2, 1)
+    for piece in result.evidence:
+        assert isinstance(piece, ClaimEvidence)
+        assert piece.summary_span is not None
+        assert summary[piece.summary_span.start : piece.summary_span.end] == piece.claim
+        assert piece.document_span == Span(0, len(GOOD))
+        assert piece.score == pytest.approx(
+            probability(metric.checker, metric.checker.frame(GOOD), piece.claim), abs=1e-4
+        )
+    assert result.value == pytest.approx(fmean(piece.score for piece in result.evidence))
+    right, wrong = result.evidence
+    assert right.score > 0.9 > 0.1 > wrong.score
+    (worst,) = result.worst(1)
+    assert worst == wrong
+
+
+def test_results_do_not_depend_on_order_or_company(metric: FactCC) -> None:
+    texts = [f"{name} resigned on {day}." for name in NAMES for day in DAYS]
+    rows = [(one, other + " " + one) for one in texts[:4] for other in texts[2:7]]
+    documents, summaries = [list(column) for column in zip(*rows, strict=True)]
+    together = metric.score(documents, summaries)
+    backward = metric.score(documents[::-1], summaries[::-1])[::-1]
+    alone = [metric.score(*row) for row in rows]
+    for one, two, three in zip(together, backward, alone, strict=True):
+        assert one.value == pytest.approx(two.value, abs=1e-4)
+        assert one.value == pytest.approx(three.value, abs=1e-4)
+
+
+def test_long_documents_are_read_in_chunks(metric: FactCC) -> None:
+    document = "Nothing else was said about it in town. " * 8 + GOOD + " More was said of the rain." * 8
+    result = metric.score(document, GOOD)
+    assert result.chunks > 3
+    assert result.reason == f"document read in {result.chunks} overlapping chunks; each sentence takes its best"
+    parts = chunks(metric.checker, document, 64, 16)
+    values = [probability(metric.checker, part.ids, GOOD) for part in parts]
+    (piece,) = result.evidence
+    assert piece.score == pytest.approx(max(values), abs=1e-4)
+    assert piece.document_span == parts[values.index(max(values))].span
+
+
+@pytest.mark.parametrize(
+    ("document", "summary", "status", "reason"),
+    [
+        ("", GOOD, Status.EMPTY_DOCUMENT, "document is empty"),
+        (GOOD, " \n", Status.EMPTY_SUMMARY, "summary is empty"),
+        (GOOD, "... !", Status.EMPTY_SUMMARY, "no words"),
+        (GOOD, "市長は金曜日に辞任した。", Status.UNSUPPORTED_SCRIPT, "not Latin"),
+        (GOOD, "very " * 500 + "good", Status.SUMMARY_TOO_LONG, "the model reads at most 440 beside a chunk"),
+        (GOOD, "a" * 1_000_001, Status.SUMMARY_TOO_LONG, "spaCy reads at most"),
+        (GOOD, "Half \ud83d of a pair", Status.ERROR, "surrogate"),
+    ],
+    ids=lambda value: value if isinstance(value, Status) else "",
+)
+def test_what_cannot_be_scored_has_a_status_and_a_reason(
+    metric: FactCC, document: str, summary: str, status: Status, reason: str
+) -> None:
+    bad, good = metric.score([document, GOOD], [summary, GOOD])
+    assert (bad.status, bad.value, bad.evidence) == (status, None, ())
+    assert reason in bad.reason
+    assert good.value is not None
+
+
+def test_evidence_goes_to_a_file_and_back(metric: FactCC) -> None:
+    row = Row({"document": GOOD, "summary": GOOD}, "a.jsonl", 1, GOOD, GOOD)
+    written = json.loads(json.dumps(output_row(row, metric.score(GOOD, GOOD), explain=True)))
+    (piece,) = written["evidence"]
+    assert set(piece) == {"score", "summary_span", "document_span", "claim"}
+    (back,) = score_from_dict(written).evidence
+    assert back == OtherEvidence(piece["score"], Span(0, 29), Span(0, 29), facts={"claim": GOOD})
+
+
+def test_signature_names_model_pipeline_and_settings(metric: FactCC) -> None:
+    start = f"metric:factcc|model:tiny-factcc|revision:{metric.checker.revision}|spacy:en_core_web_sm"
+    assert metric.signature.startswith(start)
+    assert metric.signature.endswith(f"|chunk:64/16|dtype:float32|version:{quals.__version__}")
+
+
+def test_the_registry_knows_factcc(trained: Path) -> None:
+    small = FactCCSettings(chunk=64, overlap=16)
+    assert isinstance(registry.load("factcc", model=str(trained), device="cpu", settings=small), FactCC)
+    with pytest.raises(ModelError, match="no model 'factcc-large'"):
+        registry.load("factcc", model="factcc-large")
+    with pytest.raises(ModelError, match=r"was trained for factcc, not to write question-answer pairs \(qagen\)"):
+        quals.Quals(str(trained))
+    with pytest.raises(InputError, match="overlap"):
+        FactCCSettings(chunk=10, overlap=10)
+    with pytest.raises(InputError, match="chunk: leaves room for 12 tokens of a claim, less than 64"):
+        FactCC(checker(), settings=FactCCSettings(chunk=500))
