@@ -1,8 +1,8 @@
 """A language model with the frame it was trained in, loaded by name: what all our models are.
 
-    TrainedModel           reads a framed text
-    ├── FramedModel        ... and writes question-answer pairs, or one half of them
-    └── Summarizer         ... and writes a summary of it (`quals.summarizer`)
+TrainedModel           reads a framed text
+├── FramedModel        ... and writes question-answer pairs, or one half of them
+└── Summarizer         ... and writes a summary of it (`quals.summarizer`)
 """
 
 from __future__ import annotations

@@ -172,5 +172,3 @@ def _seed(seed: int, text: Sequence[int], number: int) -> int:
     """A number of 64 bits from the seed, the text and the place of the summary among those of the text."""
     content = ",".join(map(str, (seed, number, *text)))
     return int.from_bytes(hashlib.sha256(content.encode()).digest()[:8])
-
-
