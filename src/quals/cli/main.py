@@ -22,6 +22,7 @@ COMMANDS = {
     "serve": ("quals.cli.serve", "serve", "Serve a page and an API that score summaries."),
     "agree": ("quals.cli.agree", "agree", "Measure how far metrics agree with people."),
     "study": ("quals.cli.study", "study", "Ask people which summaries are better, and report what they say."),
+    "summarize": ("quals.cli.summarize", "summarize", "Write summaries of the documents in a file."),
     "train": ("quals.cli.train", "train", "Train the models the metrics are made of."),
 }
 

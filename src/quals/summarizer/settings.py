@@ -17,7 +17,7 @@ class GenerationSettings:
         InputError: a value is out of range.
     """
 
-    count: int = setting(1, "Summaries of each document.")
+    count: int = setting(1, "Summaries of each document.", short="-n")
     sample: bool = setting(False, "Draw summaries at random instead of searching for the most probable.")
     beams: int = setting(4, "Width of the beam search; 1 is greedy.")
     top_k: int = setting(50, "Sampling: only the K most probable tokens; 0: all.")
