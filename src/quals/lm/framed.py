@@ -45,12 +45,13 @@ class TrainedModel:
     revision: str
 
     @classmethod
-    def load(cls, name: str, *, device: str = "auto") -> Self:
+    def load(cls, name: str, *, device: str = "auto", dtype: str = "") -> Self:
         """Load a model trained by ``quals train`` for this task.
 
         Args:
             name: a shipped name, a local folder or a Hub id.
             device: ``cpu``, ``cuda``, ``cuda:1``, ..., or ``auto``: the first GPU where there is one.
+            dtype: type of the weights; by default ``float32`` on a CPU and ``bfloat16`` elsewhere.
 
         Raises:
             ModelError: it cannot be found or loaded, or was trained for another task.
@@ -58,7 +59,7 @@ class TrainedModel:
         folder = store.resolve(name)
         card = read_card(folder, name, cls.task)
         device = pick_device(device)
-        dtype = "float32" if device == "cpu" else "bfloat16"
+        dtype = dtype or ("float32" if device == "cpu" else "bfloat16")
         pretrained = load_pretrained(name, dtype=dtype, device=device)
         return cls.of(pretrained, PairFormat.from_dict(card["format"]), Path(name).name, store.revision(folder))
 

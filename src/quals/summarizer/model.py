@@ -59,9 +59,9 @@ class Summarizer(TrainedModel):
     window: int = WINDOW
 
     @classmethod
-    def load(cls, name: str, *, device: str = "auto") -> Self:
-        """See `TrainedModel.load`."""
-        model = super().load(name, device=device)
+    def load(cls, name: str, *, device: str = "auto", dtype: str = "float32") -> Self:
+        """See `TrainedModel.load`; half precision is faster on a GPU, but see `summarize`."""
+        model = super().load(name, device=device, dtype=dtype)
         model.window = read_card(store.resolve(name), name, cls.task)["training"]["max_document"]
         return model
 
@@ -74,7 +74,8 @@ class Summarizer(TrainedModel):
         """Summaries of each document, in order.
 
         What is written about a document depends on that document, the settings and the model alone, not on the
-        other documents; in half precision, as on a GPU, up to the rounding of nearly equal probabilities.
+        other documents. (Half precision rounds differently in other batches: there a draw between tokens can
+        come out differently.)
 
         Raises:
             InputError: the settings ask for more tokens than the model can hold.
