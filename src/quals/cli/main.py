@@ -24,6 +24,7 @@ COMMANDS = {
     "contrast": ("quals.cli.contrast", "contrast", "Select good and bad summaries for contrastive training."),
     "compare": ("quals.cli.compare", "compare", "Compare systems by metrics: a table with tests, and a page."),
     "study": ("quals.cli.study", "study", "Ask people which summaries are better, and report what they say."),
+    "summarize": ("quals.cli.summarize", "summarize", "Write summaries of the documents in a file."),
     "train": ("quals.cli.train", "train", "Train the models the metrics are made of."),
 }
 

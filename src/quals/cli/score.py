@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import math
-import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -14,6 +11,7 @@ from typing import Any
 
 import click
 
+from quals.cli.exits import EXIT_TROUBLED, finish
 from quals.cli.score_view import View, Watch
 from quals.errors import InputError
 from quals.io import results
@@ -22,7 +20,7 @@ from quals.io.rows import FieldNames, Row, count_rows, format_of, read_rows, rea
 from quals.io.run import Tally, run
 from quals.metrics.base import Metric
 
-EXIT_BELOW, EXIT_TROUBLED, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 1, 4, 130, 141
+EXIT_BELOW = 1
 
 EPILOG = """\b
 Exit codes:
@@ -98,19 +96,7 @@ def score(make_metric: Callable[..., Metric] | None, /, **options: Any) -> None:
     """
     chosen = Options(**options)
     _check(chosen)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal may lack the characters of a text
-    try:
-        code = _score(chosen, make_metric or _quals)
-    except KeyboardInterrupt:
-        keeps = chosen.output not in (None, "-")
-        click.echo("quals: interrupted" + ("; --resume goes on from here" if keeps else ""), err=True)
-        code = EXIT_INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python's last flush complains
-        code = EXIT_BROKEN_PIPE
-    sys.exit(code)
+    finish(lambda: _score(chosen, make_metric or _quals), resumable=chosen.output not in (None, "-"))
 
 
 def _check(options: Options) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from rich import progress as bars
 from rich.cells import set_cell_size
@@ -21,6 +21,18 @@ from quals.records import Status, SummaryScore
 _MAX_COMPLAINTS = 20
 _PIPE_WIDTH = 120  # columns, where no terminal says how many there are
 _ROW, _SCORE, _STATUS, _PAIRS = 18, 9, 19, 5
+
+
+class Outcome(Protocol):
+    """What became of a row."""
+
+    @property
+    def status(self) -> Status:
+        """Whether all went well, and if not what went wrong."""
+
+    @property
+    def reason(self) -> str:
+        """The same for people."""
 
 
 class _Console(Console):
@@ -149,7 +161,7 @@ class Watch:
             self._line = row.line
             self._bar.advance(self._task)
 
-    def seen(self, row: Row, result: SummaryScore) -> None:
+    def seen(self, row: Row, result: Outcome) -> None:
         """Take note of a result that has been written."""
         self._passed(row)
         if result.status not in (Status.INVALID_ROW, Status.ERROR):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,21 @@ def skip_finished(path: Path, rows: Iterator[Row], tally: Tally, *, signature: s
         InputError: a result is not that of its row, was made in another way, or cannot be read; the file
             is left as it was.
     """
+
+    def count(line: bytes, row: Row | None, number: int) -> None:
+        done = _checked(line, row, str(path), number, signature, explain)
+        assert row is not None
+        tally.add(row, done["score"], Status(done["status"]), _worst(done, tally.keep))
+
+    return take_finished(path, rows, count)
+
+
+def take_finished(path: Path, rows: Iterator[Row], take: Callable[[bytes, Row | None, int], None]) -> int:
+    """Give ``take`` each whole line of ``path`` with its row and its number; returns how many there were.
+
+    A last line that was not written to its end is cut off the file. ``take`` raises for a line that is not the
+    result of its row; then the file is left as it was.
+    """
     if not path.exists():
         return 0
     number = whole = 0
@@ -31,10 +46,7 @@ def skip_finished(path: Path, rows: Iterator[Row], tally: Tally, *, signature: s
             if not line.endswith(b"\n"):
                 number -= 1
                 break
-            row = next(rows, None)
-            done = _checked(line, row, str(path), number, signature, explain)
-            assert row is not None
-            tally.add(row, done["score"], Status(done["status"]), _worst(done, tally.keep))
+            take(line, next(rows, None), number)
             whole += len(line)
     with path.open("r+b") as file:
         file.truncate(whole)

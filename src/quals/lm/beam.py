@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from quals.lm.constraints import Constraints
 from quals.lm.model import Ids, LanguageModel
 from quals.lm.search import Candidates, best_tokens
 from quals.lm.tree import ROOT, PrefixTree
@@ -56,6 +57,7 @@ def beam_search(
     prompts: Sequence[Sequence[Ids]],
     end: int,
     settings: BeamSettings | None = None,
+    constraints: Constraints | None = None,
 ) -> list[list[list[Hypothesis]]]:
     """For each text, for each of its prompts, the best continuations, best first.
 
@@ -65,12 +67,15 @@ def beam_search(
         prompts: for each text, what the sequences begin with; may be empty.
         end: the token that ends a sequence.
         settings: see `BeamSettings`; ``width`` hypotheses are found for each prompt.
+        constraints: what is never written; a prompt counts as written.
     """
     settings = settings or BeamSettings()
     session = lm.begin(texts)
     searches = [_Text(group, end, settings) for group in prompts]
     log_probs = session.first
     while True:
+        if constraints:
+            log_probs = constraints.apply(log_probs, [path for search in searches for path in search.written()])
         found = zip(best_tokens(log_probs, 2 * settings.width + 1), log_probs[:, end].tolist(), strict=True)
         steps = [search.advance([_Next(*next(found)) for _ in search.frontier]) for search in searches]
         if not any(tokens for _, tokens in steps):
@@ -111,6 +116,10 @@ class _Text:
         child = self.tree.add(node, token)
         self.log_probs[child] = log_prob
         return child
+
+    def written(self) -> list[list[int]]:
+        """What stands before each node of the frontier, the node included."""
+        return [[self.tree.tokens[at] for at in self.tree.path_to(node)] for node in self.frontier]
 
     def hypotheses(self) -> list[list[Hypothesis]]:
         return [branch.finished for branch in self.branches]
