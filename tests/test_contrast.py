@@ -17,9 +17,11 @@ from quals.cli.contrast import contrast, scorer
 from quals.contrast.score import MeanRouge
 from quals.contrast.select import select
 from quals.errors import InputError
+from quals.lm.format import PairFormat
 from quals.metrics import registry
 from quals.metrics.rouge import Rouge1, Rouge2, RougeL
 from quals.records import Status
+from quals.summarizer import Summarizer
 
 SCORES = st.one_of(st.none(), st.sampled_from([-3.0, -1.0, -0.5, 0.0]), st.floats(-5, 5))
 DOCUMENTS = st.lists(st.tuples(st.lists(SCORES, max_size=4), SCORES), max_size=25)
@@ -182,7 +184,8 @@ def test_rows_with_something_wrong_are_set_aside_and_counted(tmp_path):
         row(4, document="BOOM", summary=" "),
         "{broken",
         row(5, summaries=["fine", None]),
-        row(6, summaries=[]),
+        row(6, summaries=[], reason="the document is empty"),
+        {"status": "invalid-row", "reason": "news.jsonl:9: not valid JSON"},
     ]
     result = run(tmp_path, rows, "--metric", "overlap", "--negatives", "1", "--positives", "1")
     aside = [(one.get("id"), one.get("sample"), one["status"]) for one in lines(tmp_path / "sets" / "aside.jsonl")]
@@ -193,13 +196,19 @@ def test_rows_with_something_wrong_are_set_aside_and_counted(tmp_path):
         ("d4", 0, "error"),
         ("d4", 1, "error"),
         ("d4", None, "error"),
+        ("d6", None, "no-samples"),
     ]
     counts = json.loads((tmp_path / "sets" / "summary.json").read_text())["counts"]
-    assert (counts["rows"], counts["invalid_rows"], counts["documents"]) == (8, 4, 4)
+    assert (counts["rows"], counts["invalid_rows"], counts["documents"]) == (9, 4, 5)
     assert counts["samples_by_status"] == {"ok": 5, "empty-summary": 1, "error": 2}
-    assert counts["documents_without_usable_sample"] == 1
+    assert counts["documents_without_usable_sample"] == 2
     assert counts["positives"] == counts["negatives"] == 3
-    for place in (":2: summary: expected text, found int", ":6: not valid JSON", ":7: summaries[1]", ":8: summaries: an"):
+    for place in (
+        ":2: summary: expected text, found int",
+        ":6: not valid JSON",
+        ":7: summaries[1]",
+        "news.jsonl:9: not",
+    ):
         assert place in result.stderr
 
 
@@ -233,6 +242,46 @@ def test_errors_name_the_place(tmp_path, fields, options, message):
     file.write_text(json.dumps(row(1, **fields)) + "\n")
     result = CliRunner().invoke(contrast, [str(file), "-o", str(tmp_path / "sets"), "--metric", "overlap", *options])
     assert message in result.stderr + str(result.exception)
+
+
+@pytest.fixture
+def summarizer(tmp_path: Path) -> str:
+    """A random summarizer as a folder."""
+    tiny, folder = tiny_pretrained("llama"), tmp_path / "tiny"
+    tiny.model.save_pretrained(folder)
+    tiny.tokenizer.save_pretrained(folder)
+    form = PairFormat.choose(tiny.tokenizer, encoder_decoder=False)
+    card = {"task": "summarizer", "format": form.to_dict(), "training": {"max_document": 64}}
+    (folder / "quals.json").write_text(json.dumps(card))
+    return str(folder)
+
+
+def test_a_model_writes_the_samples_once(tmp_path, summarizer, monkeypatch):
+    rows = [{name: value for name, value in row(n).items() if name != "summaries"} for n in range(5)]
+    rows[3]["document"] = " "
+    options = ("--model", summarizer, "--samples", "3", "--min-length", "3", "--max-length", "8", "--device", "cpu")
+    options += ("--metric", "overlap", "--negatives", "1", "--positives", "1")
+    run(tmp_path, [*rows, "{broken"], *options)
+    folder = tmp_path / "sets"
+    written = lines(folder / "samples.jsonl")
+    assert [len(one["summaries"]) for one in written] == [3, 3, 3, 0, 3, 0]
+    assert [one["id"] for one in lines(folder / "negatives.jsonl")] == ["d0", "d1", "d2", "d4"]
+    assert {one["summary"] for one in lines(folder / "negatives.jsonl")} <= {t for o in written for t in o["summaries"]}
+    assert [one["status"] for one in lines(folder / "aside.jsonl")] == ["invalid-row", "no-samples"]
+    assert "samples.jsonl:6: not valid JSON" in lines(folder / "aside.jsonl")[0]["reason"]
+    whole = {path.name: path.read_bytes() for path in folder.iterdir()}
+    half = b"".join(whole["samples.jsonl"].splitlines(keepends=True)[:2]) + b'{"id": "d'
+    (folder / "samples.jsonl").write_bytes(half)
+    run(tmp_path, [*rows, "{broken"], *options)
+    again = {path.name: path.read_bytes() for path in folder.iterdir()}
+    # Another batch, other roundings of the log-probabilities.
+    assert [one["summaries"] for one in lines(folder / "samples.jsonl")] == [one["summaries"] for one in written]
+    assert {**whole, "samples.jsonl": b""} == {**again, "samples.jsonl": b""}
+    with monkeypatch.context() as patch:
+        patch.setattr(Summarizer, "summarize", lambda *_: pytest.fail("sampled again"))
+        run(tmp_path, [*rows, "{broken"], *options)
+    result = CliRunner().invoke(contrast, [str(tmp_path / "samples.jsonl"), "-o", str(folder), *options, "--seed", "1"])
+    assert "cannot resume" in str(result.exception)
 
 
 def trained(trainer_class, config_class, file: Path, tmp_path: Path, **settings: Any):

@@ -17,7 +17,9 @@ from quals.metrics.rouge import Rouge1
 
 def test_a_reward_is_the_metrics_score_in_order():
     texts = ["The mayor resigned on Friday.", "The ferry sails daily."]
-    rewards = Reward(WordPairs())(prompts=["?", "?"], completions=texts, document=[DOCUMENT] * 2, trainer_state=object())
+    rewards = Reward(WordPairs())(
+        prompts=["?", "?"], completions=texts, document=[DOCUMENT] * 2, trainer_state=object()
+    )
     assert rewards == [score.value for score in WordPairs().score([DOCUMENT] * 2, texts)]
     assert rewards[0] < rewards[1]
 
@@ -77,7 +79,9 @@ def test_grpo_learns_from_it(tmp_path):
     )
     trainer = GRPOTrainer(tiny.model, Kept(WordPairs()), settings, rows, processing_class=tiny.tokenizer)
     trainer.train()
-    logged = [entry["rewards/word-pairs/mean"] for entry in trainer.state.log_history if "rewards/word-pairs/mean" in entry]
+    logged = [
+        entry["rewards/word-pairs/mean"] for entry in trainer.state.log_history if "rewards/word-pairs/mean" in entry
+    ]
     assert len(given) == 2
     assert [math.isfinite(value) for value in logged] == [True, True]
     means = [sum(values := [x for x in batch if x is not None]) / len(values) for batch in given]

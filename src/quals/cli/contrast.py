@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,6 @@ from quals.cli.agree import load_metrics, progress_bars
 from quals.errors import InputError
 
 if TYPE_CHECKING:
-    from quals.contrast.rows import Example
     from quals.contrast.sets import Progress, Sets
     from quals.metrics.base import Metric
 
@@ -23,10 +23,16 @@ _SHARE = click.FloatRange(0, 1)
 @click.argument("file", metavar="FILE")
 @click.option("-o", "--output", "folder", required=True, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--model", help="A summarizer that writes the samples; else they are in the rows.")
-@click.option("--samples", "count", default=6, show_default=True, type=click.IntRange(1), help="Of each document.")
-@click.option("--top-k", default=50, show_default=True, type=click.IntRange(0), help="Sample from the K likeliest tokens.")
-@click.option("--min-length", default=10, show_default=True, type=click.IntRange(0), help="Tokens of a sample, at least.")
-@click.option("--max-length", default=60, show_default=True, type=click.IntRange(1), help="Tokens of a sample, at most.")
+@click.option("--samples", "count", default=6, show_default=True, type=click.IntRange(2), help="Of each document.")
+@click.option(
+    "--top-k", default=50, show_default=True, type=click.IntRange(0), help="Sample from the K likeliest tokens."
+)
+@click.option(
+    "--min-length", default=10, show_default=True, type=click.IntRange(0), help="Tokens of a sample, at least."
+)
+@click.option(
+    "--max-length", default=60, show_default=True, type=click.IntRange(1), help="Tokens of a sample, at most."
+)
 @click.option("--device", default="auto", show_default=True, help="For --model: auto, cpu, cuda ...")
 @click.option("--metric", default="quals", show_default=True, help="What scores them; rouge: the mean of three ROUGEs.")
 @click.option("--set", "settings", multiple=True, metavar="METRIC.NAME=VALUE", help="A metric's setting; repeatable.")
@@ -54,24 +60,26 @@ def contrast(file: str, folder: Path, **options: Any) -> None:
     highest. The folder gets positives.jsonl, negatives.jsonl, aside.jsonl (what has no score, and why),
     summary.json, and for trl dpo.jsonl and kto.jsonl. A run that was stopped goes on when it is started again.
     """
+    from quals.contrast.rows import read_examples
     from quals.contrast.sets import Options, make_sets
     from quals.contrast.write import PROMPT, check_prompt, write_sets
     from quals.evaluate.cache import ScoreCache
 
     prompt = options["prompt"] or PROMPT
     check_prompt(prompt)
-    examples, problems = _read(file, options)
-    for problem in problems:
-        click.echo(f"quals: {problem}", err=True)
     folder.mkdir(parents=True, exist_ok=True)
     chosen = Options(*(options[name] for name in ("negatives", "positives", "pairing", "seed")))
+    fields = {role: options[f"{role}_field"] for role in ("document", "reference", "samples")}
+    source, format = file, options["format"]
     with progress_bars() as progress:
-        made_by = None
         if options["model"]:
-            examples, made_by = _sample(examples, folder, options, progress)
+            source, format = _sample(file, folder, options, progress), "jsonl"
+        examples, problems = read_examples(source, fields, format=format, limit=options["limit"])
+        for problem in problems:
+            click.echo(f"quals: {problem}", err=True)
         metric = scorer(options["metric"], options["settings"])
         sets = make_sets(examples, problems, metric, chosen, folder, ScoreCache(), progress)
-    settings = {"file": Path(file).name, **options, "prompt": prompt, "sampled_with": made_by}
+    settings = {"file": Path(file).name, **options, "prompt": prompt}
     write_sets(sets, folder, prompt, {**settings, "signature": metric.signature})
     _show(sets, folder)
 
@@ -94,27 +102,20 @@ def scorer(name: str, settings: Sequence[str] = ()) -> Metric:
     return metrics[0]
 
 
-def _read(file: str, options: dict[str, Any]) -> tuple[list[Example], list[InputError]]:
-    from quals.contrast.rows import read_examples
-
-    fields = {role: options[f"{role}_field"] for role in ("document", "reference", "samples")}
-    return read_examples(
-        file, fields, samples=options["model"] is None, format=options["format"], limit=options["limit"]
-    )
-
-
-def _sample(
-    examples: list[Example], folder: Path, options: dict[str, Any], progress: Progress
-) -> tuple[list[Example], str]:
-    """The examples with samples by the model, and how they were made."""
-    from quals.contrast.sample import sampled
+def _sample(file: str, folder: Path, options: dict[str, Any], progress: Progress) -> str:
+    """The file of samples by the model, finished."""
+    from quals.contrast.sample import write_samples
+    from quals.io.rows import count_rows, read_documents
     from quals.summarizer import GenerationSettings, Summarizer
 
     names = ("count", "top_k", "min_length", "max_length", "seed")
     settings = GenerationSettings(sample=True, **{name: options[name] for name in names})
+    rows = read_documents(file, options["document_field"], format=options["format"])
+    path = folder / "samples.jsonl"
+    total = options["limit"] or count_rows(file, options["format"]) or 0
     model = Summarizer.load(options["model"], device=options["device"])
-    found = sampled(examples, model, settings, folder / "samples.jsonl", progress("sample", len(examples)))
-    return found, model.signature(settings)
+    write_samples(islice(rows, options["limit"]), model, settings, path, progress("sample", total))
+    return str(path)
 
 
 def _show(sets: Sets, folder: Path) -> None:

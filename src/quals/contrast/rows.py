@@ -11,6 +11,7 @@ from typing import Any
 from quals.errors import InputError
 from quals.io.rows import DEFAULT_FIELDS, Entry, entries
 from quals.io.text import is_text
+from quals.records import Status
 
 # Training data keeps its reference in the field that elsewhere holds the summary to judge.
 FIELDS = {
@@ -27,15 +28,15 @@ class Example:
     Attributes:
         id: the row's ``id``, or its line.
         line: where the row stands in the file.
-        samples: may be empty where a model is still to write them.
-        note: why there are fewer samples than were asked for; may be empty.
+        samples: in the order of the row; empty if nothing could be written.
+        note: the row's ``reason``: why there are no samples, or fewer than were asked for.
     """
 
     id: str
     line: int
     document: str
     reference: str
-    samples: tuple[str, ...] = ()
+    samples: tuple[str, ...]
     note: str = ""
 
 
@@ -43,7 +44,6 @@ def read_examples(
     path: str | Path,
     fields: Mapping[str, str | None],
     *,
-    samples: bool,
     format: str | None = None,
     limit: int | None = None,
 ) -> tuple[list[Example], list[InputError]]:
@@ -53,7 +53,6 @@ def read_examples(
         path: JSONL, CSV, TSV or Parquet, as `quals.io.rows.read_rows` takes it.
         fields: for ``document``, ``reference`` and ``samples``, the field that holds it; None stands for the first
             of `FIELDS` that occurs in the file.
-        samples: whether the rows bring their samples along.
         format: instead of what the file's suffix says.
         limit: only so many rows, from the first.
 
@@ -64,7 +63,7 @@ def read_examples(
     found = list(islice(entries(path, format), limit))
     if not found:
         raise InputError("holds no rows", file=str(path))
-    names = _resolve(fields, found, str(path), samples)
+    names = _resolve(fields, found, str(path))
     examples, problems = [], []
     for line, row, error in found:
         try:
@@ -76,12 +75,10 @@ def read_examples(
     return examples, problems
 
 
-def _resolve(fields: Mapping[str, str | None], found: Iterable[Entry], path: str, samples: bool) -> dict[str, str]:
+def _resolve(fields: Mapping[str, str | None], found: Iterable[Entry], path: str) -> dict[str, str]:
     there = dict.fromkeys(name for _, row, _ in found for name in row)
     names = {}
     for role, defaults in FIELDS.items():
-        if role == "samples" and not samples:
-            continue
         sought = (asked,) if (asked := fields.get(role)) else defaults
         name = next((name for name in sought if name in there), None)
         if name is None:
@@ -93,22 +90,21 @@ def _resolve(fields: Mapping[str, str | None], found: Iterable[Entry], path: str
 
 
 def _example(row: Mapping[str, Any], names: Mapping[str, str], line: int) -> Example:
-    document, reference = (_text(row.get(names[role]), names[role]) for role in ("document", "reference"))
-    id = row.get("id")
+    if row.get("status") == Status.INVALID_ROW:  # so `quals summarize` hands on what it could not read
+        raise InputError(str(row.get("reason", "")))
     return Example(
-        f"line {line}" if id is None else str(id),
+        f"line {line}" if row.get("id") is None else str(row["id"]),
         line,
-        document,
-        reference,
-        _samples(row.get(names["samples"]), names["samples"]) if "samples" in names else (),
+        _text(row.get(names["document"]), names["document"]),
+        _text(row.get(names["reference"]), names["reference"]),
+        _samples(row.get(names["samples"]), names["samples"]),
+        str(row.get("reason") or ""),
     )
 
 
 def _samples(value: Any, field: str) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise InputError(f"expected a list of texts, found {_kind(value)}", field=field)
-    if not value:
-        raise InputError("an empty list", field=field)
     return tuple(_text(text, f"{field}[{place}]") for place, text in enumerate(value))
 
 

@@ -126,8 +126,8 @@ def _aside(scored: Scored) -> Iterator[Row]:
     """What of an example cannot be selected, and why."""
     example = scored.example
     place = {"id": example.id, "line": example.line}
-    if example.note or not example.samples:
-        yield {**place, "status": "fewer-samples", "reason": example.note or "the model wrote no summary"}
+    if not example.samples:
+        yield {**place, "status": "no-samples", "reason": example.note or "the row has none"}
     for number, (text, score) in enumerate(zip(example.samples, scored.samples, strict=True)):
         row = {**place, "sample": number, "summary": text}
         if score.value is None:

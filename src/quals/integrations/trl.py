@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from quals.errors import InputError
-from quals.io.run import safe_scores
 from quals.evaluate.cache import Texts
+from quals.io.run import safe_scores
 from quals.metrics.base import Metric
 
 

@@ -44,13 +44,16 @@ class Texts(Protocol):
     """What has a document, a summary of it, and perhaps a reference."""
 
     @property
-    def document(self) -> str: ...
+    def document(self) -> str:
+        """The source."""
 
     @property
-    def summary(self) -> str: ...
+    def summary(self) -> str:
+        """The text to score."""
 
     @property
-    def reference(self) -> str | None: ...
+    def reference(self) -> str | None:
+        """A reference summary; None or empty for none."""
 
 
 def safe_scores(metric: Metric, rows: Sequence[Texts]) -> list[SummaryScore]:
