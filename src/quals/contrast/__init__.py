@@ -4,7 +4,6 @@ rows.py       rows -> documents with reference and samples
 sample.py     documents + a summarizer -> samples
 score.py      a score for every sample and reference, through the cache; the mean ROUGE
 select.py     scores -> which references are positive, which samples negative
-evidence.py   what sank each negative
 sets.py       the stages in a row; `make_sets`
 write.py      the sets as files, also for preference training
 """

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from quals.contrast.evidence import explained
 from quals.contrast.rows import Example
 from quals.contrast.score import Scored, score_examples
 from quals.contrast.select import Pairing, Selection, select
 from quals.errors import InputError
 from quals.evaluate.cache import ScoreCache, Texts
+from quals.evaluate.evidence import explained
 from quals.metrics.base import Metric
 from quals.records import Status
 

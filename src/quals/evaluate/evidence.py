@@ -1,7 +1,7 @@
-"""What sank each negative, kept in a file from which an interrupted run goes on.
+"""What some scores rest on, kept in a file from which an interrupted run goes on.
 
-The score cache keeps numbers only, and evidence of all samples would be large: it is had again for the few
-samples that were selected.
+The score cache keeps numbers only, for the evidence of all summaries would be large: it is had again for the few
+that are shown or handed on.
 """
 
 from __future__ import annotations
