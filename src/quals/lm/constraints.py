@@ -24,7 +24,9 @@ class Constraints:
 
     def apply(self, log_probs: torch.Tensor, written: Sequence[Ids]) -> torch.Tensor:
         """Log-probabilities with minus infinity for what is forbidden; one row for each of ``written``."""
-        allowed = log_probs.index_fill(1, torch.tensor(self.tokens, device=log_probs.device), -torch.inf)
+        allowed = log_probs.index_fill(
+            1, torch.tensor(self.tokens, dtype=torch.long, device=log_probs.device), -torch.inf
+        )
         for row, tokens in enumerate(written):
             if repeated := self._repeated(tokens):
                 allowed[row, repeated] = -torch.inf

@@ -83,7 +83,8 @@ class Summarizer(TrainedModel):
         settings = settings or GenerationSettings()
         if isinstance(documents, str):
             raise InputError("expected a sequence of texts", field="documents")
-        window = self._checked_window(settings)
+        window = settings.max_document or self.window
+        self.check_room(window, settings.max_length)
         problems = [_problem(document) for document in documents]
         ids = [
             text_ids(self.lm.tokenizer, document)
@@ -106,17 +107,20 @@ class Summarizer(TrainedModel):
             for problem in problems
         ]
 
-    def _checked_window(self, settings: GenerationSettings) -> int:
-        window = settings.max_document or self.window
-        frame = len(self.form.prefix) + len(self.form.suffix)
-        total = window + frame + settings.max_length + 1
-        if total > self.lm.limit:
+    def check_room(self, document: int, summary: int) -> None:
+        """Make sure that so many tokens fit into the model.
+
+        Raises:
+            InputError: they do not.
+        """
+        frame = len(self.form.prefix) + len(self.form.suffix) + 1
+        # An encoder and its decoder each have all the room.
+        total = max(document, summary) if self.lm.model.config.is_encoder_decoder else document + summary
+        if total + frame > self.lm.limit:
             raise InputError(
-                f"{window} tokens of document and {settings.max_length} of summary are more than the "
-                f"{self.lm.limit} that '{self.name}' can hold",
+                f"{document} tokens of document and {summary} of summary are more than the model's {self.lm.limit}",
                 field="max_document",
             )
-        return window
 
     def _write(self, texts: list[list[int]], settings: GenerationSettings) -> list[list[Hypothesis]]:
         constraints = Constraints(self._never_written(), settings.no_repeat_ngram)
