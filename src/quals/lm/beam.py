@@ -2,8 +2,9 @@
 
 Each step ranks all continuations of the live beams by the sum of their log-probabilities. Of the best
 ``2 * width``, those that end are finished if they are among the first ``width``, and the best ``width`` of
-the others live on. The search is over as soon as ``width`` sequences are finished. Those are ranked by mean
-log-probability per token, as is usual since Wu et al. 2016 (arXiv 1609.08144, section 7).
+the others live on. The search is over as soon as ``width`` sequences are finished, or if it is patient, when
+moreover no live beam is better than the worst of them. They are ranked by mean log-probability per token, as
+is usual since Wu et al. 2016 (arXiv 1609.08144, section 7).
 
 The beginnings of a text (its prompts) are branches of one tree, as are all their beams: the text is encoded
 once, and whatever branches share is read once.
@@ -31,6 +32,7 @@ class BeamSettings:
     width: int = 10
     min_length: int = 0  # tokens before the end token
     max_length: int = 40  # tokens before the end token, which is then forced
+    patient: bool = False  # otherwise a few short sequences can end the search before a better, longer one is done
 
 
 @dataclass(frozen=True)
@@ -154,8 +156,13 @@ class _Branch:
             elif rank < width:
                 self._finish(self.text.write(node, token, float(log_probs[i])))
         self.finished = sorted(self.finished, key=lambda hypothesis: -hypothesis.mean)[:width]
-        if len(self.finished) == width or self.step == self.settings.max_length:
+        if self.step == self.settings.max_length or (len(self.finished) == width and not self._promising()):
             self.live = []
+
+    def _promising(self) -> bool:
+        """Whether some live beam is better, per token so far, than the worst finished sequence."""
+        worst, length = self.finished[-1].mean, self.step + 1
+        return self.settings.patient and any(total / length > worst for _, total in self.live)
 
     def _continuations(
         self, live: Sequence[tuple[int, float]], after: dict[int, _Next]

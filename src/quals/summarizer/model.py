@@ -125,7 +125,7 @@ class Summarizer(TrainedModel):
     def _write(self, texts: list[list[int]], settings: GenerationSettings) -> list[list[Hypothesis]]:
         constraints = Constraints(self._never_written(), settings.no_repeat_ngram)
         if not settings.sample:
-            beam = BeamSettings(settings.beams, settings.min_length, settings.max_length)
+            beam = BeamSettings(settings.beams, settings.min_length, settings.max_length, patient=True)
             found = beam_search(self.lm, texts, [[()]] * len(texts), self.form.end, beam, constraints)
             return [hypotheses[: settings.count] for (hypotheses,) in found]
         seeds = [[_seed(settings.seed, text, number) for number in range(settings.count)] for text in texts]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -90,7 +91,7 @@ class ConseqTrainer(PairTrainer):
             outputs.logits, labels, negative, smoothing=smoothing, smooth_negatives=self.smooth_negatives
         )
         counts = [((labels != IGNORE) & side).sum() for side in (~negative, negative)]
-        self._seen += torch.tensor([[float(total), int(count)] for total, count in zip(sums, counts, strict=True)])
+        self._seen += torch.tensor([[total.item(), count.item()] for total, count in zip(sums, counts, strict=True)])
         return sums[0] + sums[1], outputs
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
@@ -212,4 +213,6 @@ def _same_run(start: _Start, used: Sequence[DataUsed]) -> None:
             )
     if is_first_process():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(run, indent=1) + "\n")
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(run, indent=1) + "\n")
+        os.replace(partial, path)  # at once, for other processes may be reading
