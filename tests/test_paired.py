@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quals.compare.paired import Resampling, against, mean
+from quals.errors import MissingExtraError
 
 FEW = Resampling(resamples=2000, seed=1)
 NUMBERS = st.lists(st.integers(-20, 20).map(lambda number: number / 4), min_size=2, max_size=8)
@@ -127,3 +129,9 @@ def test_turning_the_comparison_round_turns_the_signs(values):
     assert other.difference.value == -one.difference.value
     assert (other.wins, other.losses) == (one.losses, one.wins)
     assert other.p_randomisation == pytest.approx(one.p_randomisation)
+
+
+def test_without_scipy_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy.stats", None)
+    with pytest.raises(MissingExtraError, match=r"Comparing systems needs .* pip install 'quals\[compare\]'"):
+        mean([1.0, 2.0], FEW)
