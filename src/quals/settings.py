@@ -11,9 +11,9 @@ import click
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def setting(default: Any, help: str) -> Any:
-    """A dataclass field with a default and one line of help."""
-    return field(default=default, metadata={"help": help})
+def setting(default: Any, help: str, *, short: str = "") -> Any:
+    """A dataclass field with a default, one line of help and perhaps a short option such as ``-n``."""
+    return field(default=default, metadata={"help": help, "short": short})
 
 
 def options(settings: type) -> Callable[[Command], Command]:
@@ -23,9 +23,12 @@ def options(settings: type) -> Callable[[Command], Command]:
         for each in reversed(fields(settings)):
             if each.default is MISSING:
                 raise TypeError(f"{settings.__name__}.{each.name} has no default")
-            flag = f"--{each.name.replace('_', '-')}"
+            names = [f"--{each.name.replace('_', '-')}", each.name]
+            if each.metadata["short"]:
+                names.insert(0, each.metadata["short"])
+            flag = isinstance(each.default, bool)
             command = click.option(
-                flag, each.name, default=each.default, show_default=True, help=each.metadata["help"]
+                *names, is_flag=flag, default=each.default, show_default=not flag, help=each.metadata["help"]
             )(command)
         return command
 

@@ -21,7 +21,10 @@ COMMANDS = {
     "calibrate": ("quals.cli.calibrate", "calibrate", "Learn from labelled scores what a score means."),
     "serve": ("quals.cli.serve", "serve", "Serve a page and an API that score summaries."),
     "agree": ("quals.cli.agree", "agree", "Measure how far metrics agree with people."),
+    "contrast": ("quals.cli.contrast", "contrast", "Select good and bad summaries for contrastive training."),
+    "compare": ("quals.cli.compare", "compare", "Compare systems by metrics: a table with tests, and a page."),
     "study": ("quals.cli.study", "study", "Ask people which summaries are better, and report what they say."),
+    "summarize": ("quals.cli.summarize", "summarize", "Write summaries of the documents in a file."),
     "train": ("quals.cli.train", "train", "Train the models the metrics are made of."),
 }
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import math
-import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -14,6 +11,7 @@ from typing import Any
 
 import click
 
+from quals.cli.exits import EXIT_TROUBLED, finish
 from quals.cli.metrics import load_metrics, metric_names
 from quals.cli.score_view import View, Watch
 from quals.errors import InputError
@@ -24,7 +22,7 @@ from quals.io.run import Tally, run_all
 from quals.metrics import registry
 from quals.metrics.base import Metric
 
-EXIT_BELOW, EXIT_TROUBLED, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 1, 4, 130, 141
+EXIT_BELOW = 1
 
 EPILOG = """\b
 Exit codes:
@@ -114,19 +112,7 @@ def score(make_metric: Callable[..., Metric] | None, /, **options: Any) -> None:
     """
     chosen = Options(**options)
     _check(chosen)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal may lack the characters of a text
-    try:
-        code = _score(chosen, make_metric or registry.load)
-    except KeyboardInterrupt:
-        keeps = chosen.output not in (None, "-")
-        click.echo("quals: interrupted" + ("; --resume goes on from here" if keeps else ""), err=True)
-        code = EXIT_INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python's last flush complains
-        code = EXIT_BROKEN_PIPE
-    sys.exit(code)
+    finish(lambda: _score(chosen, make_metric or registry.load), resumable=chosen.output not in (None, "-"))
 
 
 def _check(options: Options) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from rich import progress as bars
 from rich.cells import set_cell_size
@@ -21,6 +21,18 @@ from quals.records import Result, Scores, Status, SummaryScore, scores_of
 _MAX_COMPLAINTS = 20
 _PIPE_WIDTH = 120  # columns, where no terminal says how many there are
 _ROW, _SCORE, _STATUS, _PAIRS = 18, 9, 19, 5
+
+
+class Outcome(Protocol):
+    """What became of a row."""
+
+    @property
+    def status(self) -> Status:
+        """Whether all went well, and if not what went wrong."""
+
+    @property
+    def reason(self) -> str:
+        """The same for people."""
 
 
 class _Console(Console):
@@ -167,11 +179,11 @@ class Watch:
             self._line = row.line
             self._bar.advance(self._task)
 
-    def seen(self, row: Row, result: Result) -> None:
-        """Take note of a result that has been written."""
+    def seen(self, row: Row, *outcomes: Outcome) -> None:
+        """Take note of a row that has been written, and of what became of it."""
         self._passed(row)
-        troubled = [score for score in scores_of(result) if score.status in (Status.INVALID_ROW, Status.ERROR)]
-        for reason in dict.fromkeys(score.reason for score in troubled):
+        troubled = [outcome for outcome in outcomes if outcome.status in (Status.INVALID_ROW, Status.ERROR)]
+        for reason in dict.fromkeys(outcome.reason for outcome in troubled):
             self._complain(row, reason)
 
     def _complain(self, row: Row, reason: str) -> None:
@@ -189,4 +201,4 @@ class _Watched:
 
     def write(self, row: Row, result: Result) -> None:
         self._writer.write(row, result)
-        self._watch.seen(row, result)
+        self._watch.seen(row, *scores_of(result))

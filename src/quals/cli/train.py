@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from quals.settings import options
+from quals.summarizer.settings import ConseqSettings, SummarizerSettings
 from quals.training.settings import AnswerTrainSettings, ClaimTrainSettings, TrainSettings
 
 if TYPE_CHECKING:
+    from quals.io.rows import FieldNames
     from quals.lm.framed import FramedModel
+    from quals.summarizer.data import Data
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -94,6 +97,87 @@ def factcc(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, **sett
     chosen = ClaimTrainSettings(**settings)
     passages, validation = training_claims(data, valid, output / "claims", chosen)
     train_model(ClaimChecker, passages, validation, output, chosen, measure=accuracies)
+
+
+def _summaries(settings: type) -> Callable[[Command], Command]:
+    """What training a summarizer is given beside its data."""
+    folder = click.Path(file_okay=False, path_type=Path)
+
+    def decorate(command: Command) -> Command:
+        for add in (
+            options(settings),
+            click.option("--document-field", metavar="NAME", help="Default: document, source, article or text."),
+            click.option("--summary-field", metavar="NAME", help="Default: summary, highlights or hypothesis."),
+            click.option("-o", "--output", required=True, type=folder, help="Model folder."),
+            click.option("--valid", multiple=True, help="Held-out data, as DATA but of split validation; repeatable."),
+        ):
+            command = add(command)
+        return command
+
+    return decorate
+
+
+@train.command()
+@click.argument("data", nargs=-1, required=True)
+@_summaries(SummarizerSettings)
+def summarizer(
+    data: tuple[str, ...],
+    valid: tuple[str, ...],
+    output: Path,
+    document_field: str | None,
+    summary_field: str | None,
+    **settings: Any,
+) -> None:
+    """Fine-tune a language model to write summaries.
+
+    DATA: rows of a document and its summary in JSONL, CSV or TSV (also .gz) or Parquet, the split train of a Hub
+    data set (owner/name or owner/name:config), or a folder saved by the library `datasets`. A run that was
+    stopped goes on when the same command is given again. Learning rate: 3e-5 for all weights, 4e-4 for an adapter.
+    """
+    from quals.io.rows import FieldNames
+    from quals.summarizer.data import read_data
+    from quals.summarizer.train import train_summarizer
+
+    chosen, names = SummarizerSettings(**settings), FieldNames(document_field, summary_field)
+    train_summarizer(
+        read_data(data, names, filter_corrupt=chosen.filter_corrupt), _held_out(valid, names), output, chosen
+    )
+
+
+@train.command()
+@click.argument("positives")
+@click.argument("negatives")
+@_summaries(ConseqSettings)
+def conseq(
+    positives: str,
+    negatives: str,
+    valid: tuple[str, ...],
+    output: Path,
+    document_field: str | None,
+    summary_field: str | None,
+    **settings: Any,
+) -> None:
+    """Train a summarizer on: towards POSITIVES and away from NEGATIVES (CONSEQ).
+
+    Both: rows of a document and a summary, as for `quals train summarizer`, which also says how a stopped run goes
+    on. If they are equally many, row by row they share a step; else the fewer are repeated, reshuffled, until the
+    more are used up. Learning rate: 3e-6 for all weights, 4e-5 for an adapter.
+    """
+    from quals.io.rows import FieldNames
+    from quals.summarizer.data import read_data
+    from quals.summarizer.train import train_conseq
+
+    if not settings["model"]:
+        raise click.UsageError("--model is required: the summarizer to go on from")
+    names = FieldNames(document_field, summary_field)
+    good, bad = (read_data([source], names) for source in (positives, negatives))
+    train_conseq(good, bad, _held_out(valid, names), output, ConseqSettings(**settings))
+
+
+def _held_out(sources: tuple[str, ...], names: FieldNames) -> Data:
+    from quals.summarizer.data import read_data
+
+    return read_data(sources, names, split="validation")
 
 
 def _train(

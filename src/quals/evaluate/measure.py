@@ -14,6 +14,7 @@ from quals.evaluate.agreement import Agreement, Labelled, agreement
 from quals.evaluate.bootstrap import Bootstrap, UndefinedError, clusters
 from quals.evaluate.cache import ScoreCache, Texts
 from quals.evaluate.labelled import DataSet
+from quals.io.run import safe_scores
 from quals.metrics.base import Metric
 from quals.records import Status, SummaryScore
 
@@ -85,7 +86,8 @@ def score_rows(
 ) -> list[SummaryScore]:
     """One score for each row, in order; only those not in the cache are computed, each once.
 
-    Rows of one document are scored together, wherever they stand, since metrics share work among them.
+    A row that makes the metric fail gets `Status.ERROR`, and the others their scores. Rows of one document are
+    scored together, wherever they stand, since metrics share work among them.
     """
     known = {row: score for row, score in zip(rows, cache.get(metric.signature, rows), strict=True) if score}
     together = (rows[place] for group in clusters([row.document for row in rows]) for place in group)
@@ -94,17 +96,11 @@ def score_rows(
     times = Counter(rows)
     for start in range(0, len(missing), BATCH):
         batch = missing[start : start + BATCH]
-        scored = list(zip(batch, _scored(metric, batch), strict=True))
+        scored = list(zip(batch, safe_scores(metric, batch), strict=True))
         cache.put(metric.signature, scored)
         known.update(scored)
         advance(sum(times[row] for row in batch))
     return [known[row] for row in rows]
-
-
-def _scored(metric: Metric, rows: Sequence[Texts]) -> list[SummaryScore]:
-    # An empty reference is none: metrics that need one say so in the row's status.
-    references = [row.reference or "" for row in rows] if any(row.reference for row in rows) else None
-    return metric.score([row.document for row in rows], [row.summary for row in rows], references)
 
 
 def _tuned(

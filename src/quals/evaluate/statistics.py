@@ -79,12 +79,16 @@ def best_threshold(scores: Floats, positive: Flags) -> float:
     return float(cuts[best[(len(best) - 1) // 2]])
 
 
-def scipy_stats() -> Any:
-    """``scipy.stats``, imported when first needed: it takes a second."""
+def scipy_stats(what: str = "Rank statistics", extra: str = "agree") -> Any:
+    """``scipy.stats``, imported when first needed: it takes a second.
+
+    Raises:
+        MissingExtraError: scipy, which ``what`` needs and the extra installs, is not there.
+    """
     try:
         import scipy.stats
     except ImportError as error:
-        raise MissingExtraError("Rank statistics", "agree") from error
+        raise MissingExtraError(what, extra) from error
     return scipy.stats
 
 

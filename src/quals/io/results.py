@@ -7,7 +7,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import date, time
 from pathlib import Path
@@ -33,10 +33,11 @@ class Writer(Protocol):
         """Write one result."""
 
 
-def input_fields(row: Row, reserved: Sequence[str] = RESULT_FIELDS) -> dict[str, Any]:
+def input_fields(row: Row, reserved: Collection[str] = RESULT_FIELDS) -> dict[str, Any]:
     """The input row as it goes into the output.
 
-    A result field always has its own name; an input field of that name goes by ``input_<name>``.
+    A result field always has its own name, one of ``reserved``; an input field of that name goes by
+    ``input_<name>``.
     """
     taken = {*reserved, *row.fields}
     return {_free(name, taken) if name in reserved else name: value for name, value in row.fields.items()}
@@ -110,9 +111,12 @@ class JsonlWriter:
 
     def write(self, row: Row, result: Result) -> None:
         """Write one result, through to the operating system."""
-        line = json_line(output_row(row, result, explain=self._explain)).encode()
+        self.write_row(output_row(row, result, explain=self._explain))
+
+    def write_row(self, row: dict[str, Any]) -> None:
+        """Write an output row as it is, through to the operating system."""
         try:
-            self._stream.write(line)
+            self._stream.write(json_line(row).encode())
             self._stream.flush()
         except BrokenPipeError:
             raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,22 @@ def skip_finished(
         InputError: a result is not that of its row, was made in another way, or cannot be read; the file
             is left as it was.
     """
+
+    def count(line: bytes, row: Row | None, number: int) -> None:
+        scores = _checked(line, row, str(path), number, signatures, explain)
+        assert row is not None
+        for tally, score in zip(tallies, scores, strict=True):
+            tally.add(row, score["score"], Status(score["status"]), _worst(score, tally.keep))
+
+    return take_finished(path, rows, count)
+
+
+def take_finished(path: Path, rows: Iterator[Row], take: Callable[[bytes, Row | None, int], None]) -> int:
+    """Give ``take`` each whole line of ``path`` with its row and its number; returns how many there were.
+
+    A last line that was not written to its end is cut off the file. ``take`` raises for a line that is not the
+    result of its row; then the file is left as it was.
+    """
     if not path.exists():
         return 0
     number = whole = 0
@@ -35,11 +51,7 @@ def skip_finished(
             if not line.endswith(b"\n"):
                 number -= 1
                 break
-            row = next(rows, None)
-            scores = _checked(line, row, str(path), number, signatures, explain)
-            assert row is not None
-            for tally, score in zip(tallies, scores, strict=True):
-                tally.add(row, score["score"], Status(score["status"]), _worst(score, tally.keep))
+            take(line, next(rows, None), number)
             whole += len(line)
     with path.open("r+b") as file:
         file.truncate(whole)

@@ -74,12 +74,38 @@ def read_rows(path: str | Path, names: FieldNames = _ANY_NAMES, *, format: str |
         InputError: the file cannot be read, is of no known format, or has no field of the names sought.
         MissingExtraError: the file is Parquet and pyarrow is not installed.
     """
-    found_entries = entries(path, format)
-    first = list(islice(found_entries, _PEEK))
-    found = dict.fromkeys(name for _, fields, _ in first for name in fields)
-    resolved = _resolve(names, list(found), str(path)) if found else names
+    return rows_of(entries(path, format), str(path), names)
+
+
+def rows_of(found: Iterator[Entry], source: str, names: FieldNames = _ANY_NAMES) -> Iterator[Row]:
+    """The rows made of entries that come from ``source``; see `read_rows`."""
+    known, found = _peek(found)
+    resolved = FieldNames(**{role: _resolve(role, getattr(names, role), known, source) for role in DEFAULT_FIELDS})
     named = names.reference is not None
-    return (row for entry in chain(first, found_entries) for row in _rows(entry, resolved, str(path), named))
+    return (row for entry in found for row in _rows(entry, resolved, source, named))
+
+
+def read_documents(path: str | Path, field: str | None = None, *, format: str | None = None) -> Iterator[Row]:
+    """Like `read_rows`, but for documents alone: ``summary`` and ``reference`` of the rows stay empty.
+
+    ``field`` holds the document; None stands for the first of `DEFAULT_FIELDS` that the file has.
+    """
+    known, found = _peek(entries(path, format))
+    name = _resolve("document", field, known, str(path)) or DEFAULT_FIELDS["document"][0]
+    return (_with_document(Row(fields, str(path), line, error=error), name) for line, fields, error in found)
+
+
+def _with_document(row: Row, name: str) -> Row:
+    try:
+        return row if row.error else replace(row, document=_text(row, name))
+    except InputError as error:
+        return replace(row, error=error)
+
+
+def _peek(found: Iterator[Entry]) -> tuple[list[str], Iterator[Entry]]:
+    """The names of the fields in the first rows, and all the rows."""
+    first = list(islice(found, _PEEK))
+    return list(dict.fromkeys(name for _, fields, _ in first for name in fields)), chain(first, found)
 
 
 def read_texts(document: str | Path, summary: str | Path) -> Row:
@@ -179,18 +205,14 @@ def _count_error(header: list[str], cells: list[str], path: str, line: int) -> I
     return InputError(f"{len(cells)} columns, but the header has {len(header)}", file=path, line=line)
 
 
-def _resolve(names: FieldNames, found: list[str], path: str) -> FieldNames:
-    chosen = {}
-    for role, defaults in DEFAULT_FIELDS.items():
-        asked: str | None = getattr(names, role)
-        sought = (asked,) if asked else defaults
-        chosen[role] = next((name for name in sought if name in found), None)
-        if chosen[role] is None and (asked or role != "reference"):
-            message = (
-                f"no field named {' or '.join(sought)}; there are: {', '.join(found)}. Name it with --{role}-field"
-            )
-            raise InputError(message, file=path)
-    return FieldNames(**chosen)
+def _resolve(role: str, asked: str | None, known: list[str], source: str) -> str | None:
+    """The field that holds the texts of a role; None for a reference where there is none."""
+    sought = (asked,) if asked else DEFAULT_FIELDS[role]
+    chosen = next((name for name in sought if name in known), None)
+    if chosen is None and known and (asked or role != "reference"):
+        message = f"no field named {' or '.join(sought)}; there are: {', '.join(known)}. Name it with --{role}-field"
+        raise InputError(message, file=source)
+    return chosen if known else asked
 
 
 def _rows(entry: Entry, names: FieldNames, path: str, reference_named: bool) -> Iterator[Row]:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 from quals.errors import QualsError
 from quals.io.results import Writer
@@ -46,7 +46,7 @@ def scored_by(
     size = min(_FIRST_WINDOW, window)  # growing, so that the first results come soon
     while batch := list(islice(rows, size)):
         sound = [row for row in batch if not row.error]
-        found = [iter(_scores(metric, sound)) for metric in metrics]
+        found = [iter(safe_scores(metric, sound)) for metric in metrics]
         for row in batch:
             if row.error:
                 yield row, [_no_score(metric, Status.INVALID_ROW, str(row.error)) for metric in metrics]
@@ -55,9 +55,31 @@ def scored_by(
         size = min(2 * size, window)
 
 
-def _scores(metric: Metric, rows: Sequence[Row]) -> list[SummaryScore]:
+class Texts(Protocol):
+    """What has a document, a summary of it, and perhaps a reference."""
+
+    @property
+    def document(self) -> str:
+        """The source."""
+
+    @property
+    def summary(self) -> str:
+        """The text to score."""
+
+    @property
+    def reference(self) -> str | None:
+        """A reference summary; None or empty for none."""
+
+
+def safe_scores(metric: Metric, rows: Sequence[Texts]) -> list[SummaryScore]:
+    """A score for each row; if the metric fails, only the rows at fault are without one (`Status.ERROR`).
+
+    Raises:
+        QualsError: the metric cannot work at all, for instance for want of its model.
+    """
     if not rows:
         return []
+    # An empty reference is none: metrics that need one say so in the row's status.
     references = [row.reference or "" for row in rows] if any(row.reference for row in rows) else None
     try:
         return metric.score([row.document for row in rows], [row.summary for row in rows], references)
@@ -66,7 +88,7 @@ def _scores(metric: Metric, rows: Sequence[Row]) -> list[SummaryScore]:
     except Exception as error:  # whatever it is, it must not take the other rows with it
         if len(rows) == 1:
             return [_no_score(metric, Status.ERROR, f"{type(error).__name__}: {error}")]
-        return [result for row in rows for result in _scores(metric, [row])]
+        return [result for row in rows for result in safe_scores(metric, [row])]
 
 
 def _no_score(metric: Metric, status: Status, reason: str) -> SummaryScore:

@@ -2,8 +2,9 @@
 
 Each step ranks all continuations of the live beams by the sum of their log-probabilities. Of the best
 ``2 * width``, those that end are finished if they are among the first ``width``, and the best ``width`` of
-the others live on. The search is over as soon as ``width`` sequences are finished. Those are ranked by mean
-log-probability per token, as is usual since Wu et al. 2016 (arXiv 1609.08144, section 7).
+the others live on. The search is over as soon as ``width`` sequences are finished, or if it is patient, when
+moreover no live beam is better than the worst of them. They are ranked by mean log-probability per token, as
+is usual since Wu et al. 2016 (arXiv 1609.08144, section 7).
 
 The beginnings of a text (its prompts) are branches of one tree, as are all their beams: the text is encoded
 once, and whatever branches share is read once.
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from quals.lm.constraints import Constraints
 from quals.lm.model import Ids, LanguageModel
 from quals.lm.search import Candidates, best_tokens
 from quals.lm.tree import ROOT, PrefixTree
@@ -30,6 +32,7 @@ class BeamSettings:
     width: int = 10
     min_length: int = 0  # tokens before the end token
     max_length: int = 40  # tokens before the end token, which is then forced
+    patient: bool = False  # otherwise a few short sequences can end the search before a better, longer one is done
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ def beam_search(
     prompts: Sequence[Sequence[Ids]],
     end: int,
     settings: BeamSettings | None = None,
+    constraints: Constraints | None = None,
 ) -> list[list[list[Hypothesis]]]:
     """For each text, for each of its prompts, the best continuations, best first.
 
@@ -65,12 +69,15 @@ def beam_search(
         prompts: for each text, what the sequences begin with; may be empty.
         end: the token that ends a sequence.
         settings: see `BeamSettings`; ``width`` hypotheses are found for each prompt.
+        constraints: what is never written; a prompt counts as written.
     """
     settings = settings or BeamSettings()
     session = lm.begin(texts)
     searches = [_Text(group, end, settings) for group in prompts]
     log_probs = session.first
     while True:
+        if constraints:
+            log_probs = constraints.apply(log_probs, [path for search in searches for path in search.written()])
         found = zip(best_tokens(log_probs, 2 * settings.width + 1), log_probs[:, end].tolist(), strict=True)
         steps = [search.advance([_Next(*next(found)) for _ in search.frontier]) for search in searches]
         if not any(tokens for _, tokens in steps):
@@ -112,6 +119,10 @@ class _Text:
         self.log_probs[child] = log_prob
         return child
 
+    def written(self) -> list[list[int]]:
+        """What stands before each node of the frontier, the node included."""
+        return [[self.tree.tokens[at] for at in self.tree.path_to(node)] for node in self.frontier]
+
     def hypotheses(self) -> list[list[Hypothesis]]:
         return [branch.finished for branch in self.branches]
 
@@ -145,8 +156,13 @@ class _Branch:
             elif rank < width:
                 self._finish(self.text.write(node, token, float(log_probs[i])))
         self.finished = sorted(self.finished, key=lambda hypothesis: -hypothesis.mean)[:width]
-        if len(self.finished) == width or self.step == self.settings.max_length:
+        if self.step == self.settings.max_length or (len(self.finished) == width and not self._promising()):
             self.live = []
+
+    def _promising(self) -> bool:
+        """Whether some live beam is better, per token so far, than the worst finished sequence."""
+        worst, length = self.finished[-1].mean, self.step + 1
+        return self.settings.patient and any(total / length > worst for _, total in self.live)
 
     def _continuations(
         self, live: Sequence[tuple[int, float]], after: dict[int, _Next]

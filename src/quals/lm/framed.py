@@ -1,4 +1,9 @@
-"""A language model with the frame it was trained in, loaded by name: what all our models are."""
+"""A language model with the frame it was trained in, loaded by name: what all our models are.
+
+TrainedModel           reads a framed text
+├── FramedModel        ... and writes question-answer pairs, or one half of them
+└── Summarizer         ... and writes a summary of it (`quals.summarizer`)
+"""
 
 from __future__ import annotations
 
@@ -22,14 +27,12 @@ TYPICAL_LENGTH = 16  # tokens that a search keeps for each of its beams
 
 
 @dataclass
-class FramedModel(ABC):
-    """A model that reads a text and writes question-answer pairs, or one half of them.
-
-    A subclass sets ``task`` and says how it writes.
+class TrainedModel:
+    """A model trained by ``quals train`` to do something with a text; a subclass sets ``task``.
 
     Attributes:
         lm: the language model.
-        form: how text and pair are framed.
+        form: how texts are framed.
         name: as the user gave it.
         revision: first characters of the hash of the weights, or of the Hub's commit.
     """
@@ -42,20 +45,21 @@ class FramedModel(ABC):
     revision: str
 
     @classmethod
-    def load(cls, name: str, *, device: str = "auto") -> Self:
+    def load(cls, name: str, *, device: str = "auto", dtype: str = "") -> Self:
         """Load a model trained by ``quals train`` for this task.
 
         Args:
             name: a shipped name, a local folder or a Hub id.
             device: ``cpu``, ``cuda``, ``cuda:1``, ..., or ``auto``: the first GPU where there is one.
+            dtype: type of the weights; by default ``float32`` on a CPU and ``bfloat16`` elsewhere.
 
         Raises:
             ModelError: it cannot be found or loaded, or was trained for another task.
         """
         folder = store.resolve(name)
-        card = _read_card(folder, name, cls.task)
+        card = read_card(folder, name, cls.task)
         device = pick_device(device)
-        dtype = "float32" if device == "cpu" else "bfloat16"
+        dtype = dtype or ("float32" if device == "cpu" else "bfloat16")
         pretrained = load_pretrained(name, dtype=dtype, device=device)
         return cls.of(pretrained, PairFormat.from_dict(card["format"]), Path(name).name, store.revision(folder))
 
@@ -63,10 +67,6 @@ class FramedModel(ABC):
     def of(cls, pretrained: Pretrained, form: PairFormat, name: str = "", revision: str = "") -> Self:
         """From a model that is already in memory."""
         return cls(language_model(pretrained), form, name, revision)
-
-    @abstractmethod
-    def sample(self, context: str, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-        """A few pairs to look at: about ``context``, with what the task is given taken from ``pairs``."""
 
     @property
     def budget(self) -> int:
@@ -84,6 +84,27 @@ class FramedModel(ABC):
             budget=self.budget // 8,
         )
 
+    def frame(self, text: str) -> list[int]:
+        """A text as the model reads it."""
+        return self.form.frame(text_ids(self.lm.tokenizer, text))
+
+    def decode(self, ids: Ids) -> str:
+        """Token ids as text, exactly: nothing stripped, special tokens shown."""
+        text: str = self.lm.tokenizer.decode(list(ids), clean_up_tokenization_spaces=False)
+        return text
+
+
+@dataclass
+class FramedModel(TrainedModel, ABC):
+    """A model that reads a text and writes question-answer pairs, or one half of them.
+
+    A subclass says how it writes.
+    """
+
+    @abstractmethod
+    def sample(self, context: str, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        """A few pairs to look at: about ``context``, with what the task is given taken from ``pairs``."""
+
     def complete(
         self, texts: Sequence[list[int]], firsts: Sequence[Sequence[str]], settings: BeamSettings
     ) -> list[list[list[Hypothesis]]]:
@@ -99,10 +120,6 @@ class FramedModel(ABC):
             budget=self.budget,
         )
 
-    def frame(self, text: str) -> list[int]:
-        """A text as the model reads it."""
-        return self.form.frame(text_ids(self.lm.tokenizer, text))
-
     def prompt(self, first: str) -> list[int]:
         """A first half with the separator."""
         return [*text_ids(self.lm.tokenizer, first), self.form.separator]
@@ -111,11 +128,6 @@ class FramedModel(ABC):
         """A pair as the model writes it."""
         first, second = self.task.halves(question, answer)
         return self.form.target(text_ids(self.lm.tokenizer, first), text_ids(self.lm.tokenizer, second))
-
-    def decode(self, ids: Ids) -> str:
-        """Token ids as text, exactly: nothing stripped, special tokens shown."""
-        text: str = self.lm.tokenizer.decode(list(ids), clean_up_tokenization_spaces=False)
-        return text
 
 
 def pick_device(device: str) -> str:
@@ -127,7 +139,12 @@ def pick_device(device: str) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _read_card(folder: Path, name: str, task: Task) -> dict[str, Any]:
+def read_card(folder: Path, name: str, task: Task) -> dict[str, Any]:
+    """What ``quals train`` wrote about the model in a folder.
+
+    Raises:
+        ModelError: nothing, or it was trained for another task.
+    """
     path = folder / CARD
     if not path.is_file():
         raise ModelError(f"'{name}' has no {CARD}: it was not trained by 'quals train'")

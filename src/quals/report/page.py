@@ -147,7 +147,7 @@ def row_html(view: RowView) -> str:
 
 def policy() -> str:
     """The content security policy of a report: its own style and script, told by their hashes, and nothing else."""
-    style, script = _hash(asset("report.css")), _hash(asset("report.js"))
+    style, script = inline_hash(asset("report.css")), inline_hash(asset("report.js"))
     return (
         f"default-src 'none'; style-src {style}; style-src-attr 'unsafe-inline'; script-src {script}; base-uri 'none'"
     )
@@ -216,5 +216,6 @@ def _bounds(limits: tuple[float, float]) -> str:
     return "There is no lowest and no highest value."
 
 
-def _hash(text: str) -> str:
+def inline_hash(text: str) -> str:
+    """How a content security policy names a style or script that stands in the page."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

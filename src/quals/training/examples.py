@@ -1,6 +1,6 @@
 """Passages -> training examples -> packed rows.
 
-All pairs of a context share one row, and so one encoding of the context::
+All pairs of a context share one row, and so one encoding of the context (`Packer`)::
 
     row       <prefix> c c c c | <suffix> q q <sep> a | <suffix> q <sep> a a | ...
     position     0     1 2 3 4 |    5     6 7   8   9 |    5     6   7   8 9 | ...
@@ -16,7 +16,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -72,8 +72,96 @@ def _crop(passage: Passage, chance: random.Random, window: tuple[int, int]) -> P
     return Passage(passage.context[begin:end].rstrip(), kept, passage.title)
 
 
+@dataclass(frozen=True)
+class Target:
+    """What follows a context: tokens, of which the first ``given`` have no loss; perhaps an example to avoid."""
+
+    tokens: Sequence[int]
+    given: int = 0
+    negative: bool = False
+
+    @property
+    def labels(self) -> list[int]:
+        """The tokens, `IGNORE` for those that have no loss."""
+        return [IGNORE] * self.given + list(self.tokens[self.given :])
+
+
+class Packer:
+    """Packs framed contexts with their targets into the inputs of one forward pass.
+
+    Args:
+        encoder_decoder: whether targets go to a decoder of their own.
+        decoder_start: first decoder input of an encoder-decoder model.
+    """
+
+    def __init__(self, *, encoder_decoder: bool, decoder_start: int) -> None:
+        self.encoder_decoder, self.decoder_start = encoder_decoder, decoder_start
+
+    def __call__(self, encoded: Sequence[tuple[list[int], list[Target]]]) -> dict[str, Any]:
+        """Model inputs with ``labels``: already shifted, `IGNORE` where there is nothing to predict.
+
+        If some target is negative, ``negative`` is of the same shape, true where a label belongs to such a one.
+        """
+        inputs = self._seq2seq(encoded) if self.encoder_decoder else self._packed(encoded)
+        if not any(target.negative for _, targets in encoded for target in targets):
+            del inputs["negative"]
+        return inputs
+
+    def _packed(self, encoded: Sequence[tuple[list[int], list[Target]]]) -> dict[str, Any]:
+        rows = [_pack(context, targets) for context, targets in encoded]
+        # All contexts end in the same column, so that the vocabulary projection is computed for targets alone.
+        body = max(len(context) for context, _ in encoded) - 1
+        width = max(body - len(context) + 1 + len(row[0]) for (context, _), row in zip(encoded, rows, strict=True))
+        tokens, positions, segments, labels, negative = (
+            torch.stack(
+                [
+                    _padded(row[part], width, filler, before=body - len(context) + 1)
+                    for (context, _), row in zip(encoded, rows, strict=True)
+                ]
+            )
+            for part, filler in enumerate((0, 0, -1, IGNORE, 0))
+        )
+        wanted = (labels != IGNORE).any(0).nonzero().squeeze(1)
+        return {
+            "input_ids": tokens,
+            "position_ids": positions,
+            "attention_mask": segment_mask(segments),
+            "logits_to_keep": wanted,
+            "labels": labels[:, wanted],
+            "negative": negative[:, wanted].bool(),
+        }
+
+    def _seq2seq(self, encoded: Sequence[tuple[list[int], list[Target]]]) -> dict[str, Any]:
+        # One row per target; the model is given the context once per target.
+        contexts = [context for context, targets in encoded for _ in targets]
+        targets = [target for _, targets in encoded for target in targets]
+        wide, long = max(map(len, contexts)), max(len(target.tokens) for target in targets)
+        starts = [[self.decoder_start, *target.tokens[:-1]] for target in targets]
+        return {
+            "input_ids": torch.stack([_padded(ids, wide, 0) for ids in contexts]),
+            "attention_mask": torch.stack([_padded([1] * len(ids), wide, 0) for ids in contexts]),
+            "decoder_input_ids": torch.stack([_padded(ids, long, 0) for ids in starts]),
+            "labels": torch.stack([_padded(target.labels, long, IGNORE) for target in targets]),
+            "negative": torch.tensor([[target.negative] * long for target in targets]),
+        }
+
+
+def _pack(context: list[int], targets: Sequence[Target]) -> tuple[list[int], ...]:
+    """Tokens, positions, segments, labels and negative, laid out as in the module's figure."""
+    body, suffix = context[:-1], context[-1]
+    tokens, positions = list(body), list(range(len(body)))
+    segments, labels, negative = [0] * len(body), [IGNORE] * len(body), [0] * len(body)
+    for number, target in enumerate(targets, start=1):
+        tokens += [suffix, *target.tokens[:-1]]
+        positions += range(len(body), len(body) + len(target.tokens))
+        segments += [number] * len(target.tokens)
+        labels += target.labels
+        negative += [int(target.negative)] * len(target.tokens)
+    return tokens, positions, segments, labels, negative
+
+
 class Collator:
-    """Packs examples into the inputs of one forward pass.
+    """Passages -> the inputs of one forward pass.
 
     Args:
         tokenizer: the model's tokenizer.
@@ -94,66 +182,20 @@ class Collator:
         decoder_start: int,
         max_context: int = 512,
     ) -> None:
-        self.tokenizer, self.form, self.task = tokenizer, form, task
-        self.encoder_decoder, self.decoder_start, self.max_context = encoder_decoder, decoder_start, max_context
+        self.tokenizer, self.form, self.task, self.max_context = tokenizer, form, task, max_context
+        self.pack = Packer(encoder_decoder=encoder_decoder, decoder_start=decoder_start)
 
     def __call__(self, examples: Sequence[Passage]) -> dict[str, Any]:
-        """Model inputs with ``labels``: already shifted, `IGNORE` where there is nothing to predict."""
-        encoded = [self._ids(example) for example in examples]
-        return self._seq2seq(encoded) if self.encoder_decoder else self._packed(encoded)
+        """See `Packer`."""
+        return self.pack([self._encoded(example) for example in examples])
 
-    def _ids(self, example: Passage) -> tuple[list[int], list[list[int]]]:
+    def _encoded(self, example: Passage) -> tuple[list[int], list[Target]]:
         context = self.form.frame(text_ids(self.tokenizer, example.context)[: self.max_context])
-        halves = [self.task.halves(pair.question, pair.answer) for pair in example.pairs]
-        targets = [
-            self.form.target(text_ids(self.tokenizer, first), text_ids(self.tokenizer, second))
-            for first, second in halves
-        ]
-        return context, targets
+        return context, [self._target(*self.task.halves(pair.question, pair.answer)) for pair in example.pairs]
 
-    def _labels(self, target: list[int]) -> list[int]:
-        given = target.index(self.form.separator) + 1 if self.task.given else 0
-        return [IGNORE] * given + target[given:]
-
-    def _packed(self, encoded: list[tuple[list[int], list[list[int]]]]) -> dict[str, Any]:
-        rows = [self._pack(context, targets) for context, targets in encoded]
-        width = max(len(row[0]) for row in rows)
-        tokens, positions, segments, labels = (
-            torch.stack([_padded(row[part], width, filler) for row in rows])
-            for part, filler in ((0, 0), (1, 0), (2, -1), (3, IGNORE))
-        )
-        # The vocabulary projection is computed only where some row has a label.
-        wanted = (labels != IGNORE).any(0).nonzero().squeeze(1)
-        return {
-            "input_ids": tokens,
-            "position_ids": positions,
-            "attention_mask": segment_mask(segments),
-            "logits_to_keep": wanted,
-            "labels": labels[:, wanted],
-        }
-
-    def _seq2seq(self, encoded: list[tuple[list[int], list[list[int]]]]) -> dict[str, Any]:
-        # One row per pair; the model is given the context once per pair.
-        contexts = [context for context, targets in encoded for _ in targets]
-        targets = [target for _, targets in encoded for target in targets]
-        wide, long = max(map(len, contexts)), max(map(len, targets))
-        return {
-            "input_ids": torch.stack([_padded(ids, wide, 0) for ids in contexts]),
-            "attention_mask": torch.stack([_padded([1] * len(ids), wide, 0) for ids in contexts]),
-            "decoder_input_ids": torch.stack([_padded([self.decoder_start, *ids[:-1]], long, 0) for ids in targets]),
-            "labels": torch.stack([_padded(self._labels(ids), long, IGNORE) for ids in targets]),
-        }
-
-    def _pack(self, context: list[int], targets: list[list[int]]) -> tuple[list[int], list[int], list[int], list[int]]:
-        body, suffix = context[:-1], context[-1]
-        tokens, positions = list(body), list(range(len(body)))
-        segments, labels = [0] * len(body), [IGNORE] * len(body)
-        for number, target in enumerate(targets, start=1):
-            tokens += [suffix, *target[:-1]]
-            positions += range(len(body), len(body) + len(target))
-            segments += [number] * len(target)
-            labels += self._labels(target)
-        return tokens, positions, segments, labels
+    def _target(self, first: str, second: str) -> Target:
+        tokens = self.form.target(text_ids(self.tokenizer, first), text_ids(self.tokenizer, second))
+        return Target(tokens, tokens.index(self.form.separator) + 1 if self.task.given else 0)
 
 
 def segment_mask(segments: torch.Tensor) -> torch.Tensor:
@@ -170,5 +212,5 @@ def segment_mask(segments: torch.Tensor) -> torch.Tensor:
     return (visible | torch.eye(length, dtype=torch.bool))[:, None]
 
 
-def _padded(values: Sequence[int], width: int, filler: int) -> torch.Tensor:
-    return torch.tensor([*values, *[filler] * (width - len(values))])
+def _padded(values: Sequence[int], width: int, filler: int, before: int = 0) -> torch.Tensor:
+    return torch.tensor([*[filler] * before, *values, *[filler] * (width - before - len(values))])

@@ -18,19 +18,16 @@ from quals.training.loss import held_out_loss
 Measure = Callable[[Any, Sequence[Passage]], dict[str, float]]  # model and passages -> figures by name
 
 
-class Monitor(transformers.TrainerCallback):  # type: ignore[misc]
-    """Looks at the validation data every ``every`` steps and at the end; appends what it saw to ``history``."""
+class Watcher(transformers.TrainerCallback):  # type: ignore[misc]
+    """Measures every ``every`` steps and at the end; appends what it saw to ``history``.
 
-    def __init__(
-        self,
-        model: FramedModel,
-        validation: Sequence[Passage],
-        history: Path,
-        every: int = 200,
-        measure: Measure | None = None,
-    ) -> None:
-        self.model, self.validation, self.history, self.every = model, validation, history, every
-        self.measure = measure
+    A subclass says what there is to measure; ``unit`` is what its training examples are called.
+    """
+
+    unit = "examples"
+
+    def __init__(self, weights: Any, history: Path, every: int) -> None:
+        self.weights, self.history, self.every = weights, history, every
         self.started = time.monotonic()
         self.before = max((record["hours"] for record in self.read()), default=0.0)
 
@@ -44,32 +41,55 @@ class Monitor(transformers.TrainerCallback):  # type: ignore[misc]
         """Called by the trainer after each optimizer step."""
         last = state.global_step == state.max_steps
         if state.is_world_process_zero and (last or state.global_step % self.every == 0):
-            contexts = state.global_step * args.train_batch_size * args.gradient_accumulation_steps * args.world_size
-            self.look(state.global_step, contexts)
+            examples = state.global_step * args.train_batch_size * args.gradient_accumulation_steps * args.world_size
+            self.look(state.global_step, examples)
 
-    def look(self, step: int, contexts: int) -> None:
+    def look(self, step: int, examples: int) -> None:
         """Measure, show and record."""
-        weights = self.model.lm.model
-        weights.eval()
-        record: dict[str, Any] = {"step": step, "contexts": contexts}
-        record["hours"] = round(self.before + (time.monotonic() - self.started) / 3600, 3)
-        if self.validation:
-            loss = held_out_loss(self.model, self.validation)
-            record |= loss.to_dict()
-            record["figures"] = self.measure(self.model, self.validation) if self.measure else {}
-            record["samples"] = [
-                {"context": passage.context, "pairs": self._sample(passage)} for passage in self.validation[:2]
-            ]
-            print(f"\nstep {step}, {contexts} contexts: held-out {loss}", file=sys.stderr)
-            for name, value in record["figures"].items():
-                print(f"  {name} {value:.3f}", file=sys.stderr)
-            for sample in record["samples"]:
-                for question, answer in sample["pairs"]:
-                    print(f"  {question} | {answer}", file=sys.stderr)
+        self.weights.eval()
+        hours = round(self.before + (time.monotonic() - self.started) / 3600, 3)
+        record = {"step": step, self.unit: examples, "hours": hours}
+        record |= self.measure(f"step {step}, {examples} {self.unit}")
         self.history.parent.mkdir(parents=True, exist_ok=True)
         with self.history.open("a") as stream:
             stream.write(json.dumps(record) + "\n")
-        weights.train()
+        self.weights.train()
+
+    def measure(self, title: str) -> dict[str, Any]:
+        """What there is to record, shown under ``title``."""
+        raise NotImplementedError
+
+
+class Monitor(Watcher):
+    """Looks at passages that are not trained on."""
+
+    unit = "contexts"
+
+    def __init__(
+        self,
+        model: FramedModel,
+        validation: Sequence[Passage],
+        history: Path,
+        every: int = 200,
+        figures: Measure | None = None,
+    ) -> None:
+        super().__init__(model.lm.model, history, every)
+        self.model, self.validation, self.figures = model, validation, figures
+
+    def measure(self, title: str) -> dict[str, Any]:
+        """Held-out loss, what ``figures`` finds, and a few generated pairs."""
+        if not self.validation:
+            return {}
+        loss = held_out_loss(self.model, self.validation)
+        figures = self.figures(self.model, self.validation) if self.figures else {}
+        samples = [{"context": passage.context, "pairs": self._sample(passage)} for passage in self.validation[:2]]
+        print(f"\n{title}: held-out {loss}", file=sys.stderr)
+        for name, value in figures.items():
+            print(f"  {name} {value:.3f}", file=sys.stderr)
+        for sample in samples:
+            for question, answer in sample["pairs"]:
+                print(f"  {question} | {answer}", file=sys.stderr)
+        return {**loss.to_dict(), "figures": figures, "samples": samples}
 
     def _sample(self, passage: Passage) -> list[tuple[str, str]]:
         pairs = [(pair.question, pair.answer) for pair in passage.pairs]

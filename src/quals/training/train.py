@@ -28,21 +28,39 @@ Model = TypeVar("Model", bound=FramedModel)
 class PairTrainer(transformers.Trainer):  # type: ignore[misc]
     """`transformers.Trainer` with the loss of packed pairs: mean negative log-probability per target token."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # The loss is divided by the labels of the whole step here, whatever the model would do with them.
+        self.model_accepts_loss_kwargs = self.loss_is_scaled_for_ga = True
+
+    def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: torch.device) -> tuple[list[Any], Any]:
+        """The batches of a step, and their labels over all devices (the trainer takes them for unshifted ones)."""
+        batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
+        count = sum((batch["labels"] != IGNORE).sum() for batch in batches)
+        return batches, self.accelerator.gather(torch.as_tensor(count, device=device)).sum()
+
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """Cross-entropy over the labelled positions, summed and divided by their number in the whole step."""
+        """`summed_loss` divided by the number of labels in the whole step."""
+        count = (inputs["labels"] != IGNORE).sum() if num_items_in_batch is None else num_items_in_batch
+        total, outputs = self.summed_loss(model, inputs)
+        # The count is over all devices while gradients are averaged over them.
+        loss = total / count * (1 if num_items_in_batch is None else self.accelerator.num_processes)
+        return (loss, outputs) if return_outputs else loss
+
+    def summed_loss(self, model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, Any]:
+        """Cross-entropy summed over the labels, smoothed if the arguments say so, and what the model put out."""
         labels = inputs.pop("labels")
         outputs = model(**inputs)
         total = torch.nn.functional.cross_entropy(
-            outputs.logits.flatten(0, 1).float(), labels.flatten(), ignore_index=IGNORE, reduction="sum"
+            outputs.logits.flatten(0, 1).float(),
+            labels.flatten(),
+            ignore_index=IGNORE,
+            reduction="sum",
+            label_smoothing=self.args.label_smoothing_factor,
         )
-        if num_items_in_batch is None:
-            loss = total / (labels != IGNORE).sum()
-        else:
-            # The count is over all devices while gradients are averaged over them.
-            loss = total / num_items_in_batch * self.accelerator.num_processes
-        return (loss, outputs) if return_outputs else loss
+        return total, outputs
 
 
 def train_model(
@@ -71,7 +89,7 @@ def train_model(
     pretrained = load_pretrained(settings.model, trainable=True)
     form = PairFormat.choose(pretrained.tokenizer, encoder_decoder=pretrained.encoder_decoder)
     if settings.lora_rank and not hasattr(pretrained.model, "peft_config"):
-        pretrained.model = _add_adapter(pretrained, settings)
+        pretrained.model = add_adapter(pretrained, settings.lora_rank)
     examples = plan_examples(
         passages,
         count=settings.contexts,
@@ -90,22 +108,34 @@ def train_model(
     model = kind.of(pretrained, form, name=folder.name)
     monitor = Monitor(model, validation, folder / "history.jsonl", settings.evaluate_every, measure)
     trainer = _trainer(settings, pretrained, model, examples, folder, monitor)
-    trainer.train(resume_from_checkpoint=any((folder / "checkpoints").glob("checkpoint-*")))
+    trainer.train(resume_from_checkpoint=newest_checkpoint(folder))
     if trainer.is_world_process_zero():
-        pretrained.model.eval().half().save_pretrained(folder)
-        if not settings.lora_rank:
-            pretrained.tokenizer.save_pretrained(folder)
+        save_half(pretrained, folder)
         write_card(folder, kind.task, form, settings, passages, monitor.read())
-        pretrained.model.float()
     return model
 
 
-def _add_adapter(pretrained: Pretrained, settings: TrainSettings) -> Any:
+def newest_checkpoint(folder: Path) -> str | None:
+    """The last checkpoint of a run that was written to its end."""
+    whole = [path.parent for path in (folder / "checkpoints").glob("checkpoint-*/trainer_state.json")]
+    return str(max(whole, key=lambda path: int(path.name.split("-")[1]))) if whole else None
+
+
+def save_half(pretrained: Pretrained, folder: Path) -> None:
+    """Write adapter, or model and tokenizer, in half precision; the model in memory stays as it is."""
+    pretrained.model.eval().half().save_pretrained(folder)
+    if not hasattr(pretrained.model, "peft_config"):
+        pretrained.tokenizer.save_pretrained(folder)
+    pretrained.model.float()
+
+
+def add_adapter(pretrained: Pretrained, rank: int) -> Any:
+    """The model with a fresh LoRA adapter on all linear layers."""
     from peft import LoraConfig, get_peft_model
 
     config = LoraConfig(
-        r=settings.lora_rank,
-        lora_alpha=2 * settings.lora_rank,
+        r=rank,
+        lora_alpha=2 * rank,
         target_modules="all-linear",
         task_type="SEQ_2_SEQ_LM" if pretrained.encoder_decoder else "CAUSAL_LM",
     )
@@ -123,29 +153,19 @@ def _trainer(
     folder: Path,
     monitor: Monitor,
 ) -> PairTrainer:
-    cpu = settings.device == "cpu" or not torch.cuda.is_available()
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    arguments = transformers.TrainingArguments(
-        output_dir=str(folder / "checkpoints"),
+    arguments = training_arguments(
+        folder,
+        device=settings.device,
+        batch=settings.batch,
+        micro_batch=settings.micro_batch,
         num_train_epochs=1,  # the plan holds the epochs
-        per_device_train_batch_size=settings.micro_batch,
-        gradient_accumulation_steps=max(1, settings.batch // (settings.micro_batch * processes)),
         learning_rate=settings.learning_rate,
         lr_scheduler_type="cosine_with_min_lr",
         lr_scheduler_kwargs={"min_lr_rate": 0.02},
         warmup_steps=settings.warmup,
         weight_decay=settings.weight_decay,
         max_grad_norm=1.0,
-        logging_steps=10,
         save_steps=settings.save_every,
-        save_total_limit=2,
-        use_cpu=cpu,
-        bf16=not cpu,
-        ddp_backend="gloo" if cpu and processes > 1 else None,
-        ddp_find_unused_parameters=False,
-        remove_unused_columns=False,
-        dataloader_pin_memory=not cpu,
-        report_to=[],
         seed=settings.seed,
     )
     collator = Collator(
@@ -158,4 +178,36 @@ def _trainer(
     )
     return PairTrainer(
         model=pretrained.model, args=arguments, train_dataset=examples, data_collator=collator, callbacks=[monitor]
+    )
+
+
+def training_arguments(
+    folder: Path, *, device: str, batch: int, micro_batch: int, **more: Any
+) -> transformers.TrainingArguments:
+    """Arguments of the trainer, with what follows from the devices and ``more`` under the trainer's own names.
+
+    Raises:
+        InputError: there are several GPUs and this is the only process.
+    """
+    cpu = device == "cpu" or not torch.cuda.is_available()
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if not cpu and processes == 1 and torch.cuda.device_count() > 1:
+        raise InputError(
+            "there are several GPUs: start with torchrun --nproc-per-node N, or choose one with CUDA_VISIBLE_DEVICES",
+            field="device",
+        )
+    return transformers.TrainingArguments(
+        output_dir=str(folder / "checkpoints"),
+        per_device_train_batch_size=micro_batch,
+        gradient_accumulation_steps=max(1, batch // (micro_batch * processes)),
+        logging_steps=10,
+        save_total_limit=2,
+        use_cpu=cpu,
+        bf16=not cpu,
+        ddp_backend="gloo" if cpu and processes > 1 else None,
+        ddp_find_unused_parameters=False,
+        remove_unused_columns=False,
+        dataloader_pin_memory=not cpu,
+        report_to=[],
+        **more,
     )

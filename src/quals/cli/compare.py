@@ -1,0 +1,128 @@
+"""``quals compare``: systems by metrics, with tests against a baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from quals.cli.agree import progress_bars
+from quals.cli.metrics import load_metrics
+from quals.errors import InputError
+
+if TYPE_CHECKING:
+    from quals.compare.comparison import Comparison
+
+
+@click.command()
+@click.argument("systems", metavar="SYSTEM=FILE...", nargs=-1, required=True)
+@click.option("--baseline", help="The system that the others are compared with; default: the first.")
+@click.option(
+    "--metric", "-m", "names", default="quals,rouge1,rouge2,rougeL", show_default=True, help="Comma-separated."
+)
+@click.option("--set", "settings", multiple=True, metavar="METRIC.NAME=VALUE", help="A metric's setting; repeatable.")
+@click.option(
+    "--resamples", default=10_000, show_default=True, type=click.IntRange(100), help="For intervals and tests."
+)
+@click.option("--level", default=0.95, show_default=True, type=click.FloatRange(0.5, 0.999), help="Of the intervals.")
+@click.option("--tolerance", default=1e-4, show_default=True, type=click.FloatRange(0), help="So close is a tie.")
+@click.option("--seed", default=0, show_default=True, help="Of the draws.")
+@click.option(
+    "-o", "--output", "outputs", multiple=True, type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the table as .md, .tex or .json; repeatable.",
+)  # fmt: skip
+@click.option("--page", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with the summaries, too.")
+@click.option("--page-rows", default=50, show_default=True, type=click.IntRange(0), help="Documents on the page.")
+@click.option("--doubts", help="Mark what this metric doubts; default: quals, if it is among the metrics.")
+@click.option("--document-field", metavar="NAME", help="Default: document, source, article or text.")
+@click.option("--summary-field", metavar="NAME", help="Default: summary, highlights or hypothesis.")
+@click.option("--reference-field", metavar="NAME", help="Default: reference or target, if there is one.")
+def compare(systems: Sequence[str], **options: Any) -> None:
+    """Compare systems on the documents that all of them have summarized.
+
+    Each FILE (JSONL, CSV, TSV, Parquet) has rows with document and summary, and a reference for metrics that need
+    one. Rows belong together by id, or where not all have one by the text of the document. Scores are kept in the
+    cache folder: a second table costs nothing.
+    """
+    from quals.compare.comparison import compare as make_comparison
+    from quals.compare.paired import Resampling
+    from quals.compare.systems import read_systems
+    from quals.evaluate.cache import ScoreCache
+    from quals.io.rows import FieldNames
+
+    files = _named(systems)
+    _check(options)
+    found = read_systems(
+        files, FieldNames(*(options[f"{role}_field"] for role in ("document", "summary", "reference")))
+    )
+    for problem in found.problems:
+        click.echo(f"quals: {problem}", err=True)
+    metrics = load_metrics(options["names"], options["settings"])
+    resampling = Resampling(*(options[name] for name in ("resamples", "seed", "level", "tolerance")))
+    baseline = options["baseline"] or found.names[0]
+    with progress_bars() as progress:
+        comparison = make_comparison(found, metrics, baseline, resampling, ScoreCache(), progress)
+        if options["page"]:
+            from quals.compare.page import write_page
+
+            wanted = options["doubts"] or "quals"
+            doubting = next((metric for metric in metrics if metric.name == wanted), None)
+            write_page(comparison, options["page"], doubting=doubting, limit=options["page_rows"], progress=progress)
+    _show(comparison)
+    for path in options["outputs"]:
+        _write(comparison, path)
+
+
+def _named(systems: Sequence[str]) -> dict[str, str]:
+    files: dict[str, str] = {}
+    for text in systems:
+        name, equals, file = text.partition("=")
+        if not (name and equals and file):
+            raise click.UsageError(f"expected SYSTEM=FILE, found '{text}'")
+        if name in files:
+            raise click.UsageError(f"two files for the system '{name}'")
+        files[name] = file
+    return files
+
+
+def _check(options: dict[str, Any]) -> None:
+    """Tell what could not be done before hours are spent."""
+    from quals.compare.table import FORMATS
+
+    for path in options["outputs"]:
+        if path.suffix not in FORMATS:
+            raise InputError(f"expected an ending among {', '.join(FORMATS)}", file=str(path), field="--output")
+    for path in (*options["outputs"], *([options["page"]] if options["page"] else [])):
+        if not path.parent.is_dir():
+            raise InputError(f"there is no folder {path.parent}", file=str(path))
+    if options["doubts"] and options["doubts"] not in options["names"].split(","):
+        raise InputError(f"'{options['doubts']}' is not among the metrics", field="--doubts")
+    if options["page"]:
+        from quals.report.page import environment
+
+        environment()
+
+
+def _show(comparison: Comparison) -> None:
+    """The tables on standard output, Markdown if that is no terminal."""
+    from rich.console import Console
+
+    from quals.compare.table import how, notes, to_markdown, to_terminal
+
+    console = Console()
+    if not console.is_terminal:
+        click.echo(to_markdown(comparison), nl=False)
+        return
+    for table in to_terminal(comparison):
+        console.print(table)
+        console.print()
+    for line in (how(comparison), *notes(comparison)):
+        console.print(line, highlight=False, markup=False)
+
+
+def _write(comparison: Comparison, path: Path) -> None:
+    from quals.compare.table import FORMATS
+
+    path.write_text(FORMATS[path.suffix](comparison), encoding="utf-8")

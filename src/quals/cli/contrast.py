@@ -1,0 +1,134 @@
+"""``quals contrast``: good and bad summaries of the same documents, for contrastive training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from quals.cli.agree import progress_bars
+from quals.cli.metrics import load_metrics
+from quals.errors import InputError
+
+if TYPE_CHECKING:
+    from quals.contrast.sets import Progress, Sets
+    from quals.metrics.base import Metric
+
+_SHARE = click.FloatRange(0, 1)
+
+
+@click.command()
+@click.argument("file", metavar="FILE")
+@click.option("-o", "--output", "folder", required=True, type=click.Path(file_okay=False, path_type=Path))
+@click.option("--model", help="A summarizer that writes the samples; else they are in the rows.")
+@click.option("--samples", "count", default=6, show_default=True, type=click.IntRange(2), help="Of each document.")
+@click.option(
+    "--top-k", default=50, show_default=True, type=click.IntRange(0), help="Sample from the K likeliest tokens."
+)
+@click.option(
+    "--min-length", default=10, show_default=True, type=click.IntRange(0), help="Tokens of a sample, at least."
+)
+@click.option(
+    "--max-length", default=60, show_default=True, type=click.IntRange(1), help="Tokens of a sample, at most."
+)
+@click.option("--device", default="auto", show_default=True, help="For --model: auto, cpu, cuda ...")
+@click.option("--metric", default="quals", show_default=True, help="What scores them; rouge: the mean of three ROUGEs.")
+@click.option("--set", "settings", multiple=True, metavar="METRIC.NAME=VALUE", help="A metric's setting; repeatable.")
+@click.option("--negatives", default=0.3, show_default=True, type=_SHARE, help="Share of documents for S-.")
+@click.option("--positives", default=0.3, show_default=True, type=_SHARE, help="Share of references for S+.")
+@click.option(
+    "--pairing",
+    type=click.Choice(["paired", "unpaired"]),
+    default="paired",
+    show_default=True,
+    help="Keep only documents in both sets, or either set whole.",
+)
+@click.option("--seed", default=0, show_default=True, help="Of the samples, and of the draw among equal scores.")
+@click.option("--limit", type=click.IntRange(1), help="Only the first N rows.")
+@click.option("--prompt", help="Prompt in the trl files, with {document}; default: the document, then TL;DR:")
+@click.option("--document-field", metavar="NAME", help="Default: document, source, article or text.")
+@click.option("--reference-field", metavar="NAME", help="Default: reference, target, summary or highlights.")
+@click.option("--samples-field", metavar="NAME", help="Default: summaries or samples.")
+@click.option("--format", type=click.Choice(["jsonl", "csv", "tsv", "parquet"]), help="Default: by suffix.")
+def contrast(file: str, folder: Path, **options: Any) -> None:
+    """Make contrast sets S+ and S- from documents, reference summaries and samples.
+
+    FILE has rows with a document, its reference summary and, unless --model writes them, a list of samples.
+    S- are the lowest samples of the documents whose lowest sample scores lowest; S+ the references that score
+    highest. The folder gets positives.jsonl, negatives.jsonl, aside.jsonl (what has no score, and why),
+    summary.json, and for trl dpo.jsonl and kto.jsonl. A run that was stopped goes on when it is started again.
+    """
+    from quals.contrast.rows import read_examples
+    from quals.contrast.sets import Options, make_sets
+    from quals.contrast.write import PROMPT, check_prompt, write_sets
+    from quals.evaluate.cache import ScoreCache
+
+    prompt = options["prompt"] or PROMPT
+    check_prompt(prompt)
+    folder.mkdir(parents=True, exist_ok=True)
+    chosen = Options(*(options[name] for name in ("negatives", "positives", "pairing", "seed")))
+    fields = {role: options[f"{role}_field"] for role in ("document", "reference", "samples")}
+    source, format = file, options["format"]
+    with progress_bars() as progress:
+        if options["model"]:
+            source, format = _sample(file, folder, options, progress), "jsonl"
+        examples, problems = read_examples(source, fields, format=format, limit=options["limit"])
+        for problem in problems:
+            click.echo(f"quals: {problem}", err=True)
+        metric = scorer(options["metric"], options["settings"])
+        sets = make_sets(examples, problems, metric, chosen, folder, ScoreCache(), progress)
+    settings = {"file": Path(file).name, **options, "prompt": prompt}
+    write_sets(sets, folder, prompt, {**settings, "signature": metric.signature})
+    _show(sets, folder)
+
+
+def scorer(name: str, settings: Sequence[str] = ()) -> Metric:
+    """The one metric of this name; ``rouge`` is the mean of the three.
+
+    Raises:
+        InputError: there is none, or several are named; see `load_metrics`.
+    """
+    if name == "rouge":
+        from quals.contrast.score import MeanRouge
+
+        if settings:
+            raise InputError("rouge has no settings here", field="--set")
+        return MeanRouge()
+    metrics = load_metrics(name, settings)
+    if len(metrics) > 1:
+        raise InputError("the sets are selected by one metric", field="--metric")
+    return metrics[0]
+
+
+def _sample(file: str, folder: Path, options: dict[str, Any], progress: Progress) -> str:
+    """The file of samples by the model, finished."""
+    from quals.contrast.sample import write_samples
+    from quals.io.rows import count_rows, read_documents
+    from quals.summarizer import GenerationSettings, Summarizer
+
+    names = ("count", "top_k", "min_length", "max_length", "seed")
+    settings = GenerationSettings(sample=True, **{name: options[name] for name in names})
+    rows = read_documents(file, options["document_field"], format=options["format"])
+    path = folder / "samples.jsonl"
+    total = options["limit"] or count_rows(file, options["format"]) or 0
+    model = Summarizer.load(options["model"], device=options["device"])
+    write_samples(islice(rows, options["limit"]), model, settings, path, progress("sample", total))
+    return str(path)
+
+
+def _show(sets: Sets, folder: Path) -> None:
+    counts, selection = sets.counts, sets.selection
+    click.echo(
+        f"{counts['documents']} documents, {counts['samples']} samples\n"
+        f"S+: {len(sets.positives)} references{_edge(selection.positive_from, 'and up')}\n"
+        f"S-: {len(sets.negatives)} samples{_edge(selection.negative_to, 'and down')}\n"
+        f"set aside: {len(sets.aside)} (aside.jsonl says why)\n"
+        f"written to {folder}"
+    )
+
+
+def _edge(score: float | None, direction: str) -> str:
+    return "" if score is None else f", from a score of {score:.3f} {direction}"

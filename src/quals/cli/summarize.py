@@ -1,0 +1,122 @@
+"""``quals summarize``: a file of documents in, the same rows with summaries out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from quals.cli.exits import EXIT_TROUBLED, finish
+from quals.cli.score_view import View, Watch
+from quals.errors import InputError
+from quals.io import results
+from quals.io.rows import count_rows, format_of, read_documents
+from quals.settings import options
+from quals.summarizer.settings import PRESETS, GenerationSettings
+
+_SAMPLING, _SEARCH = ("top_k", "top_p", "temperature", "seed"), ("beams",)
+
+EPILOG = """\b
+Exit codes:
+  0    every row was read and dealt with
+  2    the command line is wrong
+  3    the run could not be done: unreadable file, missing model
+  4    finished, but some rows were malformed or failed (their results say why)
+  130  interrupted; the rows finished by then are kept, and --resume goes on
+  141  whoever read the output stopped reading
+"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of the command, but for those of the generation, under the names they have there."""
+
+    file: str
+    model: str
+    device: str
+    document_field: str | None
+    format: str | None
+    output: str
+    resume: bool
+    batch_rows: int
+    quiet: bool
+
+
+@click.command(epilog=EPILOG)
+@click.argument("file")
+@click.option("--model", required=True, help="A folder made by `quals train summarizer`, or its Hub id.")
+@click.option("-o", "--output", default="-", show_default=True, help="A .jsonl or .parquet file, or - for stdout.")
+@click.option("--preset", type=click.Choice(list(PRESETS)), help="Beams and lengths of a data set; options go first.")
+@options(GenerationSettings)
+@click.option("--document-field", metavar="NAME", help="Default: document, source, article or text.")
+@click.option(
+    "--format", type=click.Choice(["jsonl", "csv", "tsv", "parquet"]), help="Default: by suffix; stdin is jsonl."
+)
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ...")
+@click.option("--resume", is_flag=True, help="Go on with an interrupted run that wrote to the same --output.")
+@click.option("--batch-rows", type=click.IntRange(1), default=64, show_default=True, help="Documents held at a time.")
+@click.option("--quiet", is_flag=True, help="No progress bar, and no report after the run.")
+@click.pass_context
+def summarize(ctx: click.Context, /, preset: str | None, **values: Any) -> None:
+    """Write summaries of the documents in FILE with a trained summarizer.
+
+    FILE is JSONL, CSV or TSV (also .gz), Parquet, or - for standard input. Each row comes out with its summary in
+    the field `summary`, or with -n 2 and more a list in `summaries`; a `summary` that it had becomes its `reference`.
+    """
+    names = [each.name for each in fields(GenerationSettings)]
+    given = {name: values[name] for name in names if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT}
+    chosen = Options(**{name: value for name, value in values.items() if name not in names})
+    _check(chosen, given)
+    settings = GenerationSettings(**{**PRESETS.get(preset or "", {}), **given})
+    finish(lambda: _summarize(chosen, settings), resumable=chosen.output != "-")
+
+
+def _check(chosen: Options, given: dict[str, Any]) -> None:
+    for name in _SEARCH if given.get("sample") else _SAMPLING:
+        if name in given:
+            needed = "goes without --sample" if name in _SEARCH else "needs --sample"
+            raise click.UsageError(f"--{name.replace('_', '-')} {needed}")
+    if chosen.resume and chosen.output == "-":
+        raise click.UsageError("--resume needs the --output file of the interrupted run")
+    try:
+        results.is_parquet(chosen.output)
+    except InputError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _summarize(chosen: Options, settings: GenerationSettings) -> int:
+    results.refuse_overwriting(chosen.output, [chosen.file])
+    rows = read_documents(chosen.file, chosen.document_field, format=chosen.format)
+    from quals.summarizer.model import Summarizer
+    from quals.summarizer.run import Tally, output_row, skip_finished, summarized
+
+    model = Summarizer.load(chosen.model, device=chosen.device)
+    signature = model.signature(settings)
+    watch = Watch(View(stderr=True), quiet=chosen.quiet)
+    tally = Tally()
+    with watch.running(count_rows(chosen.file, chosen.format) if watch.shown else None):
+        if chosen.resume:
+            skip_finished(results.rows_path(chosen.output), watch.rows(rows), tally, settings, signature)
+        with _writer(chosen) as writer:
+            for row, result in summarized(rows, model, settings, window=chosen.batch_rows):
+                writer.write_row(output_row(row, result, settings, signature))
+                watch.seen(row, result)
+                tally.add(result.status, result.reason)
+    if not tally.statuses:
+        raise InputError("holds no rows", file=chosen.file)
+    if not chosen.quiet:
+        click.echo(str(tally), err=True)
+    return EXIT_TROUBLED if tally.troubled else 0
+
+
+def _writer(chosen: Options) -> results.JsonlWriter:
+    if not results.is_parquet(chosen.output):
+        return results.JsonlWriter(chosen.output, append=chosen.resume)
+    schema = None
+    if (chosen.format or format_of(chosen.file)) == "parquet":
+        from quals.io.parquet import parquet_schema
+
+        schema = parquet_schema(chosen.file)
+    return results.ParquetWriter(chosen.output, append=chosen.resume, schema=schema)

@@ -1,0 +1,28 @@
+"""What a summary is like, whatever it says."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+_WORD = re.compile(r"\w+")
+
+
+def novel_bigrams(document: str, summary: str) -> float | None:
+    """Share of the summary's word pairs that the document lacks, 0 (all copied) to 1; None below two words.
+
+    Words are runs of letters and digits without regard to case; a pair that occurs twice counts twice
+    (as in See et al. 2017, arXiv 1704.04368, section 6).
+    """
+    known = set(pairwise(_words(document)))
+    pairs = list(pairwise(_words(summary)))
+    return sum(pair not in known for pair in pairs) / len(pairs) if pairs else None
+
+
+def length(summary: str) -> int:
+    """Words, as blanks separate them."""
+    return len(summary.split())
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.casefold())

@@ -1,0 +1,120 @@
+"""Rows with a document, its reference summary and candidate summaries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from quals.errors import InputError
+from quals.io.rows import DEFAULT_FIELDS, Entry, entries
+from quals.io.text import is_text
+from quals.records import Status
+
+# Training data keeps its reference in the field that elsewhere holds the summary to judge.
+FIELDS = {
+    "document": DEFAULT_FIELDS["document"],
+    "reference": DEFAULT_FIELDS["reference"] + DEFAULT_FIELDS["summary"][:2],
+    "samples": ("summaries", "samples"),
+}
+
+
+@dataclass(frozen=True)
+class Example:
+    """A document with its reference and what a model wrote about it.
+
+    Attributes:
+        id: the row's ``id``, or its line.
+        line: where the row stands in the file.
+        samples: in the order of the row; empty if nothing could be written.
+        note: the row's ``reason``: why there are no samples, or fewer than were asked for.
+    """
+
+    id: str
+    line: int
+    document: str
+    reference: str
+    samples: tuple[str, ...]
+    note: str = ""
+
+
+def read_examples(
+    path: str | Path,
+    fields: Mapping[str, str | None],
+    *,
+    format: str | None = None,
+    limit: int | None = None,
+) -> tuple[list[Example], list[InputError]]:
+    """All readable rows of a file, and what is wrong with the others.
+
+    Args:
+        path: JSONL, CSV, TSV or Parquet, as `quals.io.rows.read_rows` takes it.
+        fields: for ``document``, ``reference`` and ``samples``, the field that holds it; None stands for the first
+            of `FIELDS` that occurs in the file.
+        format: instead of what the file's suffix says.
+        limit: only so many rows, from the first.
+
+    Raises:
+        InputError: the file cannot be read, holds no rows, or lacks a field altogether.
+        MissingExtraError: the file is Parquet and pyarrow is not installed.
+    """
+    found = list(islice(entries(path, format), limit))
+    if not found:
+        raise InputError("holds no rows", file=str(path))
+    names = _resolve(fields, found, str(path))
+    examples, problems = [], []
+    for line, row, error in found:
+        try:
+            if error:
+                raise error
+            examples.append(_example(row, names, line))
+        except InputError as wrong:
+            problems.append(error or InputError(wrong.message, file=str(path), line=line, field=wrong.field))
+    return examples, problems
+
+
+def _resolve(fields: Mapping[str, str | None], found: Iterable[Entry], path: str) -> dict[str, str]:
+    there = dict.fromkeys(name for _, row, _ in found for name in row)
+    names = {}
+    for role, defaults in FIELDS.items():
+        sought = (asked,) if (asked := fields.get(role)) else defaults
+        name = next((name for name in sought if name in there), None)
+        if name is None:
+            message = f"no field named {' or '.join(sought)}; there are: {', '.join(there) or 'none'}"
+            hint = ", or let a model write them: --model" if role == "samples" else ""
+            raise InputError(f"{message}. Name it with --{role}-field{hint}", file=path)
+        names[role] = name
+    return names
+
+
+def _example(row: Mapping[str, Any], names: Mapping[str, str], line: int) -> Example:
+    if row.get("status") == Status.INVALID_ROW:  # so `quals summarize` hands on what it could not read
+        raise InputError(str(row.get("reason", "")))
+    return Example(
+        f"line {line}" if row.get("id") is None else str(row["id"]),
+        line,
+        _text(row.get(names["document"]), names["document"]),
+        _text(row.get(names["reference"]), names["reference"]),
+        _samples(row.get(names["samples"]), names["samples"]),
+        str(row.get("reason") or ""),
+    )
+
+
+def _samples(value: Any, field: str) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise InputError(f"expected a list of texts, found {_kind(value)}", field=field)
+    return tuple(_text(text, f"{field}[{place}]") for place, text in enumerate(value))
+
+
+def _text(value: Any, field: str) -> str:
+    if not isinstance(value, str):
+        raise InputError(f"expected text, found {_kind(value)}", field=field)
+    if not is_text(value):
+        raise InputError("holds half a surrogate pair, which is not text", field=field)
+    return value
+
+
+def _kind(value: Any) -> str:
+    return "nothing" if value is None else type(value).__name__

@@ -1,0 +1,156 @@
+"""The stages in a row: examples -> scores -> selection -> evidence -> the two sets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from quals.contrast.rows import Example
+from quals.contrast.score import Scored, score_examples
+from quals.contrast.select import Pairing, Selection, select
+from quals.errors import InputError
+from quals.evaluate.cache import ScoreCache, Texts
+from quals.evaluate.evidence import explained
+from quals.metrics.base import Metric
+from quals.records import Status
+
+Progress = Callable[[str, int], Callable[[int], object]]
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the sets are selected; see `quals.contrast.select.select`."""
+
+    negatives: float = 0.3
+    positives: float = 0.3
+    pairing: Pairing = "paired"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Sets:
+    """The two sets, what took no part in them and why, and the counts.
+
+    Attributes:
+        positives, negatives: rows as they go to the files.
+        aside: rows that could not be read, samples and references without a score, and samples that are
+            their reference, each with status and reason.
+        counts: how many of what.
+        selection: thresholds, and which documents were chosen.
+    """
+
+    positives: list[Row]
+    negatives: list[Row]
+    aside: list[Row]
+    counts: Row
+    selection: Selection
+
+
+def make_sets(
+    examples: Sequence[Example],
+    problems: Sequence[InputError],
+    metric: Metric,
+    options: Options,
+    folder: Path,
+    cache: ScoreCache,
+    progress: Progress,
+) -> Sets:
+    """Score, select and explain; every stage goes on from what an earlier run has left.
+
+    Args:
+        examples: documents with samples.
+        problems: what was wrong with the other rows.
+        metric: what scores samples and references.
+        options: how to select.
+        folder: where the evidence is kept.
+        cache: where scores are looked up and kept.
+        progress: called with the name and size of a stage; gives what is called as work is done.
+    """
+    texts = sum(len(example.samples) + 1 for example in examples)
+    scored = score_examples(metric, examples, cache, progress(f"score ({metric.name})", texts))
+    selection = select(
+        [each.usable for each in scored],
+        [each.reference.value for each in scored],
+        negatives=options.negatives,
+        positives=options.positives,
+        pairing=options.pairing,
+        seed=options.seed,
+    )
+    sunk = [
+        Texts(scored[place].example.document, scored[place].example.samples[sample], scored[place].example.reference)
+        for place, sample in selection.negatives.items()
+    ]
+    evidence = explained(metric, sunk, folder / "evidence.jsonl", progress("evidence", len(sunk)))
+    negatives = [
+        _negative(scored[place], sample) | {"evidence": pieces}
+        for (place, sample), pieces in zip(selection.negatives.items(), evidence, strict=True)
+    ]
+    positives = [_positive(scored[place]) for place in selection.positives]
+    aside = [*map(_unreadable, problems), *(row for each in scored for row in _aside(each))]
+    return Sets(positives, negatives, aside, _counts(scored, problems, positives, negatives), selection)
+
+
+def _positive(scored: Scored) -> Row:
+    example, score = scored.example, scored.reference
+    return {
+        "id": example.id,
+        "document": example.document,
+        "summary": example.reference,
+        "score": score.value,
+        "signature": score.signature,
+    }
+
+
+def _negative(scored: Scored, sample: int) -> Row:
+    example, score = scored.example, scored.samples[sample]
+    return {
+        "id": example.id,
+        "document": example.document,
+        "summary": example.samples[sample],
+        "score": score.value,
+        "signature": score.signature,
+        "reference": example.reference,
+        "sample": sample,
+    }
+
+
+def _unreadable(problem: InputError) -> Row:
+    return {"line": problem.line, "status": str(Status.INVALID_ROW), "reason": str(problem)}
+
+
+def _aside(scored: Scored) -> Iterator[Row]:
+    """What of an example cannot be selected, and why."""
+    example = scored.example
+    place = {"id": example.id, "line": example.line}
+    if not example.samples:
+        yield {**place, "status": "no-samples", "reason": example.note or "the row has none"}
+    for number, (text, score) in enumerate(zip(example.samples, scored.samples, strict=True)):
+        row = {**place, "sample": number, "summary": text}
+        if score.value is None:
+            yield {**row, "status": str(score.status), "reason": score.reason}
+        elif scored.repeats(number):
+            yield {**row, "status": "same-as-reference", "reason": "the sample is the reference word for word"}
+    if scored.reference.value is None:
+        score = scored.reference
+        yield {**place, "summary": example.reference, "status": str(score.status), "reason": score.reason}
+
+
+def _counts(
+    scored: Sequence[Scored], problems: Sequence[InputError], positives: Sequence[Row], negatives: Sequence[Row]
+) -> Row:
+    return {
+        "rows": len(scored) + len(problems),
+        "invalid_rows": len(problems),
+        "documents": len(scored),
+        "samples": sum(len(each.samples) for each in scored),
+        "samples_by_status": dict(Counter(str(score.status) for each in scored for score in each.samples)),
+        "samples_same_as_reference": sum(each.repeats(place) for each in scored for place in range(len(each.samples))),
+        "references_by_status": dict(Counter(str(each.reference.status) for each in scored)),
+        "documents_without_usable_sample": sum(not each.usable for each in scored),
+        "positives": len(positives),
+        "negatives": len(negatives),
+    }

@@ -1,0 +1,52 @@
+"""What some scores rest on, kept in a file from which an interrupted run goes on.
+
+The score cache keeps numbers only, for the evidence of all summaries would be large: it is had again for the few
+that are shown or handed on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from quals.evaluate.cache import Texts, key
+from quals.evaluate.measure import BATCH
+from quals.io.results import json_line
+from quals.io.run import safe_scores
+from quals.metrics.base import Metric
+
+Pieces = list[dict[str, Any]]
+
+
+def explained(
+    metric: Metric, rows: Sequence[Texts], path: Path, advance: Callable[[int], object] = lambda rows: None
+) -> list[Pieces]:
+    """The evidence of each row's score as plain JSON values, worst first; none for a metric that gives none."""
+    keys = [key(metric.signature, row).hex() for row in rows]
+    known = _read(path)
+    advance(sum(name in known for name in keys))
+    missing = [(name, row) for name, row in zip(keys, rows, strict=True) if name not in known]
+    with path.open("a", encoding="utf-8", newline="\n") as stream:
+        for start in range(0, len(missing), BATCH):
+            batch = missing[start : start + BATCH]
+            scores = safe_scores(metric, [row for _, row in batch])
+            for (name, _), score in zip(batch, scores, strict=True):
+                known[name] = [piece.to_dict() for piece in score.worst(len(score.evidence))]
+                stream.write(json_line({"key": name, "evidence": known[name]}))
+            stream.flush()
+            advance(len(batch))
+    return [known[name] for name in keys]
+
+
+def _read(path: Path) -> dict[str, Pieces]:
+    """What the file holds; a last line that was not written to its end is cut off it."""
+    if not path.exists():
+        return {}
+    content = path.read_bytes()
+    whole = content[: content.rfind(b"\n") + 1]
+    if len(whole) < len(content):
+        path.write_bytes(whole)
+    rows = [json.loads(line) for line in whole.splitlines()]
+    return {row["key"]: row["evidence"] for row in rows}

@@ -1,0 +1,54 @@
+"""A metric as reward function for trl's online trainers (GRPO, RLOO, online DPO).
+
+>>> from trl import GRPOConfig, GRPOTrainer  # doctest: +SKIP
+>>> GRPOTrainer(model, Reward(quals.Quals()), GRPOConfig(), rows)  # doctest: +SKIP
+
+``rows`` have, beside trl's ``prompt``, the document in a column of its own: the prompt is what the model reads, and
+may frame or cut it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from quals.errors import InputError
+from quals.evaluate.cache import Texts
+from quals.io.run import safe_scores
+from quals.metrics.base import Metric
+
+
+class Reward:
+    """Scores completions against the documents of their rows.
+
+    Args:
+        metric: what scores; higher is better, as for every metric here.
+        document: the column with the documents.
+        reference: the column with reference summaries, for metrics that need them; without it they have none.
+    """
+
+    def __init__(self, metric: Metric, *, document: str = "document", reference: str = "reference") -> None:
+        self.metric, self.document, self.reference = metric, document, reference
+        self.__name__ = metric.name  # trl logs rewards by it
+
+    def __call__(self, completions: Sequence[Any], **columns: Any) -> list[float | None]:
+        """A score for each completion, in order; None, which trl leaves out, for one that has none.
+
+        Args:
+            completions: texts, or in a conversation lists of messages, of which the last counts.
+            columns: what else trl gives: the prompts and the columns of the data set, as long as the completions.
+
+        Raises:
+            InputError: there is no column of documents.
+        """
+        if self.document not in columns:
+            raise InputError(f"the data set has no such column; it has: {', '.join(columns)}", field=self.document)
+        references = columns.get(self.reference) or [None] * len(completions)
+        texts = [_text(completion) for completion in completions]
+        rows = [Texts(*row) for row in zip(columns[self.document], texts, references, strict=True)]
+        return [score.value for score in safe_scores(self.metric, rows)]
+
+
+def _text(completion: str | Sequence[Mapping[str, Any]]) -> str:
+    text = completion if isinstance(completion, str) else completion[-1]["content"]
+    return str(text or "").strip()

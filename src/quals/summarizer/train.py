@@ -1,0 +1,218 @@
+"""Training summarizers: by maximum likelihood, and contrastively (CONSEQ)."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+
+from quals.errors import InputError
+from quals.lm import store
+from quals.lm.format import PairFormat
+from quals.lm.framed import CARD, read_card
+from quals.lm.load import Pretrained, load_pretrained
+from quals.summarizer.card import DataUsed, write_card
+from quals.summarizer.data import Data, encode, is_first_process
+from quals.summarizer.examples import Collator, contrasted
+from quals.summarizer.loss import conseq_loss
+from quals.summarizer.model import SUMMARIZER, Summarizer
+from quals.summarizer.monitor import SummaryMonitor
+from quals.summarizer.settings import RATES, ConseqSettings, FitSettings, SummarizerSettings
+from quals.training.examples import IGNORE
+from quals.training.train import PairTrainer, add_adapter, newest_checkpoint, save_half, training_arguments
+
+# Settings that may change when a stopped run goes on: they leave the weights as they would be.
+_FREE = ("save_every", "evaluate_every", "validate", "device")
+
+
+def train_summarizer(data: Data, validation: Data, folder: Path, settings: SummarizerSettings) -> Summarizer:
+    """Fine-tune a model to write the summaries of ``data``, and write it to ``folder``.
+
+    Checkpoints go to ``folder/checkpoints``; a run that was stopped goes on from the newest when called again
+    with the same data and settings. What ends up in ``folder``: the weights in half precision, ``quals.json``,
+    a model card ``README.md``, ``history.jsonl`` with every validation result, and ``dropped.jsonl`` with the
+    rows that were left out, if any. Runs on several devices under ``torchrun`` or ``accelerate launch``.
+
+    Raises:
+        InputError: there is nothing to train on, or ``folder`` holds a run with other data or settings.
+        ModelError: the model cannot be loaded.
+    """
+    start = _start("summarizer", settings, folder)
+    used = start.encoded("training data", data)
+    schedule = {"lr_scheduler_type": "cosine_with_min_lr", "lr_scheduler_kwargs": {"min_lr_rate": 0.02}}
+    return _fit(start, PairTrainer, used.encoding.examples, [used], validation, schedule)
+
+
+def train_conseq(
+    positives: Data, negatives: Data, validation: Data, folder: Path, settings: ConseqSettings
+) -> Summarizer:
+    """Train a summarizer on: towards the summaries of ``positives``, away from those of ``negatives``.
+
+    Every step takes as many of the one as of the other (see `contrasted` for unequal numbers); the loss is that
+    of `conseq_loss`, divided by the number of tokens of both. For the rest see `train_summarizer`.
+
+    Raises:
+        InputError: there are no positives or no negatives, or ``folder`` holds a run with other data or settings.
+        ModelError: the model cannot be loaded, or is no summarizer.
+    """
+    read_card(store.resolve(settings.model), settings.model, SUMMARIZER)
+    start = _start("conseq", settings, folder)
+    good, bad = start.encoded("positives", positives), start.encoded("negatives", negatives)
+    pairs = contrasted(good.encoding.examples, bad.encoding.examples, settings.seed)
+    trainer = partial(ConseqTrainer, smooth_negatives=settings.smooth_negatives)
+    return _fit(start, trainer, pairs, [good, bad], validation, {"lr_scheduler_type": "constant_with_warmup"})
+
+
+class ConseqTrainer(PairTrainer):
+    """`transformers.Trainer` with the loss of CONSEQ.
+
+    The log shows, since it last did, the mean loss per token of the positives and of the negatives.
+    """
+
+    def __init__(self, *args: Any, smooth_negatives: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.smooth_negatives = smooth_negatives
+        self._seen = torch.zeros(2, 2)  # positives, negatives: sum and tokens
+
+    def summed_loss(self, model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, Any]:
+        """The sum over the tokens of positives and negatives; see `conseq_loss`."""
+        labels, negative = inputs.pop("labels"), inputs.pop("negative")
+        outputs = model(**inputs)
+        smoothing = self.args.label_smoothing_factor
+        sums = conseq_loss(
+            outputs.logits, labels, negative, smoothing=smoothing, smooth_negatives=self.smooth_negatives
+        )
+        counts = [((labels != IGNORE) & side).sum() for side in (~negative, negative)]
+        self._seen += torch.tensor([[total.item(), count.item()] for total, count in zip(sums, counts, strict=True)])
+        return sums[0] + sums[1], outputs
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        """Called by the trainer every few steps."""
+        if "loss" in logs and bool(self._seen[:, 1].all()):
+            means = (self._seen[:, 0] / self._seen[:, 1]).tolist()
+            logs |= {"positives": round(means[0], 4), "negatives": round(means[1], 4)}
+            self._seen.zero_()
+        super().log(logs, *args, **kwargs)
+
+
+@dataclass
+class _Start:
+    """What a run starts from."""
+
+    command: str
+    folder: Path
+    settings: FitSettings
+    pretrained: Pretrained
+    form: PairFormat
+
+    def encoded(self, role: str, data: Data) -> DataUsed:
+        """The data as the model reads it; what was left out is written and told."""
+        used = self._encode(role, data)
+        if is_first_process():
+            print(used, file=sys.stderr)
+            name = "dropped.jsonl" if role == "training data" else f"dropped-{role}.jsonl"
+            data.write_dropped(self.folder / name)
+        if not used.encoding.examples:
+            raise InputError(f"nothing to train on: {data.report()}", field=role)
+        return used
+
+    def monitor(self, model: Summarizer, validation: Data) -> SummaryMonitor:
+        """A look at the first of the held-out examples."""
+        few = Data(validation.sources, validation.examples[: self.settings.validate])
+        encoding = self._encode("validation data", few).encoding
+        pairs = list(zip(few.examples, encoding.examples, strict=True))
+        return SummaryMonitor(model, pairs, self.folder / "history.jsonl", self.settings.evaluate_every)
+
+    def _encode(self, role: str, data: Data) -> DataUsed:
+        limits = {"max_document": self.settings.max_document, "max_summary": self.settings.max_summary}
+        return DataUsed(role, data, encode(data, self.pretrained.tokenizer, self.form, **limits))
+
+
+def _start(command: str, settings: FitSettings, folder: Path) -> _Start:
+    """Load the model, give it an adapter if it is to have one, and choose what is left open in the settings."""
+    transformers.set_seed(settings.seed)
+    pretrained = load_pretrained(settings.model, trainable=True)
+    card = store.resolve(settings.model) / CARD
+    if card.is_file():
+        form = PairFormat.from_dict(json.loads(card.read_text())["format"])
+    else:
+        form = PairFormat.choose(pretrained.tokenizer, encoder_decoder=pretrained.encoder_decoder)
+    if settings.lora_rank and not hasattr(pretrained.model, "peft_config"):
+        pretrained.model = add_adapter(pretrained, settings.lora_rank)
+    rate = settings.learning_rate or RATES[type(settings)][hasattr(pretrained.model, "peft_config")]
+    return _Start(command, folder, replace(settings, learning_rate=rate), pretrained, form)
+
+
+def _fit(
+    start: _Start,
+    trainer_class: Callable[..., PairTrainer],
+    examples: Sequence[Any],
+    used: Sequence[DataUsed],
+    validation: Data,
+    schedule: dict[str, Any],
+) -> Summarizer:
+    settings, folder, pretrained = start.settings, start.folder, start.pretrained
+    model = Summarizer.of(pretrained, start.form, name=folder.name)
+    model.window = settings.max_document
+    model.check_room(settings.max_document, settings.max_summary)
+    _same_run(start, used)
+    monitor = start.monitor(model, validation)
+    arguments = training_arguments(
+        folder,
+        device=settings.device,
+        batch=settings.batch,
+        micro_batch=settings.micro_batch,
+        num_train_epochs=settings.epochs,
+        learning_rate=settings.learning_rate,
+        warmup_steps=settings.warmup,
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.clip,
+        label_smoothing_factor=settings.label_smoothing,
+        save_steps=settings.save_every,
+        seed=settings.seed,
+        **schedule,
+    )
+    trainer = trainer_class(
+        model=pretrained.model,
+        args=arguments,
+        train_dataset=list(examples),
+        data_collator=Collator(pretrained),
+        callbacks=[monitor],
+    )
+    trainer.train(resume_from_checkpoint=newest_checkpoint(folder))
+    if trainer.is_world_process_zero():
+        save_half(pretrained, folder)
+        write_card(folder, start.command, start.form, settings, used, monitor.read())
+    pretrained.model.eval()
+    return model
+
+
+def _same_run(start: _Start, used: Sequence[DataUsed]) -> None:
+    """Make sure that what ``folder`` holds is of this run, and note what run it is.
+
+    Raises:
+        InputError: it is of another.
+    """
+    run = {name: value for name, value in start.settings.to_dict().items() if name not in _FREE}
+    run |= {each.role: each.encoding.fingerprint() for each in used}
+    path = start.folder / "checkpoints" / "run.json"
+    before = json.loads(path.read_text()) if path.is_file() else run
+    for name in {**run, **before}:
+        if run.get(name) != before.get(name):
+            raise InputError(
+                f"holds a run with {name} {before.get(name)}, not {run.get(name)}; choose another --output",
+                file=str(start.folder),
+            )
+    if is_first_process():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(run, indent=1) + "\n")
+        os.replace(partial, path)  # at once, for other processes may be reading

@@ -1,0 +1,337 @@
+"""Training summarizers for real, on tiny models, through the command line."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from statistics import fmean
+
+import datasets
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from quals.errors import InputError, MissingExtraError
+from quals.lm.load import load_pretrained
+from quals.summarizer import GenerationSettings, Summarizer
+from tests.summarizer.conftest import FAST, read, rows, run, save_base, write
+
+ROOT = Path(__file__).parents[2]
+TINY = ["--lora-rank", 4, "--batch", 4, "--micro-batch", 2, "--max-document", 40, *FAST]
+
+
+def test_training_teaches_and_is_recorded(trained: Path) -> None:
+    history = read(trained / "history.jsonl")
+    assert [record["examples"] for record in history] == [0, 480, 960]
+    assert history[0]["loss"] > 5  # a uniform guess is ln 380 = 5.9
+    assert history[-1]["loss"] < 0.05
+    assert history[-1]["samples"][0]["summary"] == history[-1]["samples"][0]["reference"]
+    card = (trained / "README.md").read_text()
+    assert f"| 120 | 960 | {history[-1]['hours']:.3f} | {history[-1]['loss']:.3f} |" in card
+    assert "120 rows of" in card
+    model = Summarizer.load(str(trained), device="cpu")
+    assert model.window == 60
+    documents = [row["document"] for row in rows(6, seed=2)]
+    found = model.summarize(documents, GenerationSettings(min_length=1))
+    assert [result.texts[0] for result in found] == [row["summary"] for row in rows(6, seed=2)]
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "bart", "t5"])
+def test_other_architectures_train(kind: str, tmp_path: Path) -> None:
+    base, data = save_base(tmp_path / "base", kind), write(tmp_path / "data.jsonl", rows(8))
+    done = run("train", "summarizer", data, "-o", tmp_path / "model", "--model", base, *TINY)
+    assert done.exit_code == 0, done.output + repr(done.exception)
+    assert json.loads((tmp_path / "model" / "quals.json").read_text())["task"] == "summarizer"
+    (result,) = Summarizer.load(str(tmp_path / "model"), device="cpu").summarize([rows(1)[0]["document"]])
+    assert result.texts
+
+
+def test_what_cannot_be_learnt_from_is_left_out_counted_and_kept(base: Path, tmp_path: Path) -> None:
+    good = rows(4)
+    bad = [
+        {"document": "", "summary": "Nothing."},
+        {"document": "It rained.", "summary": " "},
+        {"document": "It rained.", "summary": 3},
+        {"document": "It rained. Share this with Email, Facebook, Messenger", "summary": "Rain."},
+        {"document": "It rained.", "summary": "Collection of all USATODAY.com coverage of rain, including photos."},
+        {"document": "It rained.", "summary": "It rained all day long. " * 20},
+    ]
+    data = write(tmp_path / "data.jsonl", [*good, *bad])
+    with data.open("a") as stream:
+        stream.write("{broken\n")
+    options = ["--filter-corrupt", "--max-summary", 50, "--model", base, *TINY, "--max-document", 9]
+    done = run("train", "summarizer", data, "-o", tmp_path / "model", *options)
+    assert done.exit_code == 0, done.output
+    dropped = read(tmp_path / "model" / "dropped.jsonl")
+    kinds = ["empty-document", "empty-summary", "unreadable", "boilerplate-share-buttons"]
+    kinds += ["boilerplate-collection-page", "unreadable", "summary-too-long"]
+    assert [row["dropped"] for row in dropped] == kinds
+    assert [row["line"] for row in dropped] == [5, 6, 7, 8, 9, 11, 10]
+    assert "expected text, found int" in dropped[2]["reason"]
+    assert dropped[3]["document"] == bad[3]["document"]
+    card = json.loads((tmp_path / "model" / "quals.json").read_text())["data"]["training data"]
+    assert card["left_out"] == {kind: kinds.count(kind) for kind in kinds}
+    assert card["examples"] == 4
+    assert card["documents_cut"] == 4
+    assert card["share_of_tokens_cut"] > 0.3
+    readme = (tmp_path / "model" / "README.md").read_text()
+    assert "7 left out" in readme
+    assert "4 documents lost their tail" in readme
+    assert "4 documents lost their tail" in done.output
+
+
+def test_files_of_other_formats_and_field_names(base: Path, tmp_path: Path) -> None:
+    first = tmp_path / "a.csv"
+    first.write_text("article,highlights\n" + "".join(f"{r['document']},{r['summary']}\n" for r in rows(3)))
+    second = tmp_path / "b.jsonl.gz"
+    lines = [json.dumps({"body": row["document"], "title": row["summary"]}) for row in rows(3)]
+    second.write_bytes(gzip.compress("\n".join(lines).encode()))
+    common = ["-o", tmp_path / "model", "--model", base, *TINY]
+    assert run("train", "summarizer", first, *common).exit_code == 0
+    refused = run("train", "summarizer", second, *common)
+    assert isinstance(refused.exception, InputError)
+    assert "Name it with --document-field" in str(refused.exception)
+    named = ["--document-field", "body", "--summary-field", "title"]
+    done = run("train", "summarizer", second, *named, *common[:1], tmp_path / "other", *common[2:])
+    assert done.exit_code == 0, done.output
+
+
+def save_dataset(folder: Path) -> Path:
+    splits = {name: datasets.Dataset.from_list(rows(4, seed)) for seed, name in enumerate(("train", "validation"))}
+    datasets.DatasetDict(splits).save_to_disk(folder)
+    return folder
+
+
+def test_data_sets_saved_on_disk_and_their_splits(base: Path, tmp_path: Path) -> None:
+    saved = save_dataset(tmp_path / "saved")
+    plain = tmp_path / "plain"  # as a data set's repository on the Hub
+    plain.mkdir()
+    for seed, name in enumerate(("train", "validation")):
+        write(plain / f"{name}.jsonl", rows(4, seed))
+    losses = []
+    for number, folder in enumerate((saved, plain)):
+        output = tmp_path / str(number)
+        done = run("train", "summarizer", folder, "--valid", folder, "-o", output, "--model", base, *TINY)
+        assert done.exit_code == 0, done.output + repr(done.exception)
+        losses.append(read(output / "history.jsonl")[-1]["loss"])
+    assert losses[0] == losses[1]
+    lonely = tmp_path / "lonely"
+    lonely.mkdir()
+    write(lonely / "train.jsonl", rows(2))
+    refused = run("train", "summarizer", saved, "--valid", lonely, "-o", tmp_path / "x", "--model", base, *TINY)
+    assert isinstance(refused.exception, InputError)
+    assert "cannot load the split 'validation'" in str(refused.exception)
+
+
+def test_hub_ids(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def load(name, config=None, *, split, revision=None):
+        asked.append((name, config, split, revision))
+        if name == "EdinburghNLP/xsum" and revision is None:
+            raise RuntimeError("Dataset scripts are no longer supported, but found xsum.py")
+        found = [{"article": row["document"], "highlights": row["summary"]} for row in rows(2)]
+        return datasets.Dataset.from_list(found if "cnn" in name else rows(2))
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    for number, name in enumerate(("EdinburghNLP/xsum", "abisee/cnn_dailymail", "abisee/cnn_dailymail:1.0.0")):
+        done = run("train", "summarizer", name, "-o", tmp_path / str(number), "--model", base, *TINY)
+        assert done.exit_code == 0, done.output + repr(done.exception)
+    assert asked == [
+        ("EdinburghNLP/xsum", None, "train", None),
+        ("EdinburghNLP/xsum", None, "train", "refs/convert/parquet"),
+        ("abisee/cnn_dailymail", "3.0.0", "train", None),
+        ("abisee/cnn_dailymail", "1.0.0", "train", None),
+    ]
+
+
+def test_sources_that_are_not_there(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusal(source: str) -> BaseException | None:
+        return run("train", "summarizer", source, "-o", tmp_path, "--model", base, *TINY).exception
+
+    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
+    error = refusal("nobody/nothing")
+    assert isinstance(error, InputError)
+    assert "nobody/nothing: cannot load the split 'train'" in str(error)
+    assert "Without a network, give a file" in str(error)
+    assert "no such file" in str(refusal("missing.jsonl"))
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    error = refusal("nobody/nothing")
+    assert isinstance(error, MissingExtraError)
+    assert "pip install 'quals[hub]'" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--batch", 0, "batch: must be at least 1"),
+        ("--label-smoothing", 1, "label_smoothing: must be at least 0 and below 1"),
+        ("--clip", 0, "clip: must be above 0"),
+        (
+            "--max-document",
+            400,
+            "max_document: 400 tokens of document and 256 of summary are more than the model's 512",
+        ),
+    ],
+)
+def test_settings_out_of_range(base: Path, tmp_path: Path, option: str, value: object, message: str) -> None:
+    data = write(tmp_path / "data.jsonl", rows(2))
+    done = run("train", "summarizer", data, "-o", tmp_path / "m", "--model", base, *TINY, option, value)
+    assert message in str(done.exception)
+
+
+def test_nothing_to_train_on_is_an_error(base: Path, tmp_path: Path) -> None:
+    data = write(tmp_path / "data.jsonl", [{"document": "", "summary": "x"}])
+    done = run("train", "summarizer", data, "-o", tmp_path / "m", "--model", base, *TINY)
+    assert "training data: nothing to train on: 0 rows of" in str(done.exception)
+    assert "1 left out (empty-document 1)" in str(done.exception)
+
+
+def contrast_files(folder: Path, count: int = 24) -> tuple[Path, Path]:
+    """True summaries, and such as tell something else of the same person."""
+    good = rows(count, seed=5)
+    bad = [row | {"summary": row["summary"].replace("resigned", "was hurt")} for row in good]
+    return write(folder / "positives.jsonl", good), write(folder / "negatives.jsonl", bad)
+
+
+def log_probs(folder: Path, path: Path) -> float:
+    """Mean log-probability of the summaries in a file."""
+    model = Summarizer.load(str(folder), device="cpu")
+    targets = [[model.lm.tokenizer(" " + row["summary"], add_special_tokens=False).input_ids] for row in read(path)]
+    found = model.log_probs([model.frame(row["document"]) for row in read(path)], targets)
+    return fmean(sum(values) for (values,) in found)
+
+
+@pytest.mark.parametrize("kind", ["llama", "bart"])
+def test_conseq_raises_positives_and_lowers_negatives(kind: str, tmp_path: Path) -> None:
+    base = save_base(tmp_path / "base", kind)
+    positives, negatives = contrast_files(tmp_path)
+    data = write(tmp_path / "data.jsonl", read(positives) + read(negatives))  # to begin with, both are as likely
+    options = ["--lora-rank", 4, "--batch", 8, "--micro-batch", 8, "--max-document", 40, *FAST]
+    mle, conseq = tmp_path / "mle", tmp_path / "conseq"
+    done = run(
+        "train", "summarizer", data, "-o", mle, "--model", base, *options, "--learning-rate", 1e-2, "--epochs", 6
+    )
+    assert done.exit_code == 0, done.output
+    chosen = ["--model", mle, "--learning-rate", 3e-3, "--epochs", 4, *options]
+    done = run("train", "conseq", positives, negatives, "-o", conseq, *chosen)
+    assert done.exit_code == 0, done.output + repr(done.exception)
+    assert (conseq / "adapter_model.safetensors").is_file()
+    # The adapter was trained on, not put on another: its base is the model that the first training began with.
+    assert json.loads((conseq / "adapter_config.json").read_text())["base_model_name_or_path"] == str(base)
+    assert log_probs(conseq, positives) > log_probs(mle, positives) + 0.1
+    assert log_probs(conseq, negatives) < log_probs(mle, negatives) - 0.1
+    card = json.loads((conseq / "quals.json").read_text())
+    assert card["training"]["command"] == "conseq"
+    assert (card["data"]["positives"]["examples"], card["data"]["negatives"]["examples"]) == (24, 24)
+
+
+def test_conseq_goes_on_from_whole_models_and_takes_unequal_numbers(trained: Path, tmp_path: Path) -> None:
+    positives, negatives = contrast_files(tmp_path, 6)
+    write(negatives, read(negatives)[:2])
+    for rank in (0, 4):
+        output = tmp_path / str(rank)
+        options = ["--model", trained, "--lora-rank", rank, "--batch", 2, "--max-document", 40, *FAST]
+        done = run("train", "conseq", positives, negatives, "-o", output, *options, "--smooth-negatives")
+        assert done.exit_code == 0, done.output + repr(done.exception)
+        assert (output / "adapter_config.json").is_file() == bool(rank)
+        assert json.loads((output / "quals.json").read_text())["training"]["learning_rate"] == (4e-5 if rank else 3e-6)
+        assert Summarizer.load(str(output), device="cpu").summarize([rows(1)[0]["document"]])[0].texts
+
+
+def test_conseq_wants_a_summarizer(base: Path, tmp_path: Path) -> None:
+    positives, negatives = contrast_files(tmp_path, 2)
+    assert run("train", "conseq", positives, negatives, "-o", tmp_path / "x").exit_code == 2
+    done = run("train", "conseq", positives, negatives, "-o", tmp_path / "x", "--model", base)
+    assert "it was not trained by 'quals train'" in str(done.exception)
+
+
+SLOW = """
+import sys, time
+from quals.training.monitor import Watcher
+def wait(self, args, state, control, **_):
+    print("STEP", state.global_step, flush=True)
+    time.sleep(0.4 if state.global_step == 5 else 0)
+Watcher.on_step_begin = wait
+from quals.cli.main import main
+main(sys.argv[1:])
+"""
+
+
+def killed_at_step_5(arguments: list[str]) -> None:
+    """Run a command in a process of its own and kill it without warning in its sixth step."""
+    environment = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}", "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW, *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert any(line == "STEP 5\n" for line in process.stdout)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+@pytest.mark.parametrize("command", ["summarizer", "conseq"])
+def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(
+    command: str, base: Path, trained: Path, tmp_path: Path
+) -> None:
+    if command == "summarizer":
+        start = [write(tmp_path / "data.jsonl", rows(32)), "--model", base]
+    else:
+        start = [*contrast_files(tmp_path, 16), "--model", trained, "--learning-rate", 1e-3]
+    options = [*TINY, "--save-every", 2, "--epochs", 1 if command == "summarizer" else 2]
+    arguments = [str(argument) for argument in ("train", command, *start, *options)]
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    assert run(*arguments, "-o", whole).exit_code == 0
+    killed_at_step_5([*arguments, "-o", str(stopped)])
+    checkpoints = sorted(path.name for path in (stopped / "checkpoints").glob("checkpoint-*"))
+    assert checkpoints == ["checkpoint-2", "checkpoint-4"]
+    (stopped / "checkpoints" / "checkpoint-6").mkdir()  # as if killed while writing it
+    assert not (stopped / "quals.json").exists()
+    done = run(*arguments, "-o", stopped)
+    assert done.exit_code == 0, done.output
+    one, other = (load_file(folder / "adapter_model.safetensors") for folder in (whole, stopped))
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    steps = [record["step"] for record in read(stopped / "history.jsonl")]
+    assert steps == sorted(set(steps))
+
+
+def test_a_folder_of_another_run_is_refused(base: Path, tmp_path: Path) -> None:
+    data = write(tmp_path / "data.jsonl", rows(4))
+    arguments = ["train", "summarizer", data, "-o", tmp_path / "m", "--model", base, *TINY]
+    assert run(*arguments).exit_code == 0
+    assert run(*arguments, "--evaluate-every", 3).exit_code == 0
+    refused = run(*arguments, "--epochs", 2)
+    assert "holds a run with epochs 1.0, not 2.0; choose another --output" in str(refused.exception)
+    write(data, rows(5))
+    assert "holds a run with training data" in str(run(*arguments).exception)
+
+
+def test_training_on_two_processes_gives_the_weights_of_one(base: Path, tmp_path: Path) -> None:
+    data = write(tmp_path / "data.jsonl", rows(16))
+    options = ["--model", base, "--batch", 4, "--max-document", 40, "--lora-rank", 4, "--learning-rate", 1e-3]
+    arguments = [str(argument) for argument in ("train", "summarizer", data, *options, *FAST)]
+    assert run(*arguments, "-o", tmp_path / "one", "--micro-batch", 2).exit_code == 0
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*command, "-m", "quals.cli.main", *arguments, "-o", str(tmp_path / "two"), "--micro-batch", "2"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    one, two = (load_pretrained(str(tmp_path / name)).model.state_dict() for name in ("one", "two"))
+    for name in one:
+        torch.testing.assert_close(one[name], two[name], atol=2e-3, rtol=2e-2)

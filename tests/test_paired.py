@@ -1,0 +1,137 @@
+"""Paired tests against arithmetic written out, and against what such tests promise."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quals.compare.paired import Resampling, against, mean
+from quals.errors import MissingExtraError
+
+FEW = Resampling(resamples=2000, seed=1)
+NUMBERS = st.lists(st.integers(-20, 20).map(lambda number: number / 4), min_size=2, max_size=8)
+
+
+def by_hand(differences):
+    """The share of all sign patterns whose mean is at least as far from 0."""
+    patterns = [np.dot(signs, differences) for signs in itertools.product([-1, 1], repeat=len(differences))]
+    return np.mean(np.abs(patterns) >= abs(sum(differences)) - 1e-9)
+
+
+@given(NUMBERS)
+@settings(max_examples=40, deadline=None)
+def test_randomisation_is_exact_on_few_documents(differences):
+    found = against(differences, [0.0] * len(differences), FEW)
+    assert found.p_randomisation == pytest.approx(by_hand(differences))
+
+
+def test_randomisation_by_known_numbers():
+    # All six differences have the same sign: 2 of 2^6 patterns are as extreme.
+    assert against([3.0, 1.0, 2.0, 1.5, 0.5, 2.5], [0.0] * 6, FEW).p_randomisation == pytest.approx(2 / 64)
+    assert against([1.0, 1.0], [1.0, 1.0], FEW).p_randomisation == 1.0
+
+
+def test_random_patterns_come_near_the_exact_share():
+    generator = np.random.default_rng(5)
+    differences = generator.normal(0.4, 1.0, 14)
+    exact = by_hand(differences)
+    found = against(list(differences), [0.0] * 14, Resampling(resamples=9999, seed=2))  # fewer than 2^14
+    assert found.p_randomisation == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / 9999))
+
+
+@pytest.mark.parametrize("which", ["p_randomisation", "p_bootstrap"])
+def test_p_values_are_uniform_if_the_systems_are_alike(which):
+    generator = np.random.default_rng(11)
+    small = Resampling(resamples=400, seed=3)
+    values = []
+    for _ in range(300):
+        document = generator.normal(0, 3, 40)  # hard for both systems alike
+        one, other = (document + generator.exponential(1.0, 40) for _ in range(2))
+        values.append(getattr(against(list(one), list(other), small), which))
+    # A true p-value is below t in a share t of the cases; 0.1 is Kolmogorov and Smirnov's bound at 0.5 % for 300.
+    assert scipy.stats.kstest(values, "uniform").statistic < 0.1
+    assert np.mean(np.array(values) < 0.05) < 0.09
+
+
+def test_a_true_difference_is_found_though_documents_differ_more():
+    generator = np.random.default_rng(2)
+    document = generator.normal(0, 3, 60)
+    found = against(list(document + 0.5 + generator.normal(0, 0.3, 60)), list(document), FEW)
+    assert found.p_randomisation < 0.001
+    assert found.p_bootstrap < 0.001
+    assert 0.3 < found.difference.low < 0.5 < found.difference.high < 0.7
+
+
+def test_interval_is_that_of_plain_resampling():
+    values = np.random.default_rng(4).normal(1.0, 2.0, 50)
+    found = mean(list(values), Resampling(resamples=20_000))
+    draws = np.random.default_rng(9)
+    means = [draws.choice(values, 50).mean() for _ in range(20_000)]
+    assert found.value == pytest.approx(values.mean())
+    assert (found.low, found.high) == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=0.02)
+    narrow = mean(list(values), Resampling(level=0.5))
+    assert found.low < narrow.low < narrow.high < found.high
+
+
+def test_p_of_the_bootstrap_written_out():
+    generator = np.random.default_rng(8)
+    differences = generator.normal(0.3, 1.0, 30)
+    centre = differences.mean()
+    draws = np.array([generator.choice(differences, 30).mean() for _ in range(20_000)])
+    by_hand = np.mean(np.abs(draws - centre) >= abs(centre))
+    found = against(list(differences), [0.0] * 30, Resampling(resamples=20_000))
+    assert found.p_bootstrap == pytest.approx(by_hand, abs=0.02)
+
+
+def test_only_pairs_count():
+    found = against([1.0, None, 3.0, 2.0], [0.0, 5.0, None, 2.00005], FEW)
+    assert found.difference.count == 2
+    assert found.difference.value == pytest.approx((1.0 - 0.00005) / 2)
+    assert (found.wins, found.ties, found.losses) == (1, 1, 0)
+    exact = against([1.0, 2.0], [0.0, 2.00005], Resampling(resamples=200, tolerance=0.0))
+    assert (exact.wins, exact.ties, exact.losses) == (1, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("values", "value", "reason"),
+    [
+        ([], None, "no document has a value"),
+        ([None, None], None, "no document has a value"),
+        ([2.0, None], 2.0, "single"),
+    ],
+)
+def test_too_few_documents_give_a_reason(values, value, reason):
+    found = mean(values, FEW)
+    assert (found.value, found.low) == (value, None)
+    assert reason in found.reason
+    pair = against(values, [0.0] * len(values), FEW)
+    assert (pair.difference.value, pair.p_randomisation, pair.p_bootstrap) == (value, None, None)
+
+
+def test_equal_seeds_give_equal_numbers():
+    values = list(np.random.default_rng(1).normal(0.1, 1, 40))
+    zeros = [0.0] * 40
+    assert against(values, zeros, FEW) == against(values, zeros, FEW)
+    assert against(values, zeros, FEW) != against(values, zeros, Resampling(resamples=2000, seed=2))
+
+
+@given(NUMBERS)
+@settings(max_examples=20, deadline=None)
+def test_turning_the_comparison_round_turns_the_signs(values):
+    zeros = [0.0] * len(values)
+    one, other = against(values, zeros, FEW), against(zeros, values, FEW)
+    assert other.difference.value == -one.difference.value
+    assert (other.wins, other.losses) == (one.losses, one.wins)
+    assert other.p_randomisation == pytest.approx(one.p_randomisation)
+
+
+def test_without_scipy_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy.stats", None)
+    with pytest.raises(MissingExtraError, match=r"Comparing systems needs .* pip install 'quals\[compare\]'"):
+        mean([1.0, 2.0], FEW)
