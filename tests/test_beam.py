@@ -39,7 +39,8 @@ def plain_search(lm: LanguageModel, text: list[int], prompt: list[int], settings
         finished += [found for found in ranked[: settings.width] if found[0][-1] == END]
         finished = sorted(finished, key=lambda found: -fmean(found[1]))[: settings.width]
         beams = [found for found in ranked if found[0][-1] != END][: settings.width]
-        if len(finished) == settings.width:
+        better = finished and any(fmean(values) > fmean(finished[-1][1]) for _, values in beams)
+        if len(finished) == settings.width and not (settings.patient and better):
             break
     return finished
 
@@ -50,8 +51,9 @@ def plain_search(lm: LanguageModel, text: list[int], prompt: list[int], settings
         BeamSettings(width=1, max_length=7),
         BeamSettings(width=3, min_length=2, max_length=6),
         BeamSettings(width=6, min_length=0, max_length=5),
+        BeamSettings(width=3, min_length=0, max_length=7, patient=True),
     ],
-    ids=["greedy", "minimum", "wide"],
+    ids=["greedy", "minimum", "wide", "patient"],
 )
 @pytest.mark.parametrize("end_bonus", [0.0, 6.0], ids=["late-end", "early-end"])
 def test_search_equals_the_plain_search(lm: LanguageModel, settings: BeamSettings, end_bonus: float) -> None:

@@ -67,7 +67,7 @@ def test_what_cannot_be_learnt_from_is_left_out_counted_and_kept(base: Path, tmp
     options = ["--filter-corrupt", "--max-summary", 50, "--model", base, *TINY, "--max-document", 9]
     done = run("train", "summarizer", data, "-o", tmp_path / "model", *options)
     assert done.exit_code == 0, done.output
-    dropped = read(tmp_path / "model" / "dropped.jsonl")
+    dropped = read(tmp_path / "model" / "dropped-training-data.jsonl")
     kinds = ["empty-document", "empty-summary", "unreadable", "boilerplate-share-buttons"]
     kinds += ["boilerplate-collection-page", "unreadable", "summary-too-long"]
     assert [row["dropped"] for row in dropped] == kinds

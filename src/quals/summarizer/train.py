@@ -38,8 +38,8 @@ def train_summarizer(data: Data, validation: Data, folder: Path, settings: Summa
 
     Checkpoints go to ``folder/checkpoints``; a run that was stopped goes on from the newest when called again
     with the same data and settings. What ends up in ``folder``: the weights in half precision, ``quals.json``,
-    a model card ``README.md``, ``history.jsonl`` with every validation result, and ``dropped.jsonl`` with the
-    rows that were left out, if any. Runs on several devices under ``torchrun`` or ``accelerate launch``.
+    a model card ``README.md``, ``history.jsonl`` with every validation result, and ``dropped-training-data.jsonl``
+    with the rows that were left out, if any. Runs on several devices under ``torchrun`` or ``accelerate launch``.
 
     Raises:
         InputError: there is nothing to train on, or ``folder`` holds a run with other data or settings.
@@ -114,26 +114,23 @@ class _Start:
     form: PairFormat
 
     def encoded(self, role: str, data: Data) -> DataUsed:
-        """The data as the model reads it; what was left out is written and told."""
-        used = self._encode(role, data)
-        if is_first_process():
-            print(used, file=sys.stderr)
-            name = "dropped.jsonl" if role == "training data" else f"dropped-{role}.jsonl"
-            data.write_dropped(self.folder / name)
+        """Data to learn from, as the model reads it.
+
+        Raises:
+            InputError: there is none.
+        """
+        used = self.encode(role, data)
         if not used.encoding.examples:
             raise InputError(f"nothing to train on: {data.report()}", field=role)
         return used
 
-    def monitor(self, model: Summarizer, validation: Data) -> SummaryMonitor:
-        """A look at the first of the held-out examples."""
-        few = Data(validation.sources, validation.examples[: self.settings.validate])
-        encoding = self._encode("validation data", few).encoding
-        pairs = list(zip(few.examples, encoding.examples, strict=True))
-        return SummaryMonitor(model, pairs, self.folder / "history.jsonl", self.settings.evaluate_every)
-
-    def _encode(self, role: str, data: Data) -> DataUsed:
+    def encode(self, role: str, data: Data) -> DataUsed:
+        """Data as the model reads it; what was left out or cut is told."""
         limits = {"max_document": self.settings.max_document, "max_summary": self.settings.max_summary}
-        return DataUsed(role, data, encode(data, self.pretrained.tokenizer, self.form, **limits))
+        used = DataUsed(role, data, encode(data, self.pretrained.tokenizer, self.form, **limits))
+        if is_first_process() and data.sources:
+            print(used, file=sys.stderr)
+        return used
 
 
 def _start(command: str, settings: FitSettings, folder: Path) -> _Start:
@@ -164,8 +161,31 @@ def _fit(
     model.window = settings.max_document
     model.check_room(settings.max_document, settings.max_summary)
     _same_run(start, used)
-    monitor = start.monitor(model, validation)
-    arguments = training_arguments(
+    few = Data(validation.sources, validation.examples[: settings.validate], validation.dropped)
+    held_out = start.encode("validation data", few)
+    looked_at = list(zip(few.examples, held_out.encoding.examples, strict=True))
+    monitor = SummaryMonitor(model, looked_at, folder / "history.jsonl", settings.evaluate_every)
+    everything = [*used, held_out] if validation.sources else used
+    if is_first_process():
+        for each in everything:
+            each.data.write_dropped(folder / f"dropped-{each.role.replace(' ', '-')}.jsonl")
+    trainer = trainer_class(
+        model=pretrained.model,
+        args=_arguments(folder, settings, schedule),
+        train_dataset=list(examples),
+        data_collator=Collator(pretrained),
+        callbacks=[monitor],
+    )
+    trainer.train(resume_from_checkpoint=newest_checkpoint(folder))
+    if trainer.is_world_process_zero():
+        save_half(pretrained, folder)
+        write_card(folder, start.command, start.form, settings, everything, monitor.read())
+    pretrained.model.eval()
+    return model
+
+
+def _arguments(folder: Path, settings: FitSettings, schedule: dict[str, Any]) -> transformers.TrainingArguments:
+    return training_arguments(
         folder,
         device=settings.device,
         batch=settings.batch,
@@ -180,19 +200,6 @@ def _fit(
         seed=settings.seed,
         **schedule,
     )
-    trainer = trainer_class(
-        model=pretrained.model,
-        args=arguments,
-        train_dataset=list(examples),
-        data_collator=Collator(pretrained),
-        callbacks=[monitor],
-    )
-    trainer.train(resume_from_checkpoint=newest_checkpoint(folder))
-    if trainer.is_world_process_zero():
-        save_half(pretrained, folder)
-        write_card(folder, start.command, start.form, settings, used, monitor.read())
-    pretrained.model.eval()
-    return model
 
 
 def _same_run(start: _Start, used: Sequence[DataUsed]) -> None:
