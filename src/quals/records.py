@@ -6,7 +6,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from quals.calibrate.calibration import Reading
 
 
 class Status(StrEnum):
@@ -102,6 +105,7 @@ class SummaryScore:
         evidence: what the score rests on, in the order the metric found it.
         chunks: into how many overlapping pieces the document was split; 1 if it was read whole.
         signature: how the number was made (see `quals.signature`).
+        reading: the score as a probability, where there is a calibration for scores made like this one.
     """
 
     value: float | None
@@ -110,6 +114,7 @@ class SummaryScore:
     evidence: tuple[Evidence, ...] = ()
     chunks: int = 1
     signature: str = ""
+    reading: Reading | None = None
 
     def __post_init__(self) -> None:
         if (self.status is Status.OK) != (self.value is not None):
@@ -125,6 +130,8 @@ class SummaryScore:
         """As plain JSON values; with ``explain`` the evidence too."""
         row: dict[str, Any] = {
             "score": self.value,
+            "probability": self.reading.probability if self.reading else None,
+            "band": str(self.reading.band) if self.reading else None,
             "status": str(self.status),
             "reason": self.reason,
             "pairs": len(self.evidence),

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from quals.calibrate.calibration import Calibration
 from quals.cli.exits import EXIT_TROUBLED, finish
 from quals.cli.metrics import load_metrics, metric_names
 from quals.cli.score_view import View, Watch
@@ -55,6 +56,7 @@ class Options:
     output: str | None
     explain: bool
     report: str | None
+    calibration: str | None
     worst: int
     fail_under: float | None
     resume: bool
@@ -92,6 +94,9 @@ class Options:
 @click.option("-o", "--output", metavar="FILE", help="Write rows with their results to .jsonl, .parquet, or - (JSONL).")
 @click.option("--explain", is_flag=True, help="Write what each score rests on, too.")
 @click.option("--report", metavar="FILE", help="Write a page on the first metric that shows the doubtful words (HTML).")
+@click.option(
+    "--calibration", metavar="FILE", help="Written by quals calibrate: gives the first metric's probabilities."
+)
 @click.option(
     "--worst",
     type=click.IntRange(0),
@@ -152,7 +157,7 @@ def _score(options: Options, make_metric: Callable[..., Metric]) -> int:
 
         environment()  # an extra that is missing is told before the work, not after
     metrics = _metrics(options, make_metric)
-    view = View(stderr=options.output == "-")
+    view = View(stderr=options.output == "-", calibrated=len(metrics) == 1 and metrics[0].calibration is not None)
     tallies = [Tally(options.worst) for _ in metrics]
     _run(options, rows, metrics, view, tallies)
     if not tallies[0].count:
@@ -172,7 +177,12 @@ def _metrics(options: Options, make_metric: Callable[..., Metric]) -> list[Metri
     if options.compatibility != "clean":
         settings.append(f"quals.compatibility={options.compatibility}")
     common = {"model": options.model} if options.model else {}
-    return load_metrics(options.metric, settings, device=options.device, load=make_metric, **common)
+    metrics = load_metrics(options.metric, settings, device=options.device, load=make_metric, **common)
+    if options.calibration:
+        calibration = Calibration.load(options.calibration)
+        calibration.check(metrics[0].signature)
+        metrics[0].calibration = calibration
+    return metrics
 
 
 def _rows(options: Options) -> Iterator[Row]:

@@ -20,7 +20,7 @@ from quals.records import Result, Scores, Status, SummaryScore, scores_of
 
 _MAX_COMPLAINTS = 20
 _PIPE_WIDTH = 120  # columns, where no terminal says how many there are
-_ROW, _SCORE, _STATUS, _PAIRS = 18, 9, 19, 5
+_ROW, _SCORE, _BAND, _STATUS, _PAIRS = 18, 9, 24, 19, 5
 
 
 class Outcome(Protocol):
@@ -43,7 +43,8 @@ class _Console(Console):
 class View:
     """Shows results on standard output, or on standard error where the results themselves go out."""
 
-    def __init__(self, *, stderr: bool = False) -> None:
+    def __init__(self, *, stderr: bool = False, calibrated: bool = False) -> None:
+        self.calibrated = calibrated
         self.console = _Console(stderr=stderr, highlight=False, soft_wrap=True, markup=False, emoji=False)
         self._width = self.console.width if self.console.is_terminal else _PIPE_WIDTH
         self._started = False
@@ -51,15 +52,27 @@ class View:
     def write(self, row: Row, result: Result) -> None:
         """Show a result as one line of a table."""
         if not self._started:
-            self._line("row", "summary", _header(result), style="bold")
+            self._line("row", "summary", self._header(result), style="bold")
             self._started = True
         sound = all(score.status is Status.OK for score in scores_of(result))
-        cells = _several(result) if isinstance(result, Scores) else _single(result)
+        cells = _several(result) if isinstance(result, Scores) else self._single(result)
         self._line(_label(row), row.summary, cells, style="" if sound else "yellow")
 
     def _line(self, row: str, summary: str, cells: str, *, style: str) -> None:
         width = max(10, self._width - (_ROW + len(cells) + 2))
         self.console.print(Text(" ".join((_cut(row, _ROW), _cut(summary, width), cells)), style=style))
+
+    def _header(self, result: Result) -> str:
+        if not isinstance(result, Scores):
+            read = f" {'consistent':<{_BAND}}" if self.calibrated else ""
+            return f"{'score':>{_SCORE}}{read} {'status':<{_STATUS}} {'pairs':>{_PAIRS}}"
+        return " ".join(f"{name:>{_SCORE}}" for name in result.by_metric)
+
+    def _single(self, score: SummaryScore) -> str:
+        value = "" if score.value is None else f"{score.value:.3f}"
+        words = f"{score.reading.probability:4.0%} {score.reading.band}" if score.reading else ""
+        read = f" {words:<{_BAND}}" if self.calibrated else ""
+        return f"{value:>{_SCORE}}{read} {score.status:<{_STATUS}} {len(score.evidence):>{_PAIRS}}"
 
     def report(self, tally: Tally, metric: Metric, *, named: bool = False) -> None:
         """Show what the run came to, how to read it, and the most suspicious evidence; ``named``: by which metric."""
@@ -80,17 +93,6 @@ class View:
         for suspicion in tally.worst:
             for line in _suspicion(suspicion):
                 self.console.print(line)
-
-
-def _header(result: Result) -> str:
-    if not isinstance(result, Scores):
-        return f"{'score':>{_SCORE}} {'status':<{_STATUS}} {'pairs':>{_PAIRS}}"
-    return " ".join(f"{name:>{_SCORE}}" for name in result.by_metric)
-
-
-def _single(score: SummaryScore) -> str:
-    value = "" if score.value is None else f"{score.value:.3f}"
-    return f"{value:>{_SCORE}} {score.status:<{_STATUS}} {len(score.evidence):>{_PAIRS}}"
 
 
 def _several(result: Scores) -> str:

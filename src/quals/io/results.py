@@ -22,7 +22,10 @@ from quals.records import Result, Scores
 if TYPE_CHECKING:
     import pyarrow as pa
 
-RESULT_FIELDS = ("summary_index", "score", "status", "reason", "pairs", "chunks", "signature", "evidence")
+RESULT_FIELDS = (
+    *("summary_index", "score", "probability", "band", "status", "reason", "pairs", "chunks", "signature"),
+    "evidence",
+)
 SEVERAL_FIELDS = ("scores", *RESULT_FIELDS)  # reserved where there are several metrics
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
 from typing import ClassVar, overload
 
+from quals.calibrate.calibration import Calibration, shipped
 from quals.errors import InputError
 from quals.records import SummaryScore
 
@@ -25,6 +28,14 @@ class Metric(ABC):
     @abstractmethod
     def signature(self) -> str:
         """How this metric, as set up, makes its numbers (see `quals.signature`)."""
+
+    @cached_property
+    def calibration(self) -> Calibration | None:
+        """What turns scores into probabilities: the one shipped for these very settings, or None.
+
+        Another may be set; scores it was not fitted for stay without a probability.
+        """
+        return shipped(self.signature)
 
     @abstractmethod
     def _score(
@@ -59,10 +70,16 @@ class Metric(ABC):
         """
         if isinstance(documents, str) and isinstance(summaries, str):
             reference = None if references is None else [str(references)]
-            return self._score([documents], [summaries], reference)[0]
+            return self._read(self._score([documents], [summaries], reference)[0])
         for field, texts in (("documents", documents), ("summaries", summaries), ("references", references)):
             if texts is not None and (isinstance(texts, str) or not all(isinstance(text, str) for text in texts)):
                 raise InputError("expected a sequence of texts", field=field)
             if texts is not None and len(texts) != len(documents):
                 raise InputError(f"{len(texts)} of them for {len(documents)} documents", field=field)
-        return self._score(documents, summaries, references)
+        return [self._read(score) for score in self._score(documents, summaries, references)]
+
+    def _read(self, score: SummaryScore) -> SummaryScore:
+        """With the probability that the calibration gives."""
+        if score.value is None or self.calibration is None or not self.calibration.fits(score.signature):
+            return score
+        return replace(score, reading=self.calibration.read(score.value, score.signature))

@@ -31,7 +31,7 @@ class MetricFacts:
     @classmethod
     def of(cls, metric: Metric, calibration: Calibration | None = None) -> MetricFacts:
         """Those of a metric at hand; without a calibration given, that of its model, if it has one."""
-        found = cls(metric.name, metric.range, metric.reading, metric.signature, shipped(metric.signature))
+        found = cls(metric.name, metric.range, metric.reading, metric.signature, metric.calibration)
         return found.calibrated(calibration)
 
     @classmethod

@@ -58,7 +58,7 @@ class Score(BaseModel):
     def of(cls, score: SummaryScore, facts: MetricFacts, *, id: str | None, explain: bool) -> Score:
         """From a metric's result."""
         reading = facts.read(score)
-        return cls(id=id, **score.to_dict(explain=explain), **(reading.to_dict() if reading else {}))
+        return cls(id=id, **{**score.to_dict(explain=explain), **(reading.to_dict() if reading else {})})
 
 
 class Scores(BaseModel):
