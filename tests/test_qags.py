@@ -211,7 +211,9 @@ def test_the_answering_benchmark(answerer: Path) -> None:
     held_out = list(made.values())
     figures = measure(model, held_out, count=20)
     assert (figures["questions"], figures["unanswerable"]) == (20, 20)
-    assert figures["f1"] == figures["exact_match"] == figures["accuracy"] == 1.0
+    assert figures["f1"] == figures["exact_match"] == figures["answered"] == 1.0
+    assert figures["refused"] >= 0.9
+    assert figures["accuracy"] == (1 + figures["refused"]) / 2
     # Where half of the golden answers are wrong, so are half of the model's.
     wrong = [replace(each, pairs=(each.pairs[0], replace(each.pairs[1], answer="nobody"))) for each in held_out]
     figures = measure(model, wrong, count=1000)
