@@ -57,16 +57,15 @@ class System:
         self.evaluated.append(self.tokens() - before)
 
 
-def systems(names: Sequence[str], device: str, questions: str, answers: str) -> dict[str, System]:
+def systems(names: Sequence[str], metric: quals.Quals | None, make_qags: Callable[[], Qags]) -> dict[str, System]:
     """The systems to compare; plain ones share the models of their twins."""
     found: dict[str, System] = {}
-    if any(name.startswith("quals") for name in names):
-        metric = quals.Quals(device=device)
+    if metric:
         plain = PlainQuals(metric)
         found["quals"] = System(_together(metric), lambda: metric.qagen.lm.evaluated, metric.signature)
         found["quals-plain"] = System(_one_by_one(plain), lambda: plain.evaluated, metric.signature)
     if any(name.startswith("qags") for name in names):
-        qags = Qags(questions, answers, device=device)
+        qags = make_qags()
         both = (qags.generator.lm, qags.answerer.lm)
         plain_qags = PlainQags(qags)
         found["qags"] = System(_together(qags), lambda: sum(lm.evaluated for lm in both), qags.signature)
@@ -125,7 +124,7 @@ def figures(found: dict[str, System], block: int) -> dict[str, Any]:
     result: dict[str, Any] = {"block": block, "rows": len(first.scores), "systems": {}, "ratios": {}}
     for name, system in found.items():
         result["systems"][name] = {
-            "summaries_per_second": len(system.scores) / sum(system.seconds),
+            "seconds_per_summary": sum(system.seconds) / len(system.scores),
             "tokens_per_summary": sum(system.evaluated) / len(system.scores),
             "seconds_per_block": system.seconds,
             "scores": system.scores,
@@ -172,32 +171,39 @@ def speed(
     limit, block = (4, 2) if quick else (limit, block)
     read = [row for _, row in json_lines(file) if not isinstance(row, InputError)]
     rows = [(row["document"], row["summary"]) for row in read][:limit]
-    found = systems(names.split(","), device, question_model, answer_model)
-    compare(found, rows, block)
-    used = pick_device(device)
-    result = {
+    result: dict[str, Any] = {
         "file": Path(file).name,
-        "machine": f"{machine()}, {torch.get_num_threads()} threads, {used}",
-        **figures(found, block),
+        "machine": f"{machine()}, {torch.get_num_threads()} threads, {pick_device(device)}",
     }
-    if "quals" in found:
-        result["scoring_pass_share_of_matmul_rate"] = scoring_share(quals.Quals(device=device), rows[:block])
+    metric, wanted = None, names.split(",")
+    if "quals" in wanted:
+        started = time.perf_counter()
+        metric = quals.Quals(device=device)
+        metric.score(*rows[0])
+        result["load_and_first_score_s"] = time.perf_counter() - started
+    found = systems(wanted, metric, lambda: Qags(question_model, answer_model, device=device))
+    compare(found, rows, block)
+    result |= figures(found, block)
+    if metric:
+        result["scoring_pass_share_of_matmul_rate"] = scoring_share(metric, rows[:block])
     _print(result)
     if output:
         output.write_text(json.dumps(result, indent=1) + "\n")
 
 
 def _print(result: dict[str, Any]) -> None:
-    click.echo(f"{'':12s} summaries/s  tokens/summary  time, as a multiple of the first system's")
+    click.echo(f"{'':12s} s/summary  summaries/s  tokens/summary  time, as a multiple of the first system's")
     for name, system in result["systems"].items():
         ratio = result["ratios"][name]
         spread = f"{ratio['median']:.1f} ({ratio['lowest']:.1f} to {ratio['highest']:.1f})"
-        click.echo(f"{name:12s} {system['summaries_per_second']:11.3f}  {system['tokens_per_summary']:14.0f}  {spread}")
+        seconds = system["seconds_per_summary"]
+        click.echo(f"{name:12s} {seconds:9.3f}  {1 / seconds:11.3f}  {system['tokens_per_summary']:14.0f}  {spread}")
     for name in ("quals", "qags"):
         if (key := f"{name}_scores_equal") in result:
             click.echo(f"{name} and {name}-plain give equal scores for {result[key]} of {result['rows']} rows")
     if share := result.get("scoring_pass_share_of_matmul_rate"):
         click.echo(f"scoring pass: {share:.0%} of the measured matmul rate")
+        click.echo(f"load and first score: {result['load_and_first_score_s']:.1f} s")
     click.echo(result["machine"])
 
 
