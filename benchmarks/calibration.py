@@ -1,0 +1,54 @@
+"""Fit the calibration that a model ships with, on summaries that people have judged.
+
+    python benchmarks/calibration.py dev/*.jsonl.gz -o models/quals-small/calibration.json
+
+Scores come through the score cache, so that what `benchmarks/agreement.py` has scored costs nothing. A file weighs as
+much as it has rows; pairs of an original and an edited summary should be left out, since nobody wrote such edits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from quals.calibrate import fit
+from quals.cli.agree import progress_bars
+from quals.evaluate.cache import ScoreCache
+from quals.evaluate.labelled import read_judged
+from quals.evaluate.measure import score_rows
+from quals.metrics import registry
+
+
+@click.command(help=__doc__)
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+@click.option("--metric", "name", default="quals", show_default=True)
+@click.option("--method", type=click.Choice(["logistic", "isotonic"]), default="logistic", show_default=True)
+@click.option("--limit", type=click.IntRange(min=1), help="Documents of each file, drawn with a fixed seed.")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path))
+def main(files: Sequence[str], name: str, method: str, limit: int | None, output: Path) -> None:
+    sets = [read_judged(file) for file in files]
+    sets = [data.sample(limit, 0) if limit else data for data in sets]
+    rows = [row for data in sets for row in data.rows]
+    metric = registry.load(name)
+    with progress_bars() as progress:
+        scores = score_rows(metric, [row.texts for row in rows], ScoreCache(), progress(name, len(rows)))
+    scored = [(score.value, row) for score, row in zip(scores, rows, strict=True) if score.value is not None]
+    fitted = fit(
+        [value for value, _ in scored],
+        [row.label for _, row in scored],
+        signature=metric.signature,
+        data=[data.name for data in sets],
+        groups=[row.texts.document for _, row in scored],
+        method=method,
+    )
+    fitted.save(output)
+    click.echo(
+        f"{fitted.rows} of {len(rows)} rows have a score; {fitted.base_rate:.0%} consistent; held-out Brier score "
+        f"{fitted.brier:.4f}, always saying {fitted.base_rate:.0%} {fitted.brier_base_rate:.4f}; {output}"
+    )
+
+
+if __name__ == "__main__":
+    main()
