@@ -104,7 +104,11 @@ def test_the_whole_experiment(
         table = json.loads((results / f"conseq-smoke-{name}.json").read_text())
         assert table["table"]["systems"] == ["mle", "rouge", "conseq", "dpo"]
         assert set(table["table"]["documents"]) == parts["heldout"]
-        assert list(table["table"]["values"]) == [*["rouge1", "rouge2", "rougeL", "word-pairs"], "novel 2-grams", "words"]
+        assert list(table["table"]["values"]) == [
+            *["rouge1", "rouge2", "rougeL", "word-pairs"],
+            "novel 2-grams",
+            "words",
+        ]
         assert table["against-rouge"]["baseline"] == "rouge"
         assert table["sets"]["sets-rouge"]["counts"]["samples"] == 24
         assert table["settings"]["train"] == 8
