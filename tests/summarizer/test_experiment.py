@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -54,7 +55,7 @@ def each() -> list[tuple[int, dict[str, Any]]]:
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The commands that are run, in this process; ``STOP`` in the list ends the run before a stage of this name."""
+    """The commands, which are run in this process."""
     made: list[str] = []
     programs: dict[str, Callable[[Sequence[str]], Result]] = {
         "quals": lambda words: run(*words),
@@ -98,17 +99,14 @@ def test_the_whole_experiment(
             part: {row["id"] for row in read(folder / "split" / f"{part}.jsonl")} for part in module("stages").PARTS
         }
         assert [len(parts[part]) for part in ("heldout", "valid", "train", "sampled")] == [3, 2, 8, 4]
-        assert not parts["heldout"] & parts["train"] and not parts["valid"] & parts["train"]
+        assert not (parts["heldout"] | parts["valid"]) & parts["train"]
         assert parts["sampled"] < parts["train"]
         assert {row["id"] for row in read(folder / "sets-quals" / "positives.jsonl")} <= parts["sampled"]
         table = json.loads((results / f"conseq-smoke-{name}.json").read_text())
         assert table["table"]["systems"] == ["mle", "rouge", "conseq", "dpo"]
         assert set(table["table"]["documents"]) == parts["heldout"]
-        assert list(table["table"]["values"]) == [
-            *["rouge1", "rouge2", "rougeL", "word-pairs"],
-            "novel 2-grams",
-            "words",
-        ]
+        measures = ["rouge1", "rouge2", "rougeL", "word-pairs", "novel 2-grams", "words"]
+        assert list(table["table"]["values"]) == measures
         assert table["against-rouge"]["baseline"] == "rouge"
         assert table["sets"]["sets-rouge"]["counts"]["samples"] == 24
         assert table["settings"]["train"] == 8
@@ -120,7 +118,7 @@ def test_the_whole_experiment(
             assert str(tmp_path) not in text
             assert "resigned" not in text  # no text of the data
         assert (folder / "page.html").is_file()
-    assert all(event["seconds"] > 0 for event in finished)
+    assert sum(event["seconds"] for event in finished) > 0
 
     # Again: nothing is done but what has changed.
     calls.clear()
@@ -133,20 +131,15 @@ def test_the_whole_experiment(
     assert calls == ["quals summarize heldout.jsonl"]
     calls.clear()
     sizes = module("stages").SIZES
-    monkeypatch.setitem(sizes, "smoke", module("dataclasses").replace(sizes["smoke"], contrast_epochs=2))
+    monkeypatch.setitem(sizes, "smoke", replace(sizes["smoke"], contrast_epochs=2))
     done = experiment(data, base, "--only", "xsum")
     assert "xsum dpo: its command or input has changed, it starts anew" in done.output
-    assert (
-        calls
-        == [
-            *["quals train conseq"] * 2,
-            "dpo mle dpo.jsonl",
-            *["quals summarize heldout.jsonl"] * 3,
-            *["quals compare summaries-mle.jsonl", "quals compare summaries-rouge.jsonl"],
-        ]
-        or calls[:2] == ["quals train conseq"] * 2
-    )
-    assert len(calls) == 8
+    assert calls == [
+        *["quals train conseq"] * 2,
+        "dpo mle dpo.jsonl",
+        *["quals summarize heldout.jsonl"] * 3,  # not that of mle
+        *["quals compare summaries-mle.jsonl", "quals compare summaries-rouge.jsonl"],
+    ]
 
 
 def test_a_killed_run_goes_on_where_it_was(data: Path, base: Path, tmp_path: Path) -> None:
