@@ -1,4 +1,4 @@
-"""The commands of the guides from contrast sets to a better summarizer are real: each is run, in order, on small data."""
+"""The commands of the guides around contrast sets and comparisons are real: each is run, in order, on small data."""
 
 from __future__ import annotations
 
@@ -42,9 +42,11 @@ def run(command: str, *more: str) -> None:
 
 def run_script(command: str, *more: str) -> None:
     """A command that begins with ``python``."""
-    with pytest.MonkeyPatch.context() as patched, pytest.raises(SystemExit) as end:
-        patched.setattr(sys, "argv", [*shlex.split(command)[1:], *more])
-        runpy.run_path(str(ROOT / sys.argv[0]), run_name="__main__")
+    arguments = [*shlex.split(command)[1:], *more]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sys, "argv", arguments)
+        with pytest.raises(SystemExit) as end:
+            runpy.run_path(str(ROOT / arguments[0]), run_name="__main__")
     assert end.value.code == 0, command
 
 

@@ -11,6 +11,9 @@ anybody can run:
 Give the command again: a finished stage is skipped, an interrupted one goes on, and one whose command or input is
 another than before (a size was edited, a metric has come) starts anew. OUTPUT/stages.jsonl tells when which stage
 started and ended. The tables go to benchmarks/results/; pages with the summaries stay in OUTPUT.
+
+No summarizer is trained on what is held out. But factcc-small learnt from claims made of documents of the same files,
+some of these among them: a document it knows, though no summary of it, and the same for all systems.
 """
 
 from __future__ import annotations
@@ -82,8 +85,8 @@ def do(stage: Stage, key: str, ledger: Ledger) -> None:
     elif before["event"] == "finished" and stage.result.exists():
         click.echo(f"{title}: finished before", err=True)
         return
-    click.echo(f"{title}: {' '.join(stage.command)}", err=True)
     ledger.add(stage.name, "started", key=key)
+    click.echo(f"{title}: {' '.join(stage.command)}", err=True)
     started = time.monotonic()
     code = call(stage.command)
     event = "finished" if code in (0, EXIT_TROUBLED) else "failed"
@@ -111,9 +114,8 @@ def publish(folder: Path, ledger: Ledger, found: Sequence[Stage], settings: Row,
     """Put the tables together with how they were made; no text of the data goes into them."""
 
     def read(name: str) -> Any:
-        return json.loads(
-            (folder / name).read_text(encoding="utf-8").replace(str(folder), "")
-        )  # no paths of this machine
+        text = (folder / name).read_text(encoding="utf-8")
+        return json.loads(text.replace(str(folder), ""))  # no paths of this machine
 
     sets = {name: read(f"{name}/summary.json") for name in ("sets-quals", "sets-rouge")}
     content = {

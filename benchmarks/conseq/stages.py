@@ -42,7 +42,7 @@ class Size:
 
 
 SIZES = {
-    # Half by half of 400: at most some 100 pairs, where the published 30 % would leave some 36.
+    # Half by half of 400: some 100 pairs at best, where the published 30 % would leave some 36.
     "small": Size(
         heldout=100,
         valid=40,
