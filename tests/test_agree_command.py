@@ -159,6 +159,14 @@ def test_rows_of_a_document_are_asked_together() -> None:
     assert asked == [f"d{i // 4}" for i in range(200)]
 
 
+def test_a_gpu_is_given_more_rows_at_once() -> None:
+    metric = Counting()
+    metric.device = "cuda"
+    scores = score_rows(metric, [Texts("d", str(i)) for i in range(600)], ScoreCache())
+    assert [score.value for score in scores] == list(range(600))
+    assert [len(batch) for batch in metric.asked] == [512, 88]
+
+
 def test_rows_without_a_score_are_counted_by_status(tmp_path: Path) -> None:
     rows = [row(f"d{i}", text, label) for i, (text, label) in enumerate([("1", 0.0), ("none", 1.0), ("3", 1.0)])]
     data = read_judged(written(tmp_path / "x.jsonl", rows))

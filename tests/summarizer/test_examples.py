@@ -72,10 +72,30 @@ def numbered(count: int, of: int) -> list[Encoded]:
     return [Encoded(np.array([of, i], np.int32), np.array([i], np.int32)) for i in range(count)]
 
 
-def test_equal_lists_are_paired_row_by_row() -> None:
-    pairs = contrasted(numbered(4, 0), numbered(4, 1), seed=3)
-    assert [int(pair.positive.summary[0]) for pair in pairs] == [0, 1, 2, 3]
-    assert [int(pair.negative.summary[0]) for pair in pairs] == [0, 1, 2, 3]
+def of_documents(numbers: str) -> list[Encoded]:
+    return [Encoded(np.array([int(n)], np.int32), np.array([i], np.int32)) for i, n in enumerate(numbers)]
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "together", "alone"),
+    [
+        ("0123", "0123", 4, 0),
+        ("0123", "3120", 4, 0),
+        ("0012", "2100", 4, 0),
+        ("0123", "456", 0, 4),
+        ("0123", "31456", 2, 3),
+        ("01", "10234", 2, 3),
+        ("00012", "03", 1, 4),
+    ],
+)
+def test_what_is_of_one_document_shares_a_step(good: str, bad: str, together: int, alone: int) -> None:
+    positives, negatives = of_documents(good), of_documents(bad)
+    pairs = contrasted(positives, negatives, seed=3)
+    same = [pair for pair in pairs if pair.positive.document[0] == pair.negative.document[0]]
+    assert len(same) >= together
+    assert len(pairs) == together + alone
+    assert {id(pair.positive) for pair in pairs} == {id(each) for each in positives}
+    assert {id(pair.negative) for pair in pairs} == {id(each) for each in negatives}
 
 
 @pytest.mark.parametrize(("good", "bad"), [(3, 8), (8, 3), (1, 5)])

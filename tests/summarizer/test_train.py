@@ -18,7 +18,8 @@ from safetensors.torch import load_file
 
 from quals.errors import InputError, MissingExtraError
 from quals.lm.load import load_pretrained
-from quals.summarizer import GenerationSettings, Summarizer
+from quals.summarizer import GenerationSettings, Summarizer, train
+from quals.summarizer.examples import contrasted
 from tests.summarizer.conftest import FAST, read, rows, run, save_base, write
 
 ROOT = Path(__file__).parents[2]
@@ -242,6 +243,32 @@ def test_conseq_goes_on_from_whole_models_and_takes_unequal_numbers(trained: Pat
         assert (output / "adapter_config.json").is_file() == bool(rank)
         assert json.loads((output / "quals.json").read_text())["training"]["learning_rate"] == (4e-5 if rank else 3e-6)
         assert Summarizer.load(str(output), device="cpu").summarize([rows(1)[0]["document"]])[0].texts
+
+
+def test_pairs_stay_pairs_or_go_together(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In files of equal length each loses another row: row by row, every pair would be of two documents."""
+    good = [{"id": n, "document": f"On day {n} it rained.", "summary": f"Rain on {n}."} for n in range(6)]
+    bad = [row | {"summary": f"Snow on {row['id']}."} for row in good]
+    good[0]["summary"] = "It rained all day long. " * 20
+    bad[5]["summary"] = " "
+    files = write(tmp_path / "positives.jsonl", good), write(tmp_path / "negatives.jsonl", bad)
+    seen = []
+    monkeypatch.setattr(train, "contrasted", lambda *lists: seen.extend(lists[:2]) or contrasted(*lists))
+    options = ["--max-summary", 50, "--model", trained, "--batch", 2, "--max-document", 40, *FAST]
+    done = run("train", "conseq", *files, "-o", tmp_path / "conseq", *options)
+    assert done.exit_code == 0, done.output + repr(done.exception)
+    first, second = ([example.document.tolist() for example in examples] for examples in seen)
+    assert len(first) == 4
+    assert first == second
+    for name, kinds, lines in (
+        ("positives", ["summary-too-long", "counterpart-left-out"], [1, 6]),
+        ("negatives", ["empty-summary", "counterpart-left-out"], [6, 1]),
+    ):
+        dropped = read(tmp_path / "conseq" / f"dropped-{name}.jsonl")
+        assert [row["dropped"] for row in dropped] == kinds
+        assert [row["line"] for row in dropped] == lines
+    card = json.loads((tmp_path / "conseq" / "quals.json").read_text())["data"]["negatives"]
+    assert card["left_out"] == {"empty-summary": 1, "counterpart-left-out": 1}
 
 
 def test_conseq_wants_a_summarizer(base: Path, tmp_path: Path) -> None:

@@ -160,8 +160,9 @@ def conseq(
     """Train a summarizer on: towards POSITIVES and away from NEGATIVES (CONSEQ).
 
     Both: rows of a document and a summary, as for `quals train summarizer`, which also says how a stopped run goes
-    on. If they are equally many, row by row they share a step; else the fewer are repeated, reshuffled, until the
-    more are used up. Learning rate: 3e-6 for all weights, 4e-5 for an adapter.
+    on. Two rows of the same document share a step, and if one is left out so is the other. The rest are put
+    together at random, the fewer repeated until the more are used up. Learning rate: 3e-6 for all weights, 4e-5 for
+    an adapter.
     """
     from quals.io.rows import FieldNames
     from quals.summarizer.data import read_data

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from quals.evaluate.cache import Texts, key
-from quals.evaluate.measure import BATCH
+from quals.evaluate.measure import rows_at_once
 from quals.io.results import json_line
 from quals.io.run import safe_scores
 from quals.metrics.base import Metric
@@ -29,8 +29,9 @@ def explained(
     advance(sum(name in known for name in keys))
     missing = [(name, row) for name, row in zip(keys, rows, strict=True) if name not in known]
     with path.open("a", encoding="utf-8", newline="\n") as stream:
-        for start in range(0, len(missing), BATCH):
-            batch = missing[start : start + BATCH]
+        size = rows_at_once(metric)
+        for start in range(0, len(missing), size):
+            batch = missing[start : start + size]
             scores = safe_scores(metric, [row for _, row in batch])
             for (name, _), score in zip(batch, scores, strict=True):
                 known[name] = [piece.to_dict() for piece in score.worst(len(score.evidence))]

@@ -23,6 +23,7 @@ class Metric(ABC):
     name: ClassVar[str]
     range: ClassVar[tuple[float, float]]
     reading: ClassVar[str]
+    device: str = "cpu"  # what the work is done on, as torch names it; set by metrics that run a model
 
     @property
     @abstractmethod

@@ -71,6 +71,7 @@ class FactCC(GroupedMetric[Span]):
         self.settings = settings or FactCCSettings()
         self.pipeline = load_pipeline(pipeline)
         self.checker = model if isinstance(model, ClaimChecker) else ClaimChecker.load(model, device=device)
+        self.device = self.checker.lm.device.type
         if (room := self.checker.lm.limit - self.settings.chunk) < _LEAST_ROOM:
             raise InputError(f"leaves room for {room} tokens of a claim, less than {_LEAST_ROOM}", field="chunk")
 

@@ -97,6 +97,7 @@ class Qags(GroupedMetric[Asked]):
             if isinstance(answer_model, QuestionAnswerer)
             else QuestionAnswerer.load(answer_model, device=device)
         )
+        self.device = self.answerer.lm.device.type
 
     @property
     def signature(self) -> str:

@@ -79,6 +79,7 @@ class Quals(GroupedMetric[GeneratedPair]):
     ) -> None:
         self.settings = settings or QualsSettings(compatibility=compatibility)
         self.qagen = model if isinstance(model, QAGen) else QAGen.load(model, device=device)
+        self.device = self.qagen.lm.device.type
 
     @property
     def signature(self) -> str:

@@ -143,26 +143,46 @@ class Encoding:
 
 
 def encode(data: Data, tokenizer: Any, form: PairFormat, *, max_document: int, max_summary: int) -> Encoding:
-    """Token ids of the examples.
-
-    Documents are cut at ``max_document`` tokens. A longer summary than ``max_summary`` is not cut, for a model
-    would learn to stop in the middle of a sentence: its row leaves ``data`` for the rows left out.
-    """
-    encoded, kept = [], []
+    """Token ids of the examples; documents are cut at ``max_document`` tokens, and see `drop_long_summaries`."""
+    drop_long_summaries(data, tokenizer, max_summary)
+    encoded = []
     total = read = cut = 0
     for example in data.examples:
-        summary = text_ids(tokenizer, example.summary)
-        if len(summary) > max_summary:
-            data.drop(example.row, "summary-too-long", f"the summary has {len(summary)} tokens, over {max_summary}")
-            continue
-        document = text_ids(tokenizer, example.document)
+        summary, document = (text_ids(tokenizer, text) for text in (example.summary, example.document))
         total, read = total + len(document), read + min(len(document), max_document)
         cut += len(document) > max_document
         framed = form.frame(document[:max_document])
         encoded.append(Encoded(np.array(framed, np.int32), np.array([*summary, form.end], np.int32)))
-        kept.append(example)
-    data.examples = kept
     return Encoding(encoded, cut, 1 - read / total if total else 0.0)
+
+
+def drop_long_summaries(data: Data, tokenizer: Any, most: int) -> None:
+    """Leave out the rows whose summary has more tokens than ``most``.
+
+    It is not cut, for a model would learn to stop in the middle of a sentence.
+    """
+    kept = []
+    for example in data.examples:
+        if (length := len(text_ids(tokenizer, example.summary))) > most:
+            data.drop(example.row, "summary-too-long", f"the summary has {length} tokens, over {most}")
+        else:
+            kept.append(example)
+    data.examples = kept
+
+
+def keep_together(one: Data, other: Data) -> None:
+    """Leave out of each the rows whose counterpart, the other's row of the same document, was left out there."""
+    lost = [_lost(data) for data in (one, other)]
+    for data, gone in zip((one, other), reversed(lost), strict=True):
+        for example in data.examples:
+            if example.document in gone:
+                data.drop(example.row, "counterpart-left-out", "the other file's row of this document was left out")
+        data.examples = [example for example in data.examples if example.document not in gone]
+
+
+def _lost(data: Data) -> set[str]:
+    """The documents of which only rows left out are left."""
+    return {row.document for row, _, _ in data.dropped} - {example.document for example in data.examples}
 
 
 def is_first_process() -> bool:

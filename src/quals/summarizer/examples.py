@@ -6,6 +6,7 @@ in its encoder; only the summary and the end token have a loss, and only for the
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -50,19 +51,35 @@ def _rows(example: Encoded | Contrast) -> list[tuple[list[int], list[Target]]]:
 def contrasted(positives: Sequence[Encoded], negatives: Sequence[Encoded], seed: int) -> list[Contrast]:
     """Pairs of a positive and a negative, as many as the longer list has.
 
-    Lists of one length are paired in their order, so that the two of a document stay together. Otherwise the
-    shorter list is gone through again and again, each time in a new random order, until the longer is used up.
+    Those of the same document come together, wherever they stand. The others are put together at random, and
+    where the shorter list is used up it is gone through again and again, each time in a new order.
     """
-    if len(positives) == len(negatives):
-        return [Contrast(*pair) for pair in zip(positives, negatives, strict=True)]
-    count = max(len(positives), len(negatives))
-    pairs = zip(_filled(positives, count, seed), _filled(negatives, count, seed + 1), strict=True)
-    return [Contrast(*pair) for pair in pairs]
+    pairs, good, bad = _matched(positives, negatives)
+    count = max(len(good), len(bad))
+    rest = zip(_filled(good, positives, count, seed), _filled(bad, negatives, count, seed + 1), strict=True)
+    return pairs + [Contrast(*pair) for pair in rest]
 
 
-def _filled(examples: Sequence[Encoded], count: int, seed: int) -> list[Encoded]:
+def _matched(
+    positives: Sequence[Encoded], negatives: Sequence[Encoded]
+) -> tuple[list[Contrast], list[Encoded], list[Encoded]]:
+    """The pairs of the same document, and what has no counterpart."""
+    waiting: dict[bytes, deque[Encoded]] = defaultdict(deque)
+    for negative in negatives:
+        waiting[negative.document.tobytes()].append(negative)
+    pairs, alone = [], []
+    for positive in positives:
+        if same := waiting[positive.document.tobytes()]:
+            pairs.append(Contrast(positive, same.popleft()))
+        else:
+            alone.append(positive)
+    return pairs, alone, [negative for left in waiting.values() for negative in left]
+
+
+def _filled(alone: Sequence[Encoded], every: Sequence[Encoded], count: int, seed: int) -> list[Encoded]:
+    """So many: first those that are alone, then all of the list over and over."""
     chance = np.random.default_rng(seed)
-    order: list[int] = []
-    while len(order) < count:
-        order += chance.permutation(len(examples)).tolist()
-    return [examples[i] for i in order[:count]]
+    found = [alone[i] for i in chance.permutation(len(alone))]
+    while len(found) < count:
+        found += [every[i] for i in chance.permutation(len(every))]
+    return found[:count]

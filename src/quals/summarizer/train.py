@@ -20,7 +20,7 @@ from quals.lm.format import PairFormat
 from quals.lm.framed import CARD, read_card
 from quals.lm.load import Pretrained, load_pretrained
 from quals.summarizer.card import DataUsed, write_card
-from quals.summarizer.data import Data, encode, is_first_process
+from quals.summarizer.data import Data, drop_long_summaries, encode, is_first_process, keep_together
 from quals.summarizer.examples import Collator, contrasted
 from quals.summarizer.loss import conseq_loss
 from quals.summarizer.model import SUMMARIZER, Summarizer
@@ -56,8 +56,9 @@ def train_conseq(
 ) -> Summarizer:
     """Train a summarizer on: towards the summaries of ``positives``, away from those of ``negatives``.
 
-    Every step takes as many of the one as of the other (see `contrasted` for unequal numbers); the loss is that
-    of `conseq_loss`, divided by the number of tokens of both. For the rest see `train_summarizer`.
+    Every step takes as many of the one as of the other, the two of a document together (see `contrasted`). If one
+    of the two is left out, the other is too. The loss is that of `conseq_loss`, divided by the number of tokens of
+    both. For the rest see `train_summarizer`.
 
     Raises:
         InputError: there are no positives or no negatives, or ``folder`` holds a run with other data or settings.
@@ -65,6 +66,9 @@ def train_conseq(
     """
     read_card(store.resolve(settings.model), settings.model, SUMMARIZER)
     start = _start("conseq", settings, folder)
+    for data in (positives, negatives):
+        drop_long_summaries(data, start.pretrained.tokenizer, settings.max_summary)
+    keep_together(positives, negatives)
     good, bad = start.encoded("positives", positives), start.encoded("negatives", negatives)
     pairs = contrasted(good.encoding.examples, bad.encoding.examples, settings.seed)
     trainer = partial(ConseqTrainer, smooth_negatives=settings.smooth_negatives)

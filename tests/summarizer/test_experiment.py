@@ -1,0 +1,224 @@
+"""The experiment's one command, end to end with a tiny model; a metric of words stands in for the one of models."""
+
+from __future__ import annotations
+
+import gzip
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from summarizer.conftest import read, rows, run
+
+from quals.errors import InputError
+from quals.metrics import registry
+
+FOLDER = Path(__file__).parents[2] / "benchmarks" / "conseq"
+ROOT = Path(__file__).parents[2]
+
+
+def module(name: str) -> ModuleType:
+    return importlib.import_module(name)
+
+
+@pytest.fixture(autouse=True)
+def _own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    monkeypatch.setenv("QUALS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setitem(registry.METRICS, "quals", "word_pairs:WordPairs")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Two files of documents that differ, one of which comes twice."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name in ("xsum", "cnndm"):
+        made = [row | {"id": f"{name}-{n}", "document": f"{row['document']} It was number {n}."} for n, row in each()]
+        text = "".join(json.dumps(row) + "\n" for row in [*made, made[0]])
+        (folder / f"{name}.jsonl.gz").write_bytes(gzip.compress(text.encode()))
+    return folder
+
+
+def each() -> list[tuple[int, dict[str, Any]]]:
+    return list(enumerate(rows(13)))
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The commands, which are run in this process."""
+    made: list[str] = []
+    programs: dict[str, Callable[[Sequence[str]], Result]] = {
+        "quals": lambda words: run(*words),
+        "split": lambda words: CliRunner().invoke(module("split").main, words),
+        "dpo": lambda words: CliRunner().invoke(module("dpo").main, [*words, "--device", "cpu"]),
+    }
+
+    def call(command: Sequence[str]) -> int:
+        made.append(" ".join(Path(word).name for word in command[:3]))
+        done = programs[command[0]](command[1:])
+        assert done.exit_code == 0, (command, done.output, done.exception)
+        return done.exit_code
+
+    monkeypatch.setattr(module("run"), "call", call)
+    return made
+
+
+def experiment(data: Path, base: Path, *more: str) -> Result:
+    output, results = data.parent / "output", data.parent / "results"
+    words = [data, output, "--smoke", "--model", base, "--results", results, *more]
+    return CliRunner().invoke(module("run").main, list(map(str, words)), catch_exceptions=False)
+
+
+STAGES = ["split", "mle", "samples", "sets-quals", "sets-rouge", "conseq", "rouge", "dpo"]
+STAGES += ["summaries-mle", "summaries-rouge", "summaries-conseq", "summaries-dpo", "table", "against-rouge"]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_whole_experiment(
+    data: Path, base: Path, calls: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = experiment(data, base)
+    assert done.exit_code == 0, done.output
+    assert "there is no model qg-small, qa-small, factcc-small" in done.output
+    output, results = tmp_path / "output", tmp_path / "results"
+    finished = [event for event in read(output / "stages.jsonl") if event["event"] == "finished"]
+    for name in ("xsum", "cnndm"):
+        assert [event["stage"] for event in finished if event["data"] == name] == STAGES
+        folder = output / f"smoke-{name}"
+        parts = {
+            part: {row["id"] for row in read(folder / "split" / f"{part}.jsonl")} for part in module("stages").PARTS
+        }
+        assert [len(parts[part]) for part in ("heldout", "valid", "train", "sampled")] == [3, 2, 8, 4]
+        assert not (parts["heldout"] | parts["valid"]) & parts["train"]
+        assert parts["sampled"] < parts["train"]
+        assert {row["id"] for row in read(folder / "sets-quals" / "positives.jsonl")} <= parts["sampled"]
+        table = json.loads((results / f"conseq-smoke-{name}.json").read_text())
+        assert table["table"]["systems"] == ["mle", "rouge", "conseq", "dpo"]
+        assert set(table["table"]["documents"]) == parts["heldout"]
+        measures = ["rouge1", "rouge2", "rougeL", "word-pairs", "novel 2-grams", "words"]
+        assert list(table["table"]["values"]) == measures
+        assert table["against-rouge"]["baseline"] == "rouge"
+        assert table["sets"]["sets-rouge"]["counts"]["samples"] == 24
+        assert table["settings"]["train"] == 8
+        assert list(table["stages"]) == STAGES
+        page = (results / f"conseq-smoke-{name}.md").read_text()
+        assert "| mle (baseline) |" in page
+        assert "| sampled | 4 |" in page
+        for text in (page, json.dumps(table)):
+            assert str(tmp_path) not in text
+            assert "resigned" not in text  # no text of the data
+        assert (folder / "page.html").is_file()
+    assert sum(event["seconds"] for event in finished) > 0
+
+    # Again: nothing is done but what has changed.
+    calls.clear()
+    before = (results / "conseq-smoke-xsum.md").read_text()
+    assert experiment(data, base).exit_code == 0
+    assert calls == []
+    assert (results / "conseq-smoke-xsum.md").read_text() == before
+    (output / "smoke-xsum" / "summaries-dpo.jsonl").unlink()
+    assert experiment(data, base, "--only", "xsum").exit_code == 0
+    assert calls == ["quals summarize heldout.jsonl"]
+    calls.clear()
+    sizes = module("stages").SIZES
+    monkeypatch.setitem(sizes, "smoke", replace(sizes["smoke"], contrast_epochs=2))
+    done = experiment(data, base, "--only", "xsum")
+    assert "xsum dpo: its command or input has changed, it starts anew" in done.output
+    assert calls == [
+        *["quals train conseq"] * 2,
+        "dpo mle dpo.jsonl",
+        *["quals summarize heldout.jsonl"] * 3,  # not that of mle
+        *["quals compare summaries-mle.jsonl", "quals compare summaries-rouge.jsonl"],
+    ]
+
+
+def test_a_killed_run_goes_on_where_it_was(data: Path, base: Path, tmp_path: Path) -> None:
+    """In processes of its own: ended by a signal while the second stage is at work."""
+    words = [FOLDER / "run.py", data, tmp_path / "output", "--smoke", "--only", "xsum", "--model", base]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, *map(str, words), "--results", str(tmp_path / "results")]
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    assert any(line.startswith("xsum mle: quals train summarizer") for line in process.stderr)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 143
+    events = [(event["stage"], event["event"]) for event in read(tmp_path / "output" / "stages.jsonl")]
+    assert events == [("split", "started"), ("split", "finished"), ("mle", "started")]
+
+
+def test_an_interrupted_stage_goes_on_and_a_failed_one_stops_the_run(
+    data: Path, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def call(command: Sequence[str]) -> int:
+        stage = next(stage for stage in plan_stages if list(stage.command) == list(command))
+        made.append(stage.name)
+        kept = stage.result.parent / f"{stage.name}.kept"
+        if stage.name == "mle" and not kept.exists():
+            kept.touch()
+            stage.result.mkdir()
+            (stage.result / "checkpoint").touch()
+            raise KeyboardInterrupt
+        if stage.name == "samples":
+            return 3
+        stage.result.mkdir(exist_ok=True)
+        return 0
+
+    monkeypatch.setattr(module("run"), "call", call)
+    size, folder = module("stages").SIZES["smoke"], tmp_path / "output" / "smoke-xsum"
+    plan = module("stages").Plan(size, data / "xsum.jsonl.gz", folder, "xsum", str(base), "rouge1,rouge2,rougeL,quals")
+    plan_stages = plan.stages()
+    assert "Aborted" in experiment(data, base, "--only", "xsum").output
+    assert made == ["split", "mle"]
+    done = experiment(data, base, "--only", "xsum")
+    assert done.exit_code == 1
+    assert "xsum samples: exit code 3; give the same command again to go on" in done.output
+    assert made == ["split", "mle", "mle", "samples"]
+    assert (folder / "mle" / "checkpoint").is_file()  # what there was is gone on from
+    pieces = module("run").told(
+        module("run").Ledger(tmp_path / "output" / "stages.jsonl", "smoke", "xsum").events("mle")
+    )
+    assert pieces["pieces"] == 2
+
+
+def test_parts_do_not_depend_on_order_and_share_no_document(tmp_path: Path) -> None:
+    split = module("split")
+    made = [{"id": n, "document": f"Text {n // 2} here.", "summary": "x"} for n in range(40)]
+    made[1]["document"] = " text 0  HERE."
+    source = tmp_path / "news.jsonl"
+    parts = []
+    for order in (made, made[::-1]):
+        source.write_text("".join(json.dumps(row) + "\n" for row in order) + '{"document": " ", "summary": "x"}\n{"\n')
+        options = ["--heldout", "5", "--valid", "3"]
+        done = CliRunner().invoke(split.main, [str(source), str(tmp_path / "parts"), *options])
+        assert done.exit_code == 0, done.exception
+        assert (
+            done.output
+            == "heldout 5, valid 3, train 12, sampled 12; 2 rows left out that lack a text or cannot be read\n"
+        )
+        found = {part: read(tmp_path / "parts" / f"{part}.jsonl") for part in ("heldout", "valid", "train")}
+        parts.append({part: [row["document"].casefold().split() for row in each] for part, each in found.items()})
+    assert parts[0] == parts[1]
+    texts = [" ".join(text) for part in parts[0].values() for text in part]
+    assert len(texts) == len(set(texts)) == 20
+    done = CliRunner().invoke(split.main, [str(source), str(tmp_path / "parts"), "--heldout", "18"])
+    assert isinstance(done.exception, InputError)
+    assert "20 documents: too few to hold out 18 and 40" in str(done.exception)
+
+
+def test_a_size_must_be_named(data: Path, base: Path) -> None:
+    words = [str(data), str(data.parent / "output")]
+    done = CliRunner().invoke(module("run").main, words)
+    assert done.exit_code == 2
+    assert "--small, --full or --smoke" in done.output
