@@ -1,4 +1,4 @@
-"""FactCC whole, on tiny models: claims made by the real pipeline, training by the real command, the metric."""
+"""FactCC whole, on tiny models: training by the real command, the metric."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import Any
 
 import pytest
+from claims import NEWS, write
 from click.testing import CliRunner
 from tiny import DECODERS, SEQ2SEQ, plain_log_probs, tiny_pretrained
 
@@ -17,10 +18,8 @@ import quals
 from quals.cli.main import cli
 from quals.errors import InputError, ModelError
 from quals.factcc import kept
-from quals.factcc.data import training_claims, with_unsupported
 from quals.factcc.evaluate import BLIND, Judged, accuracies, balanced_accuracy, by_kind
-from quals.factcc.generate import Settings, plain
-from quals.factcc.kept import ClaimPair, kept_claims
+from quals.factcc.kept import ClaimPair
 from quals.factcc.model import ClaimChecker
 from quals.io.results import output_row
 from quals.io.rows import Row
@@ -28,11 +27,9 @@ from quals.lm.chunks import chunks
 from quals.lm.format import PairFormat
 from quals.metrics import registry
 from quals.metrics.factcc import FactCC, FactCCSettings
-from quals.nlp import load_pipeline
 from quals.records import ClaimEvidence, Span, Status
 from quals.report.rows import OtherEvidence, score_from_dict
 from quals.training.data import Passage
-from quals.training.examples import plan_examples
 from quals.training.settings import ClaimTrainSettings
 from quals.training.train import train_model
 
@@ -40,16 +37,6 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 from factcc import main as benchmark
 
 DAYS, NAMES = ("Monday", "Tuesday", "Friday"), ("The mayor", "The chief", "The owner")
-NEWS = [
-    "Police arrested three men in Leeds on Monday. They said the men had stolen 40 cars from a Ford factory. "
-    "Sarah Jones, who lives in the area, said she was relieved. A second raid in Hull on Friday found nothing. "
-    "Detective John Miller thanked the public for its help.",
-    "The bank said its profit fell by 12% to £310m last year. Chief executive Anna Berg will leave in March. "
-    "Her successor is Tom Field, who ran the German bank's London office until 2011. "
-    "Shares in the bank rose 3% after he was named on Tuesday.",
-    "Two ships collided near Dover on Sunday. The Maria lost 200 tonnes of oil, and her crew of 12 was rescued. "
-    "Captain Erik Lund said he had not seen the other ship. France sent four boats from Calais on Monday.",
-]
 
 
 def checker(architecture: str = "llama") -> ClaimChecker:
@@ -96,109 +83,6 @@ def test_a_tokenizer_must_tell_the_verdicts_apart(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("quals.factcc.model.INCONSISTENT", "yes")
     with pytest.raises(ModelError, match="does not tell 'yes' from 'yes'"):
         checker()
-
-
-# ---- claims as training data
-
-
-@pytest.fixture(scope="module")
-def pipeline() -> Any:
-    return load_pipeline()
-
-
-def write(path: Path, documents: list[str]) -> Path:
-    path.write_text("".join(json.dumps({"document": document}) + "\n" for document in documents))
-    return path
-
-
-def test_claims_are_kept_and_gone_on_with(pipeline: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings, made = Settings(), []
-
-    def counting(documents: Any, *arguments: Any) -> Any:
-        made.extend(documents)
-        return real(documents, *arguments)
-
-    real = kept.make_claims
-    monkeypatch.setattr(kept, "make_claims", counting)
-    whole = kept_claims(NEWS, pipeline, settings, tmp_path)
-    assert (made, [passage.context for passage in whole]) == (NEWS, NEWS)
-    assert kept_claims(NEWS, pipeline, settings, tmp_path) == whole
-    assert made == NEWS
-    # As if the run had died while it wrote the second line.
-    (path,) = tmp_path.glob("*.jsonl")
-    lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(lines[0] + lines[1][:100])
-    assert kept_claims(NEWS, pipeline, settings, tmp_path) == whole
-    assert made == NEWS + NEWS[1:]
-    path.unlink()
-    assert kept_claims(NEWS, pipeline, settings, tmp_path, workers=2) == whole
-    # Another setting, other claims.
-    assert kept_claims(NEWS, pipeline, Settings(seed=1), tmp_path) != whole
-
-
-def test_each_sentence_gives_a_true_and_a_false_claim_at_its_place(pipeline: Any, tmp_path: Path) -> None:
-    for passage in kept_claims(NEWS, pipeline, Settings(noised=0.0), tmp_path):
-        for true, false in zip(passage.pairs[::2], passage.pairs[1::2], strict=True):
-            assert (true.answer, false.answer) == ("yes", "no")
-            assert isinstance(true, ClaimPair)
-            assert isinstance(false, ClaimPair)
-            assert (true.kind, true.sentence, true.start) == (false.kind, false.sentence, false.start)
-            assert passage.context[true.start : true.end] == true.sentence == true.question != false.question
-
-
-def test_windows_hold_the_whole_sentence_of_each_claim(pipeline: Any, tmp_path: Path) -> None:
-    long = [" ".join(NEWS), "\n".join(reversed(NEWS))]
-    passages = kept_claims(long, pipeline, Settings(pairs=20), tmp_path)
-    plan = plan_examples(passages, count=200, max_pairs=8, crop=1.0, seed=0, window=(10, 60))
-    lengths = [len(example.context.split()) for example in plan]
-    assert min(lengths) < 25
-    assert 60 < max(lengths) < 90
-    for example in plan:
-        assert example.pairs
-        for pair in example.pairs:
-            assert isinstance(pair, ClaimPair)
-            assert example.context[pair.start : pair.end] == pair.sentence
-
-
-def test_unsupported_claims_are_those_of_other_parts_of_the_document(pipeline: Any, tmp_path: Path) -> None:
-    passages = kept_claims([" ".join(NEWS)], pipeline, Settings(pairs=20), tmp_path)
-    plan = plan_examples(passages, count=100, max_pairs=8, crop=1.0, seed=0, window=(10, 40))
-    made = with_unsupported(plan, passages, share=0.3, seed=0)
-    changed = []
-    for before, after in zip(plan, made, strict=True):
-        assert before.context == after.context
-        changed += [new for old, new in zip(before.pairs, after.pairs, strict=True) if old != new]
-    assert 0.2 < len(changed) / sum(len(example.pairs) for example in plan) < 0.4
-    assert {claim.answer for claim in changed} == {"no"}
-    # True claims are among them, so that their looks tell nothing.
-    true = {pair.question for pair in passages[0].pairs if pair.answer == "yes"}
-    assert 0.35 < fmean(claim.question in true for claim in changed) < 0.65
-    for example in made:
-        for pair in example.pairs:
-            if pair.start < 0:
-                assert isinstance(pair, ClaimPair)
-                assert plain(pair.sentence) not in plain(example.context)
-
-
-def test_a_held_out_document_is_never_trained_on(tmp_path: Path) -> None:
-    shouted = NEWS[0].upper() + "\n"
-    files = write(tmp_path / "data.jsonl", [*NEWS, shouted, NEWS[1]]), write(tmp_path / "valid.jsonl", [NEWS[0]])
-    passages, validation = training_claims([files[0]], [files[1]], tmp_path / "claims", ClaimTrainSettings())
-    assert sorted(passage.context for passage in passages) == sorted(NEWS[1:])
-    assert len(validation) == 1
-    assert NEWS[0].startswith(validation[0].context[:40])
-
-
-def test_the_look_of_a_claim_does_not_give_its_label_away(pipeline: Any, tmp_path: Path) -> None:
-    passages = [kept_claims(NEWS, pipeline, Settings(seed=seed, pairs=20), tmp_path) for seed in range(10)]
-    claims = [pair for made in passages for passage in made for pair in passage.pairs]
-    for sign in (" not ", "n't", " never ", " "):
-        shares = {
-            label: fmean(claim.question.count(sign) for claim in claims if claim.answer == label)
-            for label in ("yes", "no")
-        }
-        assert shares["no"] == pytest.approx(shares["yes"], rel=0.1, abs=0.08)
-    assert fmean(claim.answer == "yes" for claim in claims) == 0.5
 
 
 # ---- training

@@ -1,0 +1,113 @@
+"""Claims as training data: made by the real pipeline, kept, cut into windows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import pytest
+from claims import NEWS, write
+
+from quals.factcc import kept
+from quals.factcc.data import training_claims, with_unsupported
+from quals.factcc.generate import Settings, plain
+from quals.factcc.kept import ClaimPair, kept_claims
+from quals.nlp import load_pipeline
+from quals.training.examples import plan_examples
+from quals.training.settings import ClaimTrainSettings
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Any:
+    return load_pipeline()
+
+
+def test_claims_are_kept_and_gone_on_with(pipeline: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings, made = Settings(), []
+
+    def counting(documents: Any, *arguments: Any) -> Any:
+        made.extend(documents)
+        return real(documents, *arguments)
+
+    real = kept.make_claims
+    monkeypatch.setattr(kept, "make_claims", counting)
+    whole = kept_claims(NEWS, pipeline, settings, tmp_path)
+    assert (made, [passage.context for passage in whole]) == (NEWS, NEWS)
+    assert kept_claims(NEWS, pipeline, settings, tmp_path) == whole
+    assert made == NEWS
+    # As if the run had died while it wrote the second line.
+    (path,) = tmp_path.glob("*.jsonl")
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(lines[0] + lines[1][:100])
+    assert kept_claims(NEWS, pipeline, settings, tmp_path) == whole
+    assert made == NEWS + NEWS[1:]
+    path.unlink()
+    assert kept_claims(NEWS, pipeline, settings, tmp_path, workers=2) == whole
+    # Another setting, other claims.
+    assert kept_claims(NEWS, pipeline, Settings(seed=1), tmp_path) != whole
+
+
+def test_each_sentence_gives_a_true_and_a_false_claim_at_its_place(pipeline: Any, tmp_path: Path) -> None:
+    for passage in kept_claims(NEWS, pipeline, Settings(noised=0.0), tmp_path):
+        for true, false in zip(passage.pairs[::2], passage.pairs[1::2], strict=True):
+            assert (true.answer, false.answer) == ("yes", "no")
+            assert isinstance(true, ClaimPair)
+            assert isinstance(false, ClaimPair)
+            assert (true.kind, true.sentence, true.start) == (false.kind, false.sentence, false.start)
+            assert passage.context[true.start : true.end] == true.sentence == true.question != false.question
+
+
+def test_windows_hold_the_whole_sentence_of_each_claim(pipeline: Any, tmp_path: Path) -> None:
+    long = [" ".join(NEWS), "\n".join(reversed(NEWS))]
+    passages = kept_claims(long, pipeline, Settings(pairs=20), tmp_path)
+    plan = plan_examples(passages, count=200, max_pairs=8, crop=1.0, seed=0, window=(10, 60))
+    lengths = [len(example.context.split()) for example in plan]
+    assert min(lengths) < 25
+    assert 60 < max(lengths) < 90
+    for example in plan:
+        assert example.pairs
+        for pair in example.pairs:
+            assert isinstance(pair, ClaimPair)
+            assert example.context[pair.start : pair.end] == pair.sentence
+
+
+def test_unsupported_claims_are_those_of_other_parts_of_the_document(pipeline: Any, tmp_path: Path) -> None:
+    passages = kept_claims([" ".join(NEWS)], pipeline, Settings(pairs=20), tmp_path)
+    plan = plan_examples(passages, count=100, max_pairs=8, crop=1.0, seed=0, window=(10, 40))
+    made = with_unsupported(plan, passages, share=0.3, seed=0)
+    changed = []
+    for before, after in zip(plan, made, strict=True):
+        assert before.context == after.context
+        changed += [new for old, new in zip(before.pairs, after.pairs, strict=True) if old != new]
+    assert 0.2 < len(changed) / sum(len(example.pairs) for example in plan) < 0.4
+    assert {claim.answer for claim in changed} == {"no"}
+    # True claims are among them, so that their looks tell nothing.
+    true = {pair.question for pair in passages[0].pairs if pair.answer == "yes"}
+    assert 0.35 < fmean(claim.question in true for claim in changed) < 0.65
+    for example in made:
+        for pair in example.pairs:
+            if pair.start < 0:
+                assert isinstance(pair, ClaimPair)
+                assert plain(pair.sentence) not in plain(example.context)
+
+
+def test_a_held_out_document_is_never_trained_on(tmp_path: Path) -> None:
+    shouted = NEWS[0].upper() + "\n"
+    files = write(tmp_path / "data.jsonl", [*NEWS, shouted, NEWS[1]]), write(tmp_path / "valid.jsonl", [NEWS[0]])
+    passages, validation = training_claims([files[0]], [files[1]], tmp_path / "claims", ClaimTrainSettings())
+    assert sorted(passage.context for passage in passages) == sorted(NEWS[1:])
+    assert len(validation) == 1
+    assert NEWS[0].startswith(validation[0].context[:40])
+
+
+def test_the_look_of_a_claim_does_not_give_its_label_away(pipeline: Any, tmp_path: Path) -> None:
+    passages = [kept_claims(NEWS, pipeline, Settings(seed=seed, pairs=20), tmp_path) for seed in range(10)]
+    claims = [pair for made in passages for passage in made for pair in passage.pairs]
+    for sign in (" not ", "n't", " never ", " "):
+        shares = {
+            label: fmean(claim.question.count(sign) for claim in claims if claim.answer == label)
+            for label in ("yes", "no")
+        }
+        assert shares["no"] == pytest.approx(shares["yes"], rel=0.1, abs=0.08)
+    assert fmean(claim.answer == "yes" for claim in claims) == 0.5
