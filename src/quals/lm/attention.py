@@ -1,7 +1,7 @@
 """Attention over texts and the trees of continuations behind them, without padding and without masks as wide.
 
-All texts of a batch, and all nodes read in one step, stand one after another in a single row, so that the
-linear layers compute nothing but real tokens, many at a time. Only here they part:
+All nodes read in one step stand one after another in a single row, and so do the texts of a decoder-only model:
+the linear layers compute nothing but real tokens, many at a time. Only here they part:
 
 * a text's token looks at the text before it;
 * a node looks at its whole text, and at its own ancestors, which are gathered from the store of nodes::
@@ -11,17 +11,24 @@ linear layers compute nothing but real tokens, many at a time. Only here they pa
 
 `transformers` calls `attend` for each layer of a model whose attention implementation is `NAME`, and passes it the
 `Memory` that the model was called with. Calls without one, as in training, go to PyTorch's own attention.
+
+Memory              finds the ancestors of nodes
+├── TextMemory      ... and the texts before them, read by the same layers (`quals.lm.decoder`)
+└── CrossMemory     ... and the encoder's states of their texts (`quals.lm.seq2seq`)
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
-from torch.nn.functional import pad, scaled_dot_product_attention
+from torch.nn.functional import pad
 from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+
+from quals.errors import ModelError
 
 NAME = "quals-tree"
 
@@ -35,15 +42,21 @@ def attend(
     memory: Memory | None = None,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """The attention of one layer, as `transformers` asks for it; (1, tokens, heads, size) with a ``memory``."""
+    """The attention of one layer, as `transformers` asks for it; (1, tokens, heads, size) with a ``memory``.
+
+    Raises:
+        ModelError: the layer has a sliding window, and a token would look beyond it.
+    """
     if memory is None:
         output: tuple[torch.Tensor, torch.Tensor | None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, **kwargs
         )
         return output
-    scale = kwargs.get("scaling") or query.shape[-1] ** -0.5
-    look = memory.texts if memory.reading is None else memory.nodes
-    return look(module.layer_idx, query[0], key[0], value[0], scale)[None], None
+    window = kwargs.get("sliding_window")
+    if window and memory.reach > window:
+        raise ModelError(f"the model looks only {window} tokens back, too few for a text of {memory.reach}")
+    query = query[0] * (kwargs.get("scaling") or query.shape[-1] ** -0.5)
+    return memory.look(module, query, key, value, kwargs.get("position_bias"))[None], None
 
 
 AttentionInterface.register(NAME, attend)
@@ -89,8 +102,8 @@ class Reading:
         self.paths, self.real = paths, real
 
 
-class Memory:
-    """Keys and values, layer by layer, of the texts of a batch and of every node read behind them.
+class Memory(ABC):
+    """What nodes may look at: the texts of a batch and, layer by layer, keys and values of every node behind them.
 
     Attributes:
         reading: the nodes that the model is reading; None while it reads the texts.
@@ -101,69 +114,49 @@ class Memory:
         self.reading: Reading | None = None
         self.nodes_read = 0
         self._padded = Padded(lengths, device)
-        self._of_texts: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
         self._of_nodes: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
-    def texts(
-        self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float
-    ) -> torch.Tensor:
-        """Texts look at themselves; their keys and values are kept. (heads, tokens, size) to (tokens, heads, size)."""
-        keys, values = (self._padded.spread(part).transpose(0, 1).contiguous() for part in (key, value))
-        self._of_texts[layer] = keys, values
-        share = query.shape[0] // key.shape[0]
-        # The padding stands behind the text, where a causal look does not reach it.
-        seen = scaled_dot_product_attention(
-            self._padded.spread(query).transpose(0, 1),
-            keys.repeat_interleave(share, 1),
-            values.repeat_interleave(share, 1),
-            is_causal=True,
-            scale=scale,
-        )
-        return self._padded.collect(seen.transpose(0, 1)).transpose(0, 1)
+    @property
+    def mask(self) -> torch.Tensor:
+        """(texts, length), False where a shorter text is filled up."""
+        return self._padded.real
 
-    def nodes(
-        self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float
+    @property
+    def reach(self) -> int:
+        """The most tokens that a token looks at."""
+        return self._padded.width + (self.reading.paths.shape[1] if self.reading else 0)
+
+    @abstractmethod
+    def look(
+        self, module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, bias: torch.Tensor | None
     ) -> torch.Tensor:
-        """Nodes look at their text and their path. (heads, nodes, size) to (nodes, heads, size)."""
+        """What the tokens of the row see in one layer, (tokens, heads, size).
+
+        Args:
+            module: the layer's attention.
+            query: (heads, tokens, size), scaled.
+            key: as the layer made it or, if the model was called with a cache, as the cache returned it.
+            value: likewise.
+            bias: what the model adds to the scores for the distance of two tokens, if it does.
+        """
+
+    def paths(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Store the nodes' keys and values, (heads, nodes, size); returns those of each path, (.., depth, size)."""
         assert self.reading is not None
-        heads, count, size = key.shape
-        query = (query * scale).reshape(heads, -1, count, size).transpose(1, 2)  # (key heads, nodes, share, size)
-        paths, padded = self.reading.paths, self.reading.padded
-        text_keys, text_values = self._of_texts[layer]
-        path_keys, path_values = (
-            part.index_select(1, paths.flatten()).reshape(heads, *paths.shape, size)
-            for part in self._keep(layer, key, value)
-        )
-        on_path = query @ path_keys.transpose(-1, -2)
-        if self.reading.real is not None:
-            on_path = on_path.masked_fill(~self.reading.real[:, None], -torch.inf)
-        on_text = self._spread(padded, query) @ text_keys.transpose(-1, -2)
-        if not self._padded.full:
-            on_text = on_text.masked_fill(~self._padded.real[:, None, None], -torch.inf)
-        on_text = self._collect(padded, on_text)
-        weights = torch.cat([on_text, on_path], -1).softmax(-1, dtype=torch.float32).to(value.dtype)
-        on_text, on_path = weights[..., : text_keys.shape[2]], weights[..., text_keys.shape[2] :]
-        seen = on_path @ path_values + self._collect(padded, self._spread(padded, on_text) @ text_values)
-        return seen.permute(1, 0, 2, 3).reshape(count, -1, size)
+        paths, store = self.reading.paths, self._keep(layer, key, value)
+        keys, values = (part.index_select(1, paths.flatten()).unflatten(1, paths.shape) for part in store)
+        return keys, values
 
     def _keep(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Add keys and values of the nodes to the store; returns the store."""
         start, end = self.nodes_read - key.shape[1], self.nodes_read
-        store = self._of_nodes.get(layer, (key[:, :0], value[:, :0]))
-        if end > store[0].shape[1]:
-            store = tuple(pad(part, (0, 0, 0, 2 * end - part.shape[1])) for part in store)  # type: ignore[assignment]
-            self._of_nodes[layer] = store
-        for part, new in zip(store, (key, value), strict=True):
-            part[:, start:end] = new
-        return store
+        keys, values = self._of_nodes.get(layer, (key[:, :0], value[:, :0]))
+        if missing := max(0, end - keys.shape[1]):
+            more = (0, 0, 0, max(missing, keys.shape[1]))  # at least twice as much, so that it is rarely copied
+            keys, values = self._of_nodes[layer] = pad(keys, more), pad(values, more)
+        keys[:, start:end], values[:, start:end] = key, value
+        return keys, values
 
-    @staticmethod
-    def _spread(padded: Padded, flat: torch.Tensor) -> torch.Tensor:
-        """(key heads, nodes, share, n) to (texts, key heads, width * share, n)."""
-        return padded.spread(flat).transpose(0, 1).flatten(2, 3)
 
-    @staticmethod
-    def _collect(padded: Padded, rows: torch.Tensor) -> torch.Tensor:
-        """The inverse of `_spread`."""
-        texts, heads, _, n = rows.shape
-        return padded.collect(rows.reshape(texts, heads, padded.width, -1, n).transpose(0, 1))
+def share_keys(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+    """(heads, nodes, size) to (key heads, nodes, share, size): the heads that look at the same keys side by side."""
+    return query.unflatten(0, (len(key), -1)).transpose(1, 2)

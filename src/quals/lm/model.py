@@ -87,4 +87,6 @@ def language_model(pretrained: Pretrained) -> LanguageModel:
         return Seq2SeqModel(pretrained, getattr(config, "max_position_embeddings", 1024))
     from quals.lm.decoder import DecoderModel
 
-    return DecoderModel(pretrained, config.max_position_embeddings)
+    # Within its window, a model with a sliding one looks at everything.
+    limits = (config.max_position_embeddings, getattr(config, "sliding_window", None))
+    return DecoderModel(pretrained, min(limit for limit in limits if limit))

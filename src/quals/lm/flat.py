@@ -1,0 +1,149 @@
+"""Trees of continuations behind many texts, read in one flat row: what all architectures have in common.
+
+Every node of a tree sees its text, its ancestors and itself, at the position it would have if it stood alone,
+so the numbers are those of separate rows while the text and every shared beginning are computed once::
+
+    text text text | a b c d          d sees: text, a, b, d
+    position 0 1 2   3 4 5 5
+
+How tokens find what they may see is told in `quals.lm.attention`.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+import torch
+from torch.nn.utils.rnn import pad_sequence
+
+from quals.errors import ModelError
+from quals.lm.attention import NAME, Memory, Reading
+from quals.lm.load import Pretrained
+from quals.lm.model import Ids, LanguageModel, Session
+from quals.lm.tree import PrefixTree
+
+_TEXT, _TARGETS = [5, 6, 7], [[6, 7, 8], [6, 9, 5]]  # what a model is tried on; any tokens would do
+
+
+class FlatModel(LanguageModel):
+    """A model that reads trees of continuations in one flat row."""
+
+    def __init__(self, pretrained: Pretrained, limit: int) -> None:
+        super().__init__(pretrained, limit)
+        expected = torch.stack([self.plain(_TEXT, target) for target in _TARGETS])
+        self.model.set_attn_implementation(NAME)
+        self._check(pretrained.name, expected)
+
+    @abstractmethod
+    def open(self, texts: Sequence[Ids]) -> FlatSession:
+        """A session that has read the texts, but nothing behind them."""
+
+    @abstractmethod
+    def plain(self, text: Ids, target: Ids) -> torch.Tensor:
+        """Log-probability of each token of one target, by `transformers` alone."""
+
+    def log_probs(self, texts: Sequence[Ids], targets: Sequence[Sequence[Ids]]) -> list[list[list[float]]]:
+        """See `LanguageModel.log_probs`; the targets of all texts go through as prefix trees, in a single pass."""
+        trees = [PrefixTree() for _ in texts]
+        paths = [[tree.add_path(target) for target in group] for tree, group in zip(trees, targets, strict=True)]
+        values = iter(self.open(texts).read(trees))
+        of_nodes = [[next(values) for _ in tree.tokens] for tree in trees]
+        return [[[of[node] for node in path] for path in group] for of, group in zip(of_nodes, paths, strict=True)]
+
+    def _check(self, name: str, expected: torch.Tensor) -> None:
+        """Refuse a model that says something else in a flat row, for instance because it counts positions itself."""
+        try:
+            (found,) = self.log_probs([_TEXT], [_TARGETS])
+        except (TypeError, ValueError, AttributeError, LookupError, RuntimeError) as error:
+            raise ModelError(f"the architecture of '{name}' cannot be used: {error}") from error
+        off = float((torch.tensor(found) - expected).abs().max())
+        if not off <= max(0.01, 64 * torch.finfo(self.model.dtype).eps):
+            raise ModelError(f"the architecture of '{name}' cannot be used: log-probabilities are off by {off:.2g}")
+        self.evaluated = 0
+
+
+class FlatSession(Session):
+    """Nodes are kept in a `Memory`; a node's path is where its ancestors and it stand in there.
+
+    A subclass has read the texts when it is made, and says how a row of nodes is read.
+
+    Args:
+        lm: the model.
+        memory: of the texts.
+        starts: position of the first node behind each text.
+        logits: after each text; None if something has to be read before the model says what follows.
+    """
+
+    def __init__(self, lm: FlatModel, memory: Memory, starts: torch.Tensor, logits: torch.Tensor | None) -> None:
+        self.lm, self.memory, self.starts, self.logits = lm, memory, starts, logits
+        # Of the nodes of the latest call; at first there is nothing but each text.
+        self.counts = torch.ones_like(starts)
+        self.paths = torch.zeros(len(starts), 0, dtype=torch.long)
+
+    @abstractmethod
+    def forward(self, tokens: Sequence[int], positions: torch.Tensor) -> torch.Tensor:
+        """Logits after each node of a flat row."""
+
+    @property
+    def first(self) -> torch.Tensor:
+        """See `Session.first`."""
+        assert self.logits is not None
+        return self.logits.float().log_softmax(-1)
+
+    def extend(self, parents: Sequence[Sequence[int]], tokens: Sequence[Sequence[int]]) -> torch.Tensor:
+        """See `Session.extend`."""
+        return self.step(parents, tokens).float().log_softmax(-1)
+
+    def step(self, parents: Sequence[Sequence[int]], tokens: Sequence[Sequence[int]]) -> torch.Tensor:
+        """Logits instead of the log-probabilities of `extend`."""
+        starts = (self.counts.cumsum(0) - self.counts).tolist()
+        follows = [start + parent for start, row in zip(starts, parents, strict=True) for parent in row]
+        places = self.memory.nodes_read + torch.arange(len(follows))
+        self.counts = torch.tensor([len(row) for row in tokens])
+        self.paths = torch.cat([self.paths[follows], places[:, None]], 1)
+        return self._read(self.paths, None, [token for row in tokens for token in row])
+
+    def read(self, trees: Sequence[PrefixTree]) -> list[float]:
+        """Log-probability of every node of each text's tree, tree by tree; for a session that has read no node yet.
+
+        It is 0 for a tree's first node if that is the first the model reads at all.
+        """
+        inner = [tree.inner() for tree in trees]
+        place = {pair: i for i, pair in enumerate((i, node) for i, nodes in enumerate(inner) for node in nodes)}
+        parents = torch.tensor(
+            [place.get((i, parent), ~i) for i, tree in enumerate(trees) for parent in tree.parents], dtype=torch.long
+        )
+        tokens = torch.tensor([token for tree in trees for token in tree.tokens], dtype=torch.long)
+        values = torch.zeros(len(tokens))
+        if self.logits is not None:
+            values[parents < 0] = _log_probs(self.logits, ~parents[parents < 0], tokens[parents < 0])
+        if place:
+            # Filled up in front: all paths end in the same column, as they do step by step.
+            paths = [torch.tensor([place[i, step] for step in trees[i].path_to(node)]) for i, node in place]
+            real = [torch.ones_like(path).bool() for path in paths]
+            self.counts = torch.tensor([len(nodes) for nodes in inner])
+            logits = self._read(
+                pad_sequence(paths, batch_first=True, padding_side="left"),
+                pad_sequence(real, batch_first=True, padding_side="left"),
+                [trees[i].tokens[node] for i, node in place],
+            )
+            values[parents >= 0] = _log_probs(logits, parents[parents >= 0], tokens[parents >= 0])
+        return values.tolist()
+
+    def _read(self, paths: torch.Tensor, real: torch.Tensor | None, tokens: Sequence[int]) -> torch.Tensor:
+        """Logits after each new node; ``paths`` and ``real`` as for `Reading`."""
+        depths = paths.shape[1] if real is None else real.sum(1)
+        positions = self.starts.repeat_interleave(self.counts) + depths - 1
+        self.memory.nodes_read += len(tokens)
+        self.memory.reading = Reading(
+            self.counts.tolist(), self.lm.tensor(paths), None if real is None else self.lm.tensor(real)
+        )
+        self.lm.evaluated += len(tokens)
+        return self.forward(tokens, positions)
+
+
+def _log_probs(logits: torch.Tensor, rows: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    """Log-probability of each token in its row of logits."""
+    rows, tokens = rows.to(logits.device), tokens.to(logits.device)
+    return (logits[rows, tokens].float() - logits.float().logsumexp(-1)[rows]).cpu()
