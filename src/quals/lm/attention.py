@@ -45,18 +45,25 @@ def attend(
     """The attention of one layer, as `transformers` asks for it; (1, tokens, heads, size) with a ``memory``.
 
     Raises:
-        ModelError: the layer has a sliding window, and a token would look beyond it.
+        ModelError: the layer does something else than softmax attention to all that a token may look at.
     """
     if memory is None:
         output: tuple[torch.Tensor, torch.Tensor | None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, **kwargs
         )
         return output
-    window = kwargs.get("sliding_window")
-    if window and memory.reach > window:
-        raise ModelError(f"the model looks only {window} tokens back, too few for a text of {memory.reach}")
+    _refuse_variants(memory, kwargs)
     query = query[0] * (kwargs.get("scaling") or query.shape[-1] ** -0.5)
     return memory.look(module, query, key, value, kwargs.get("position_bias"))[None], None
+
+
+def _refuse_variants(memory: Memory, asked: dict[str, Any]) -> None:
+    for variant in ("softcap", "s_aux"):  # scores that are squashed, attention that goes nowhere
+        if asked.get(variant) is not None:
+            raise ModelError(f"attention with '{variant}' is not known here")
+    window = asked.get("sliding_window")
+    if window and memory.reach > window:
+        raise ModelError(f"the model looks only {window} tokens back, too few for a sequence of {memory.reach}")
 
 
 AttentionInterface.register(NAME, attend)
@@ -107,12 +114,13 @@ class Memory(ABC):
 
     Attributes:
         reading: the nodes that the model is reading; None while it reads the texts.
+        reach: the most tokens that one of those that are being read looks at in its own row.
         nodes_read: places of the store in use.
     """
 
     def __init__(self, lengths: list[int], device: torch.device) -> None:
         self.reading: Reading | None = None
-        self.nodes_read = 0
+        self.reach, self.nodes_read = max(lengths), 0
         self._padded = Padded(lengths, device)
         self._of_nodes: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
@@ -120,11 +128,6 @@ class Memory(ABC):
     def mask(self) -> torch.Tensor:
         """(texts, length), False where a shorter text is filled up."""
         return self._padded.real
-
-    @property
-    def reach(self) -> int:
-        """The most tokens that a token looks at."""
-        return self._padded.width + (self.reading.paths.shape[1] if self.reading else 0)
 
     @abstractmethod
     def look(
@@ -144,7 +147,9 @@ class Memory(ABC):
         """Store the nodes' keys and values, (heads, nodes, size); returns those of each path, (.., depth, size)."""
         assert self.reading is not None
         paths, store = self.reading.paths, self._keep(layer, key, value)
-        keys, values = (part.index_select(1, paths.flatten()).unflatten(1, paths.shape) for part in store)
+        keys, values = (
+            part.index_select(1, paths.flatten()).reshape(len(part), *paths.shape, part.shape[2]) for part in store
+        )
         return keys, values
 
     def _keep(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -159,4 +164,4 @@ class Memory(ABC):
 
 def share_keys(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
     """(heads, nodes, size) to (key heads, nodes, share, size): the heads that look at the same keys side by side."""
-    return query.unflatten(0, (len(key), -1)).transpose(1, 2)
+    return query.reshape(len(key), -1, *query.shape[1:]).transpose(1, 2)

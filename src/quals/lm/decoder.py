@@ -28,8 +28,8 @@ class DecoderModel(FlatModel):
     @torch.inference_mode()
     def plain(self, text: Ids, target: Ids) -> torch.Tensor:
         """See `FlatModel.plain`."""
-        logits = self.model(input_ids=self.tensor([[*text, *target]]), use_cache=False).logits[0, len(text) - 1 : -1]
-        return logits.float().log_softmax(-1).gather(1, self.tensor(target)[:, None]).squeeze(1).cpu()
+        logits: torch.Tensor = self.model(input_ids=self.tensor([[*text, *target]]), use_cache=False).logits
+        return logits[0, len(text) - 1 : -1]
 
 
 class _TextSession(FlatSession):

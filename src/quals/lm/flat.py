@@ -23,7 +23,8 @@ from quals.lm.load import Pretrained
 from quals.lm.model import Ids, LanguageModel, Session
 from quals.lm.tree import PrefixTree
 
-_TEXT, _TARGETS = [5, 6, 7], [[6, 7, 8], [6, 9, 5]]  # what a model is tried on; any tokens would do
+# What a model is tried on; any tokens would do.
+_TEXTS, _TARGETS = [[5, 6, 7], [8, 9]], [[[6, 7, 8], [6, 9, 5]], [[7, 8, 5]]]
 
 
 class FlatModel(LanguageModel):
@@ -31,9 +32,10 @@ class FlatModel(LanguageModel):
 
     def __init__(self, pretrained: Pretrained, limit: int) -> None:
         super().__init__(pretrained, limit)
-        expected = torch.stack([self.plain(_TEXT, target) for target in _TARGETS])
-        self.model.set_attn_implementation(NAME)
-        self._check(pretrained.name, expected)
+        try:
+            self._check()
+        except Exception as error:
+            raise ModelError(f"the architecture of '{pretrained.name}' cannot be used: {error}") from error
 
     @abstractmethod
     def open(self, texts: Sequence[Ids]) -> FlatSession:
@@ -41,7 +43,7 @@ class FlatModel(LanguageModel):
 
     @abstractmethod
     def plain(self, text: Ids, target: Ids) -> torch.Tensor:
-        """Log-probability of each token of one target, by `transformers` alone."""
+        """Logits that predict each token of one target, by `transformers` alone."""
 
     def log_probs(self, texts: Sequence[Ids], targets: Sequence[Sequence[Ids]]) -> list[list[list[float]]]:
         """See `LanguageModel.log_probs`; the targets of all texts go through as prefix trees, in a single pass."""
@@ -51,15 +53,22 @@ class FlatModel(LanguageModel):
         of_nodes = [[next(values) for _ in tree.tokens] for tree in trees]
         return [[[of[node] for node in path] for path in group] for of, group in zip(of_nodes, paths, strict=True)]
 
-    def _check(self, name: str, expected: torch.Tensor) -> None:
+    def _check(self) -> None:
         """Refuse a model that says something else in a flat row, for instance because it counts positions itself."""
-        try:
-            (found,) = self.log_probs([_TEXT], [_TARGETS])
-        except (TypeError, ValueError, AttributeError, LookupError, RuntimeError) as error:
-            raise ModelError(f"the architecture of '{name}' cannot be used: {error}") from error
-        off = float((torch.tensor(found) - expected).abs().max())
+        expected = torch.cat(
+            [
+                _log_probs(self.plain(text, target), torch.arange(len(target)), torch.tensor(target))
+                for text, group in zip(_TEXTS, _TARGETS, strict=True)
+                for target in group
+            ]
+        )
+        self.model.set_attn_implementation(NAME)
+        if self.model.config._attn_implementation != NAME:
+            raise ModelError("its attention cannot be exchanged")
+        found = torch.tensor([values for group in self.log_probs(_TEXTS, _TARGETS) for values in group]).flatten()
+        off = float((found - expected).abs().max())
         if not off <= max(0.01, 64 * torch.finfo(self.model.dtype).eps):
-            raise ModelError(f"the architecture of '{name}' cannot be used: log-probabilities are off by {off:.2g}")
+            raise ModelError(f"its log-probabilities are off by {off:.2g}")
         self.evaluated = 0
 
 
@@ -136,6 +145,7 @@ class FlatSession(Session):
         depths = paths.shape[1] if real is None else real.sum(1)
         positions = self.starts.repeat_interleave(self.counts) + depths - 1
         self.memory.nodes_read += len(tokens)
+        self.memory.reach = int(positions.max()) + 1
         self.memory.reading = Reading(
             self.counts.tolist(), self.lm.tensor(paths), None if real is None else self.lm.tensor(real)
         )

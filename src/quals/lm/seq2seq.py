@@ -49,8 +49,9 @@ class Seq2SeqModel(FlatModel):
     def plain(self, text: Ids, target: Ids) -> torch.Tensor:
         """See `FlatModel.plain`."""
         inputs = self.tensor([[self.start, *target[:-1]]])
-        logits = self.model(input_ids=self.tensor([text]), decoder_input_ids=inputs, use_cache=False).logits[0]
-        return logits.float().log_softmax(-1).gather(1, self.tensor(target)[:, None]).squeeze(1).cpu()
+        output = self.model(input_ids=self.tensor([text]), decoder_input_ids=inputs, use_cache=False)
+        logits: torch.Tensor = output.logits[0]
+        return logits
 
 
 class _CrossSession(FlatSession):
@@ -110,11 +111,6 @@ class CrossMemory(Memory, Cache):  # type: ignore[misc]
     def __init__(self, lengths: list[int], device: torch.device) -> None:
         Memory.__init__(self, lengths, device)
         Cache.__init__(self, layers=[])
-
-    @property
-    def reach(self) -> int:
-        """The most tokens that a node looks at in its own row; windows are not about the encoder's states."""
-        return self.get_seq_length() + 1
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
         """Nodes before the deepest node that is read."""
