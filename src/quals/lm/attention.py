@@ -70,43 +70,80 @@ AttentionInterface.register(NAME, attend)
 AttentionMaskInterface.register(NAME, sdpa_mask)
 
 
-class Padded:
-    """Where the tokens of a flat row go if every text has a row of its own, and back."""
+class Rows:
+    """Where the tokens of a flat row go when they are put into rows of their own, and back.
 
-    def __init__(self, counts: list[int], device: torch.device) -> None:
-        self.rows, self.width = len(counts), max(counts)
-        columns = torch.arange(self.width)
-        real = columns < torch.tensor(counts)[:, None]
-        self.full = bool(real.all())
-        self.real = real.to(device)
-        # Flat index of each padded place (0 where there is nothing), and padded place of each flat index.
-        starts = torch.tensor([0, *counts[:-1]]).cumsum(0)[:, None]
-        self._to = torch.where(real, starts + columns, 0).flatten().to(device)
-        self._back = real.flatten().nonzero().squeeze(1).to(device)
+    Args:
+        places: (rows, width) which token stands there; a token may stand at several places, or at none for filling.
+        back: for each token one of its places, counted row by row; None if the flat row need only be cut up.
+        device: where the tokens are.
+    """
+
+    def __init__(self, places: torch.Tensor, back: torch.Tensor | None, device: torch.device) -> None:
+        self.count, self.width = places.shape
+        self._places = None if back is None else places.flatten().to(device)
+        self._back = None if back is None else back.to(device)
 
     def spread(self, flat: torch.Tensor) -> torch.Tensor:
         """(heads, tokens, ...) to (heads, rows, width, ...)."""
-        padded = flat if self.full else flat.index_select(1, self._to)
-        return padded.reshape(len(flat), self.rows, self.width, *flat.shape[2:])
+        padded = flat if self._places is None else flat.index_select(1, self._places)
+        return padded.reshape(len(flat), self.count, self.width, *flat.shape[2:])
 
     def collect(self, padded: torch.Tensor) -> torch.Tensor:
         """The inverse of `spread`."""
         flat = padded.flatten(1, 2)
-        return flat if self.full else flat.index_select(1, self._back)
+        return flat if self._back is None else flat.index_select(1, self._back)
+
+    def meet(self, own: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+        """What is each token's ``own``, (heads, tokens, share, a), times what is its row's, (heads, rows, a, b)."""
+        products = self.spread(own).flatten(2, 3) @ others
+        return self.collect(products.reshape(*products.shape[:2], self.width, -1, products.shape[-1]))
+
+
+def by_text(counts: list[int], device: torch.device) -> tuple[Rows, torch.Tensor | None]:
+    """Rows for tokens of several texts, a row for each; and where they are real, None if everywhere."""
+    columns, lengths = torch.arange(max(counts)), torch.tensor(counts)
+    starts, real = (lengths.cumsum(0) - lengths)[:, None], columns < lengths[:, None]
+    if bool(real.all()):
+        return Rows(starts + columns, None, device), None
+    places = torch.where(real, starts + columns, 0)
+    return Rows(places, real.flatten().nonzero().squeeze(1), device), real.to(device)
 
 
 class Reading:
-    """The nodes of one step.
+    """The nodes of one step, on their paths.
+
+    A path is a row of places in the store of nodes. In a search every node has a path of its own, which it ends.
+    In a tree that is read at once, a path goes to each of the leaves, and the nodes stand along it.
 
     Args:
-        counts: nodes of each text.
-        paths: (nodes, depth) places in the store of each node's ancestors and, last, of itself.
-        real: (nodes, depth) False where a shorter path is filled up; None if all are of one length.
+        counts: nodes of each text; ``owners`` holds the text of each node.
+        paths: (rows, depth) places of nodes, the first of the path in the first column.
+        rows: the paths as rows of the nodes that are read.
+        columns: (nodes) each node's column in its row; None if all end their own paths.
     """
 
-    def __init__(self, counts: list[int], paths: torch.Tensor, real: torch.Tensor | None) -> None:
-        self.padded = Padded(counts, paths.device)
-        self.paths, self.real = paths, real
+    def __init__(self, counts: list[int], paths: torch.Tensor, rows: Rows, columns: torch.Tensor | None) -> None:
+        self.texts, _ = by_text(counts, paths.device)
+        self.owners = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts)).to(paths.device)
+        self.paths, self.rows = paths, rows
+        depth = paths.shape[1]
+        # Column of the path that has the given distance from the end of it as each column has from the node.
+        self._shifted: torch.Tensor | None = None
+        if columns is not None:
+            self._shifted = torch.arange(depth, device=paths.device) + (depth - 1 - columns)[:, None]
+
+    def hide(self, scores: torch.Tensor) -> torch.Tensor:
+        """Leave (.., nodes, share, depth) scores only where the node or an ancestor of it stands."""
+        if self._shifted is None:
+            return scores
+        return scores.masked_fill((self._shifted >= scores.shape[-1])[:, None], -torch.inf)
+
+    def shift(self, bias: torch.Tensor) -> torch.Tensor:
+        """From a bias of the last place of a path, (heads, depth), to that of each node, (heads, 1 or nodes, depth)."""
+        if self._shifted is None:
+            return bias[:, None]
+        return bias[:, self._shifted.clamp(max=bias.shape[1] - 1)]
 
 
 class Memory(ABC):
@@ -121,13 +158,8 @@ class Memory(ABC):
     def __init__(self, lengths: list[int], device: torch.device) -> None:
         self.reading: Reading | None = None
         self.reach, self.nodes_read = max(lengths), 0
-        self._padded = Padded(lengths, device)
+        self._texts, self._real = by_text(lengths, device)
         self._of_nodes: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
-
-    @property
-    def mask(self) -> torch.Tensor:
-        """(texts, length), False where a shorter text is filled up."""
-        return self._padded.real
 
     @abstractmethod
     def look(
@@ -144,7 +176,7 @@ class Memory(ABC):
         """
 
     def paths(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Store the nodes' keys and values, (heads, nodes, size); returns those of each path, (.., depth, size)."""
+        """Store the nodes' keys and values, (heads, nodes, size); returns (heads, rows, depth, size) of the paths."""
         assert self.reading is not None
         paths, store = self.reading.paths, self._keep(layer, key, value)
         keys, values = (

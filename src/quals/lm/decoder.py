@@ -9,7 +9,7 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 
 from quals.errors import ModelError
-from quals.lm.attention import Memory, Padded, share_keys
+from quals.lm.attention import Memory, share_keys
 from quals.lm.flat import FlatModel, FlatSession
 from quals.lm.model import Ids, Session
 
@@ -75,50 +75,41 @@ class TextMemory(Memory):
         """See `Memory.look`."""
         if bias is not None:
             raise ModelError("models with a bias for distances can be used with an encoder only")
-        look = self._texts if self.reading is None else self._nodes
+        look = self._text if self.reading is None else self._nodes
         return look(module.layer_idx, query, key[0], value[0])
 
-    def _texts(self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-        """Texts look at themselves; their keys and values are kept."""
-        keys, values = (self._padded.spread(part).transpose(0, 1).contiguous() for part in (key, value))
+    def _text(self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+        """Texts look at themselves; their keys and values are kept, (heads, texts, length, size)."""
+        keys, values = (self._texts.spread(part).contiguous() for part in (key, value))
         self._of_texts[layer] = keys, values
-        share = query.shape[0] // key.shape[0]
+        share = len(query) // len(key)
         # The padding stands behind the text, where a causal look does not reach it.
         seen = scaled_dot_product_attention(
-            self._padded.spread(query).transpose(0, 1),
-            keys.repeat_interleave(share, 1),
-            values.repeat_interleave(share, 1),
+            self._texts.spread(query),
+            keys.repeat_interleave(share, 0),
+            values.repeat_interleave(share, 0),
             is_causal=True,
             scale=1.0,
         )
-        return self._padded.collect(seen.transpose(0, 1)).transpose(0, 1)
+        return self._texts.collect(seen).transpose(0, 1)
 
     def _nodes(self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-        """Nodes look at their text and their path."""
+        """Nodes look at their text and their path, as if these were one row."""
         assert self.reading is not None
         query = share_keys(query, key)
-        real, padded = self.reading.real, self.reading.padded
-        text_keys, text_values = self._of_texts[layer]
-        path_keys, path_values = self.paths(layer, key, value)
-        on_path = query @ path_keys.transpose(-1, -2)
-        if real is not None:
-            on_path = on_path.masked_fill(~real[:, None], -torch.inf)
-        on_text = self._spread(padded, query) @ text_keys.transpose(-1, -2)
-        if not self._padded.full:
-            on_text = on_text.masked_fill(~self._padded.real[:, None, None], -torch.inf)
-        on_text = self._collect(padded, on_text)
-        weights = torch.cat([on_text, on_path], -1).softmax(-1, dtype=torch.float32).to(value.dtype)
-        on_text, on_path = weights[..., : text_keys.shape[2]], weights[..., text_keys.shape[2] :]
-        seen = on_path @ path_values + self._collect(padded, self._spread(padded, on_text) @ text_values)
+        (text_keys, text_values), (path_keys, path_values) = self._of_texts[layer], self.paths(layer, key, value)
+        on_text = self.reading.texts.meet(query, text_keys.mT)
+        on_path = self.reading.rows.meet(query, path_keys.mT)
+        weights = torch.cat([self._hide(on_text), self.reading.hide(on_path)], -1)
+        weights = weights.softmax(-1, dtype=torch.float32).to(value.dtype)
+        length = text_keys.shape[2]
+        seen = self.reading.texts.meet(weights[..., :length], text_values)
+        seen = seen + self.reading.rows.meet(weights[..., length:], path_values)
         return seen.transpose(0, 1).flatten(1, 2)
 
-    @staticmethod
-    def _spread(padded: Padded, flat: torch.Tensor) -> torch.Tensor:
-        """(key heads, nodes, share, n) to (texts, key heads, width * share, n)."""
-        return padded.spread(flat).transpose(0, 1).flatten(2, 3)
-
-    @staticmethod
-    def _collect(padded: Padded, rows: torch.Tensor) -> torch.Tensor:
-        """The inverse of `_spread`."""
-        texts, heads, _, n = rows.shape
-        return padded.collect(rows.reshape(texts, heads, padded.width, -1, n).transpose(0, 1))
+    def _hide(self, scores: torch.Tensor) -> torch.Tensor:
+        """Leave (.., nodes, share, length) scores only where there is a token of the node's text."""
+        assert self.reading is not None
+        if self._real is None:
+            return scores
+        return scores.masked_fill(~self._real[self.reading.owners][:, None], -torch.inf)

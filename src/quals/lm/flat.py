@@ -18,7 +18,7 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from quals.errors import ModelError
-from quals.lm.attention import NAME, Memory, Reading
+from quals.lm.attention import NAME, Memory, Reading, Rows
 from quals.lm.load import Pretrained
 from quals.lm.model import Ids, LanguageModel, Session
 from quals.lm.tree import PrefixTree
@@ -111,7 +111,9 @@ class FlatSession(Session):
         places = self.memory.nodes_read + torch.arange(len(follows))
         self.counts = torch.tensor([len(row) for row in tokens])
         self.paths = torch.cat([self.paths[follows], places[:, None]], 1)
-        return self._read(self.paths, None, [token for row in tokens for token in row])
+        depth, rows = self.paths.shape[1], Rows(places[:, None], None, self.lm.device)
+        reading = Reading(self.counts.tolist(), self.lm.tensor(self.paths), rows, None)
+        return self._read(reading, torch.full_like(places, depth - 1), [token for row in tokens for token in row])
 
     def read(self, trees: Sequence[PrefixTree]) -> list[float]:
         """Log-probability of every node of each text's tree, tree by tree; for a session that has read no node yet.
@@ -128,27 +130,34 @@ class FlatSession(Session):
         if self.logits is not None:
             values[parents < 0] = _log_probs(self.logits, ~parents[parents < 0], tokens[parents < 0])
         if place:
-            # Filled up in front: all paths end in the same column, as they do step by step.
-            paths = [torch.tensor([place[i, step] for step in trees[i].path_to(node)]) for i, node in place]
-            real = [torch.ones_like(path).bool() for path in paths]
             self.counts = torch.tensor([len(nodes) for nodes in inner])
-            logits = self._read(
-                pad_sequence(paths, batch_first=True, padding_side="left"),
-                pad_sequence(real, batch_first=True, padding_side="left"),
-                [trees[i].tokens[node] for i, node in place],
-            )
+            flat = [trees[i].tokens[node] for i, node in place]
+            logits = self._read(*self._along(trees, place), flat)
             values[parents >= 0] = _log_probs(logits, parents[parents >= 0], tokens[parents >= 0])
         return values.tolist()
 
-    def _read(self, paths: torch.Tensor, real: torch.Tensor | None, tokens: Sequence[int]) -> torch.Tensor:
-        """Logits after each new node; ``paths`` and ``real`` as for `Reading`."""
-        depths = paths.shape[1] if real is None else real.sum(1)
-        positions = self.starts.repeat_interleave(self.counts) + depths - 1
-        self.memory.nodes_read += len(tokens)
-        self.memory.reach = int(positions.max()) + 1
-        self.memory.reading = Reading(
-            self.counts.tolist(), self.lm.tensor(paths), None if real is None else self.lm.tensor(real)
+    def _along(self, trees: Sequence[PrefixTree], place: dict[tuple[int, int], int]) -> tuple[Reading, torch.Tensor]:
+        """The nodes of trees on the paths to the leaves, and the column of each."""
+        followed = {(i, trees[i].parents[node]) for i, node in place}
+        leaves = [pair for pair in place if pair not in followed]
+        paths = pad_sequence(
+            [torch.tensor([place[i, node] for node in trees[i].path_to(leaf)]) for i, leaf in leaves],
+            batch_first=True,
+            padding_value=-1,
         )
+        row, column = (paths >= 0).nonzero(as_tuple=True)
+        # A node that stands on several paths is read off one of them: in all of them it sees the same.
+        back, columns = torch.empty(2, len(place), dtype=torch.long)
+        back[paths[row, column]], columns[paths[row, column]] = row * paths.shape[1] + column, column
+        paths = paths.clamp(min=0)
+        rows = Rows(paths, back, self.lm.device)
+        return Reading(self.counts.tolist(), self.lm.tensor(paths), rows, self.lm.tensor(columns)), columns
+
+    def _read(self, reading: Reading, columns: torch.Tensor, tokens: Sequence[int]) -> torch.Tensor:
+        """Logits after each new node; ``columns`` as for `Reading`."""
+        positions = self.starts.repeat_interleave(self.counts) + columns
+        self.memory.reading, self.memory.reach = reading, int(positions.max()) + 1
+        self.memory.nodes_read += len(tokens)
         self.lm.evaluated += len(tokens)
         return self.forward(tokens, positions)
 

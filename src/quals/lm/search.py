@@ -154,7 +154,7 @@ def best_tokens(log_probs: torch.Tensor, count: int) -> list[Candidates]:
     count = min(count, size)
     found = log_probs.topk(min(count + 1, size), dim=1)  # one more, to see whether it is as good
     values, tokens = found.values.cpu().numpy(), found.indices.cpu().numpy()  # here a step waits for the GPU, once
-    ties = np.flatnonzero(values[:, count - 1] == values[:, -1]) if count < size else []
+    ties = np.flatnonzero((values[:, count - 1] == values[:, -1]) & (count < size))
     values, tokens = values[:, :count], tokens[:, :count]
     if len(ties):
         ranked = log_probs[ties].sort(dim=1, descending=True, stable=True)

@@ -65,9 +65,11 @@ class _CrossSession(FlatSession):
         memory = CrossMemory(lengths, lm.device)
         super().__init__(lm, memory, torch.zeros(len(texts), dtype=torch.long), None)
         self.cache = EncoderDecoderCache(memory, DynamicCache())
-        ids = lm.tensor([[*text, *[0] * (max(lengths) - len(text))] for text in texts])
+        missing = [max(lengths) - length for length in lengths]
+        ids = lm.tensor([[*text, *[0] * count] for text, count in zip(texts, missing, strict=True)])
+        mask = lm.tensor([[1] * len(text) + [0] * count for text, count in zip(texts, missing, strict=True)])
         lm.evaluated += sum(lengths)
-        self.states = lm.model.get_encoder()(input_ids=ids, attention_mask=memory.mask.long()).last_hidden_state
+        self.states = lm.model.get_encoder()(input_ids=ids, attention_mask=mask).last_hidden_state
 
     @torch.inference_mode()
     def forward(self, tokens: Sequence[int], positions: torch.Tensor) -> torch.Tensor:
@@ -120,7 +122,7 @@ class CrossMemory(Memory, Cache):  # type: ignore[misc]
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, layer_idx: int, *_: Any, **__: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Take those of the nodes, (1, heads, nodes, size); give those on their paths, (heads, nodes, depth, size)."""
+        """Take those of the nodes, (1, heads, nodes, size); give those on their paths, (heads, rows, depth, size)."""
         return self.paths(layer_idx, key_states[0], value_states[0])
 
     def look(
@@ -132,26 +134,25 @@ class CrossMemory(Memory, Cache):  # type: ignore[misc]
     def _path(
         self, query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, bias: torch.Tensor | None
     ) -> torch.Tensor:
-        """Nodes look at their path. As all paths end in the last column, the first row of a bias fits all nodes."""
+        """Nodes look at their path; the first row of a bias, (1, heads, .., depth), is made for the end of a path."""
         assert self.reading is not None
         query = share_keys(query, keys)
-        scores = query @ keys.transpose(-1, -2)
+        scores = self.reading.rows.meet(query, keys.mT)
         if bias is not None:
-            scores = scores + bias[0, :, 0].reshape(len(keys), 1, -1, keys.shape[2])
-        if self.reading.real is not None:
-            scores = scores.masked_fill(~self.reading.real[:, None], -torch.inf)
-        seen = scores.softmax(-1, dtype=torch.float32).to(values.dtype) @ values
-        return seen.transpose(0, 1).flatten(1, 2)
+            own = self.reading.shift(bias[0, :, 0])
+            scores = scores + own.reshape(len(keys), -1, *own.shape[1:]).transpose(1, 2)
+        weights = self.reading.hide(scores).softmax(-1, dtype=torch.float32).to(values.dtype)
+        return self.reading.rows.meet(weights, values).transpose(0, 1).flatten(1, 2)
 
     def _text(self, query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
         """Nodes look at their text, whose keys, (texts, heads, length, size), meet all its nodes at a time."""
         assert self.reading is not None
-        padded = self.reading.padded
+        texts = self.reading.texts
         seen = scaled_dot_product_attention(
-            padded.spread(query).transpose(0, 1),
+            texts.spread(query).transpose(0, 1),
             keys,
             values,
-            attn_mask=None if self._padded.full else self._padded.real[:, None, None],
+            attn_mask=None if self._real is None else self._real[:, None, None],
             scale=1.0,
         )
-        return padded.collect(seen.transpose(0, 1)).transpose(0, 1)
+        return texts.collect(seen.transpose(0, 1)).transpose(0, 1)
