@@ -178,3 +178,11 @@ def test_what_the_encoder_saw_is_shared(kind: str) -> None:
         lm.log_probs(texts, [[[token, 7, 8] for token in range(groups)]] * 2)
     assert rows == [240] * layers * 2
     assert largest.elements < groups * 120 * width
+
+
+def test_long_targets_cost_no_more_memory_than_alone(lm: LanguageModel) -> None:
+    text, target = [*range(5, 15)], [*range(5, 205)]
+    with Largest() as largest:
+        lm.log_probs([text], [[target]])
+    # A score for each of 4 heads, each token and each token that it looks at.
+    assert largest.elements <= 4 * len(target) * (len(text) + len(target))
