@@ -1,7 +1,7 @@
 """Attention over texts and the trees of continuations behind them, without padding and without masks as wide.
 
-All texts of a batch, and all nodes read in one step, stand one after another in a single row, so that the
-linear layers compute nothing but real tokens, many at a time. Only here they part:
+All nodes read in one step stand one after another in a single row, and so do the texts of a decoder-only model:
+the linear layers compute nothing but real tokens, many at a time. Only here they part:
 
 * a text's token looks at the text before it;
 * a node looks at its whole text, and at its own ancestors, which are gathered from the store of nodes::
@@ -11,17 +11,24 @@ linear layers compute nothing but real tokens, many at a time. Only here they pa
 
 `transformers` calls `attend` for each layer of a model whose attention implementation is `NAME`, and passes it the
 `Memory` that the model was called with. Calls without one, as in training, go to PyTorch's own attention.
+
+Memory              finds the ancestors of nodes
+├── TextMemory      ... and the texts before them, read by the same layers (`quals.lm.decoder`)
+└── CrossMemory     ... and the encoder's states of their texts (`quals.lm.seq2seq`)
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
-from torch.nn.functional import pad, scaled_dot_product_attention
+from torch.nn.functional import pad
 from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+
+from quals.errors import ModelError
 
 NAME = "quals-tree"
 
@@ -35,135 +42,158 @@ def attend(
     memory: Memory | None = None,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """The attention of one layer, as `transformers` asks for it; (1, tokens, heads, size) with a ``memory``."""
+    """The attention of one layer, as `transformers` asks for it; (1, tokens, heads, size) with a ``memory``.
+
+    Raises:
+        ModelError: the layer does something else than softmax attention to all that a token may look at.
+    """
     if memory is None:
         output: tuple[torch.Tensor, torch.Tensor | None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, **kwargs
         )
         return output
-    scale = kwargs.get("scaling") or query.shape[-1] ** -0.5
-    look = memory.texts if memory.reading is None else memory.nodes
-    return look(module.layer_idx, query[0], key[0], value[0], scale)[None], None
+    _refuse_variants(memory, kwargs)
+    query = query[0] * (kwargs.get("scaling") or query.shape[-1] ** -0.5)
+    return memory.look(module, query, key, value, kwargs.get("position_bias"))[None], None
+
+
+def _refuse_variants(memory: Memory, asked: dict[str, Any]) -> None:
+    for variant in ("softcap", "s_aux"):  # scores that are squashed, attention that goes nowhere
+        if asked.get(variant) is not None:
+            raise ModelError(f"attention with '{variant}' is not known here")
+    window = asked.get("sliding_window")
+    if window and memory.reach > window:
+        raise ModelError(f"the model looks only {window} tokens back, too few for a sequence of {memory.reach}")
 
 
 AttentionInterface.register(NAME, attend)
 AttentionMaskInterface.register(NAME, sdpa_mask)
 
 
-class Padded:
-    """Where the tokens of a flat row go if every text has a row of its own, and back."""
+class Rows:
+    """Where the tokens of a flat row go when they are put into rows of their own, and back.
 
-    def __init__(self, counts: list[int], device: torch.device) -> None:
-        self.rows, self.width = len(counts), max(counts)
-        columns = torch.arange(self.width)
-        real = columns < torch.tensor(counts)[:, None]
-        self.full = bool(real.all())
-        self.real = real.to(device)
-        # Flat index of each padded place (0 where there is nothing), and padded place of each flat index.
-        starts = torch.tensor([0, *counts[:-1]]).cumsum(0)[:, None]
-        self._to = torch.where(real, starts + columns, 0).flatten().to(device)
-        self._back = real.flatten().nonzero().squeeze(1).to(device)
+    Args:
+        places: (rows, width) which token stands there; a token may stand at several places, or at none for filling.
+        back: for each token one of its places, counted row by row; None if the flat row need only be cut up.
+        device: where the tokens are.
+    """
+
+    def __init__(self, places: torch.Tensor, back: torch.Tensor | None, device: torch.device) -> None:
+        self.count, self.width = places.shape
+        self._places = None if back is None else places.flatten().to(device)
+        self._back = None if back is None else back.to(device)
 
     def spread(self, flat: torch.Tensor) -> torch.Tensor:
         """(heads, tokens, ...) to (heads, rows, width, ...)."""
-        padded = flat if self.full else flat.index_select(1, self._to)
-        return padded.reshape(len(flat), self.rows, self.width, *flat.shape[2:])
+        padded = flat if self._places is None else flat.index_select(1, self._places)
+        return padded.reshape(len(flat), self.count, self.width, *flat.shape[2:])
 
     def collect(self, padded: torch.Tensor) -> torch.Tensor:
         """The inverse of `spread`."""
         flat = padded.flatten(1, 2)
-        return flat if self.full else flat.index_select(1, self._back)
+        return flat if self._back is None else flat.index_select(1, self._back)
+
+    def meet(self, own: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+        """What is each token's ``own``, (heads, tokens, share, a), times what is its row's, (heads, rows, a, b)."""
+        products = self.spread(own).flatten(2, 3) @ others
+        return self.collect(products.reshape(*products.shape[:2], self.width, -1, products.shape[-1]))
+
+
+def by_text(counts: list[int], device: torch.device) -> tuple[Rows, torch.Tensor | None]:
+    """Rows for tokens of several texts, a row for each; and where they are real, None if everywhere."""
+    columns, lengths = torch.arange(max(counts)), torch.tensor(counts)
+    starts, real = (lengths.cumsum(0) - lengths)[:, None], columns < lengths[:, None]
+    if bool(real.all()):
+        return Rows(starts + columns, None, device), None
+    places = torch.where(real, starts + columns, 0)
+    return Rows(places, real.flatten().nonzero().squeeze(1), device), real.to(device)
 
 
 class Reading:
-    """The nodes of one step.
+    """The nodes of one step, on their paths.
+
+    A path is a row of places in the store of nodes. In a search every node has a path of its own, which it ends.
+    In a tree that is read at once, a path goes to each of the leaves, and the nodes stand along it.
 
     Args:
-        counts: nodes of each text.
-        paths: (nodes, depth) places in the store of each node's ancestors and, last, of itself.
-        real: (nodes, depth) False where a shorter path is filled up; None if all are of one length.
+        counts: nodes of each text; ``owners`` holds the text of each node.
+        paths: (rows, depth) places of nodes, the first of the path in the first column.
+        rows: the paths as rows of the nodes that are read.
+        columns: (nodes) each node's column in its row; None if all end their own paths.
     """
 
-    def __init__(self, counts: list[int], paths: torch.Tensor, real: torch.Tensor | None) -> None:
-        self.padded = Padded(counts, paths.device)
-        self.paths, self.real = paths, real
+    def __init__(self, counts: list[int], paths: torch.Tensor, rows: Rows, columns: torch.Tensor | None) -> None:
+        self.texts, _ = by_text(counts, paths.device)
+        self.owners = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts)).to(paths.device)
+        self.paths, self.rows = paths, rows
+        depth = paths.shape[1]
+        # Column of the path that has the given distance from the end of it as each column has from the node.
+        self._shifted: torch.Tensor | None = None
+        if columns is not None:
+            self._shifted = torch.arange(depth, device=paths.device) + (depth - 1 - columns)[:, None]
+
+    def hide(self, scores: torch.Tensor) -> torch.Tensor:
+        """Leave (.., nodes, share, depth) scores only where the node or an ancestor of it stands."""
+        if self._shifted is None:
+            return scores
+        return scores.masked_fill((self._shifted >= scores.shape[-1])[:, None], -torch.inf)
+
+    def shift(self, bias: torch.Tensor) -> torch.Tensor:
+        """From a bias of the last place of a path, (heads, depth), to that of each node, (heads, 1 or nodes, depth)."""
+        if self._shifted is None:
+            return bias[:, None]
+        return bias[:, self._shifted.clamp(max=bias.shape[1] - 1)]
 
 
-class Memory:
-    """Keys and values, layer by layer, of the texts of a batch and of every node read behind them.
+class Memory(ABC):
+    """What nodes may look at: the texts of a batch and, layer by layer, keys and values of every node behind them.
 
     Attributes:
         reading: the nodes that the model is reading; None while it reads the texts.
+        reach: the most tokens that one of those that are being read looks at in its own row.
         nodes_read: places of the store in use.
     """
 
     def __init__(self, lengths: list[int], device: torch.device) -> None:
         self.reading: Reading | None = None
-        self.nodes_read = 0
-        self._padded = Padded(lengths, device)
-        self._of_texts: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+        self.reach, self.nodes_read = max(lengths), 0
+        self._texts, self._real = by_text(lengths, device)
         self._of_nodes: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
-    def texts(
-        self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float
+    @abstractmethod
+    def look(
+        self, module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, bias: torch.Tensor | None
     ) -> torch.Tensor:
-        """Texts look at themselves; their keys and values are kept. (heads, tokens, size) to (tokens, heads, size)."""
-        keys, values = (self._padded.spread(part).transpose(0, 1).contiguous() for part in (key, value))
-        self._of_texts[layer] = keys, values
-        share = query.shape[0] // key.shape[0]
-        # The padding stands behind the text, where a causal look does not reach it.
-        seen = scaled_dot_product_attention(
-            self._padded.spread(query).transpose(0, 1),
-            keys.repeat_interleave(share, 1),
-            values.repeat_interleave(share, 1),
-            is_causal=True,
-            scale=scale,
-        )
-        return self._padded.collect(seen.transpose(0, 1)).transpose(0, 1)
+        """What the tokens of the row see in one layer, (tokens, heads, size).
 
-    def nodes(
-        self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float
-    ) -> torch.Tensor:
-        """Nodes look at their text and their path. (heads, nodes, size) to (nodes, heads, size)."""
+        Args:
+            module: the layer's attention.
+            query: (heads, tokens, size), scaled.
+            key: as the layer made it or, if the model was called with a cache, as the cache returned it.
+            value: likewise.
+            bias: what the model adds to the scores for the distance of two tokens, if it does.
+        """
+
+    def paths(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Store the nodes' keys and values, (heads, nodes, size); returns (heads, rows, depth, size) of the paths."""
         assert self.reading is not None
-        heads, count, size = key.shape
-        query = (query * scale).reshape(heads, -1, count, size).transpose(1, 2)  # (key heads, nodes, share, size)
-        paths, padded = self.reading.paths, self.reading.padded
-        text_keys, text_values = self._of_texts[layer]
-        path_keys, path_values = (
-            part.index_select(1, paths.flatten()).reshape(heads, *paths.shape, size)
-            for part in self._keep(layer, key, value)
+        paths, store = self.reading.paths, self._keep(layer, key, value)
+        keys, values = (
+            part.index_select(1, paths.flatten()).reshape(len(part), *paths.shape, part.shape[2]) for part in store
         )
-        on_path = query @ path_keys.transpose(-1, -2)
-        if self.reading.real is not None:
-            on_path = on_path.masked_fill(~self.reading.real[:, None], -torch.inf)
-        on_text = self._spread(padded, query) @ text_keys.transpose(-1, -2)
-        if not self._padded.full:
-            on_text = on_text.masked_fill(~self._padded.real[:, None, None], -torch.inf)
-        on_text = self._collect(padded, on_text)
-        weights = torch.cat([on_text, on_path], -1).softmax(-1, dtype=torch.float32).to(value.dtype)
-        on_text, on_path = weights[..., : text_keys.shape[2]], weights[..., text_keys.shape[2] :]
-        seen = on_path @ path_values + self._collect(padded, self._spread(padded, on_text) @ text_values)
-        return seen.permute(1, 0, 2, 3).reshape(count, -1, size)
+        return keys, values
 
     def _keep(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Add keys and values of the nodes to the store; returns the store."""
         start, end = self.nodes_read - key.shape[1], self.nodes_read
-        store = self._of_nodes.get(layer, (key[:, :0], value[:, :0]))
-        if end > store[0].shape[1]:
-            store = tuple(pad(part, (0, 0, 0, 2 * end - part.shape[1])) for part in store)  # type: ignore[assignment]
-            self._of_nodes[layer] = store
-        for part, new in zip(store, (key, value), strict=True):
-            part[:, start:end] = new
-        return store
+        keys, values = self._of_nodes.get(layer, (key[:, :0], value[:, :0]))
+        if missing := max(0, end - keys.shape[1]):
+            more = (0, 0, 0, max(missing, keys.shape[1]))  # at least twice as much, so that it is rarely copied
+            keys, values = self._of_nodes[layer] = pad(keys, more), pad(values, more)
+        keys[:, start:end], values[:, start:end] = key, value
+        return keys, values
 
-    @staticmethod
-    def _spread(padded: Padded, flat: torch.Tensor) -> torch.Tensor:
-        """(key heads, nodes, share, n) to (texts, key heads, width * share, n)."""
-        return padded.spread(flat).transpose(0, 1).flatten(2, 3)
 
-    @staticmethod
-    def _collect(padded: Padded, rows: torch.Tensor) -> torch.Tensor:
-        """The inverse of `_spread`."""
-        texts, heads, _, n = rows.shape
-        return padded.collect(rows.reshape(texts, heads, padded.width, -1, n).transpose(0, 1))
+def share_keys(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+    """(heads, nodes, size) to (key heads, nodes, share, size): the heads that look at the same keys side by side."""
+    return query.reshape(len(key), -1, *query.shape[1:]).transpose(1, 2)

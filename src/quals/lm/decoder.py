@@ -1,109 +1,60 @@
-"""Decoder-only models: texts, and trees of continuations behind them, in one flat row.
-
-Every node of a tree sees its text, its ancestors and itself, at the position it would have if it stood alone,
-so the numbers are those of separate rows while the text and every shared beginning are computed once::
-
-    text text text | a b c d          d sees: text, a, b, d
-    position 0 1 2   3 4 5 5
-
-How tokens find what they may see is told in `quals.lm.attention`.
-"""
+"""Decoder-only models: the texts of a batch stand in one flat row, and later the nodes behind them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
+from torch.nn.functional import scaled_dot_product_attention
 
-from quals.lm.attention import NAME, Memory, Reading
-from quals.lm.load import Pretrained
-from quals.lm.model import Ids, LanguageModel, Session
-from quals.lm.tree import PrefixTree
+from quals.errors import ModelError
+from quals.lm.attention import Memory, share_keys
+from quals.lm.flat import FlatModel, FlatSession
+from quals.lm.model import Ids, Session
 
 
-class DecoderModel(LanguageModel):
+class DecoderModel(FlatModel):
     """SmolLM2, Llama-like models, GPT-2."""
-
-    def __init__(self, pretrained: Pretrained, limit: int) -> None:
-        super().__init__(pretrained, limit)
-        self.model.config._attn_implementation = NAME
 
     def begin(self, texts: Sequence[Ids]) -> Session:
         """See `LanguageModel.begin`."""
-        return _TreeSession(self, texts)
+        return self.open(texts)
 
-    def log_probs(self, texts: Sequence[Ids], targets: Sequence[Sequence[Ids]]) -> list[list[list[float]]]:
-        """See `LanguageModel.log_probs`; the targets of all texts go through as prefix trees, in a single pass."""
-        trees = [PrefixTree() for _ in texts]
-        paths = [[tree.add_path(target) for target in group] for tree, group in zip(trees, targets, strict=True)]
-        values = iter(_TreeSession(self, texts).read(trees))
-        of_nodes = [[next(values) for _ in tree.tokens] for tree in trees]
-        return [[[of[node] for node in path] for path in group] for of, group in zip(of_nodes, paths, strict=True)]
+    def open(self, texts: Sequence[Ids]) -> FlatSession:
+        """See `FlatModel.open`."""
+        return _TextSession(self, texts)
+
+    @torch.inference_mode()
+    def plain(self, text: Ids, target: Ids) -> torch.Tensor:
+        """See `FlatModel.plain`."""
+        logits: torch.Tensor = self.model(input_ids=self.tensor([[*text, *target]]), use_cache=False).logits
+        return logits[0, len(text) - 1 : -1]
 
 
-class _TreeSession(Session):
-    """Texts and nodes are kept in a `Memory`; a node's path is where its ancestors and it stand in there."""
+class _TextSession(FlatSession):
+    """Reads the texts when it is made."""
+
+    memory: TextMemory
 
     def __init__(self, lm: DecoderModel, texts: Sequence[Ids]) -> None:
-        self.lm, self.lengths = lm, torch.tensor([len(text) for text in texts])
-        self.memory = Memory(self.lengths.tolist(), lm.device)
+        lengths = torch.tensor([len(text) for text in texts])
+        super().__init__(lm, TextMemory(lengths.tolist(), lm.device), lengths, None)
         positions = torch.cat([torch.arange(len(text)) for text in texts])
-        self.logits = self._forward([token for text in texts for token in text], positions, self.lengths.cumsum(0) - 1)
-        # Of the nodes of the latest call; at first there is nothing but each text.
-        self.counts = torch.ones_like(self.lengths)
-        self.paths = torch.zeros(len(texts), 0, dtype=torch.long)
+        lm.evaluated += len(positions)
+        self.logits = self._forward([token for text in texts for token in text], positions, lengths.cumsum(0) - 1)
 
-    @property
-    def first(self) -> torch.Tensor:
-        return self.logits.float().log_softmax(-1)
-
-    def extend(self, parents: Sequence[Sequence[int]], tokens: Sequence[Sequence[int]]) -> torch.Tensor:
-        starts = (self.counts.cumsum(0) - self.counts).tolist()
-        follows = [start + parent for start, row in zip(starts, parents, strict=True) for parent in row]
-        places = self.memory.nodes_read + torch.arange(len(follows))
-        self.counts = torch.tensor([len(row) for row in tokens])
-        self.paths = torch.cat([self.paths[follows], places[:, None]], 1)
-        logits = self._read(self.paths, None, [token for row in tokens for token in row])
-        return logits.float().log_softmax(-1)
-
-    def read(self, trees: Sequence[PrefixTree]) -> list[float]:
-        """Log-probability of every node of each text's tree, tree by tree; for a session that has read no node yet."""
-        inner = [tree.inner() for tree in trees]
-        place = {pair: i for i, pair in enumerate((i, node) for i, nodes in enumerate(inner) for node in nodes)}
-        parents = torch.tensor(
-            [place.get((i, parent), ~i) for i, tree in enumerate(trees) for parent in tree.parents], dtype=torch.long
-        )
-        tokens = torch.tensor([token for tree in trees for token in tree.tokens], dtype=torch.long)
-        after_text, logits = self.logits, self.logits[:0]
-        if place:
-            paths = [torch.tensor([place[i, step] for step in trees[i].path_to(node)]) for i, node in place]
-            self.counts = torch.tensor([len(nodes) for nodes in inner])
-            real = torch.nn.utils.rnn.pad_sequence([torch.ones_like(path).bool() for path in paths], batch_first=True)
-            flat = [trees[i].tokens[node] for i, node in place]
-            logits = self._read(torch.nn.utils.rnn.pad_sequence(paths, batch_first=True), real, flat)
-        values = torch.empty(len(tokens))
-        values[parents >= 0] = _log_probs(logits, parents[parents >= 0], tokens[parents >= 0])
-        values[parents < 0] = _log_probs(after_text, ~parents[parents < 0], tokens[parents < 0])
-        return values.tolist()
-
-    def _read(self, paths: torch.Tensor, real: torch.Tensor | None, tokens: Sequence[int]) -> torch.Tensor:
-        """Logits after each new node; ``paths`` and ``real`` as for `Reading`."""
-        depths = paths.shape[1] if real is None else real.sum(1)
-        positions = self.lengths.repeat_interleave(self.counts) + depths - 1
-        self.memory.nodes_read += len(tokens)
-        self.memory.reading = Reading(
-            self.counts.tolist(), self.lm.tensor(paths), None if real is None else self.lm.tensor(real)
-        )
+    def forward(self, tokens: Sequence[int], positions: torch.Tensor) -> torch.Tensor:
+        """See `FlatSession.forward`."""
         return self._forward(tokens, positions, 0)
 
     @torch.inference_mode()
     def _forward(self, tokens: Sequence[int], positions: torch.Tensor, keep: torch.Tensor | int) -> torch.Tensor:
         """Logits at the tokens to ``keep`` of one flat row; 0 keeps all."""
-        self.lm.evaluated += len(tokens)
         logits: torch.Tensor = self.lm.model(
             input_ids=self.lm.tensor([tokens]),
             position_ids=self.lm.tensor(positions[None]),
-            attention_mask=torch.empty(1, 1, 0, 0),  # none is to be made: `Memory` knows who sees whom
+            attention_mask=torch.empty(1, 1, 0, 0),  # none is to be made: the memory knows who sees whom
             logits_to_keep=keep,
             use_cache=False,
             memory=self.memory,
@@ -111,7 +62,54 @@ class _TreeSession(Session):
         return logits
 
 
-def _log_probs(logits: torch.Tensor, rows: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-    """Log-probability of each token in its row of logits."""
-    rows, tokens = rows.to(logits.device), tokens.to(logits.device)
-    return (logits[rows, tokens].float() - logits.float().logsumexp(-1)[rows]).cpu()
+class TextMemory(Memory):
+    """Memory of a decoder-only model: the keys and values of a text's tokens are kept for the nodes behind it."""
+
+    def __init__(self, lengths: list[int], device: torch.device) -> None:
+        super().__init__(lengths, device)
+        self._of_texts: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+
+    def look(
+        self, module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, bias: torch.Tensor | None
+    ) -> torch.Tensor:
+        """See `Memory.look`."""
+        if bias is not None:
+            raise ModelError("models with a bias for distances can be used with an encoder only")
+        look = self._text if self.reading is None else self._nodes
+        return look(module.layer_idx, query, key[0], value[0])
+
+    def _text(self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+        """Texts look at themselves; their keys and values are kept, (heads, texts, length, size)."""
+        keys, values = (self._texts.spread(part).contiguous() for part in (key, value))
+        self._of_texts[layer] = keys, values
+        share = len(query) // len(key)
+        # The padding stands behind the text, where a causal look does not reach it.
+        seen = scaled_dot_product_attention(
+            self._texts.spread(query),
+            keys.repeat_interleave(share, 0),
+            values.repeat_interleave(share, 0),
+            is_causal=True,
+            scale=1.0,
+        )
+        return self._texts.collect(seen).transpose(0, 1)
+
+    def _nodes(self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+        """Nodes look at their text and their path, as if these were one row."""
+        assert self.reading is not None
+        query = share_keys(query, key)
+        (text_keys, text_values), (path_keys, path_values) = self._of_texts[layer], self.paths(layer, key, value)
+        on_text = self.reading.texts.meet(query, text_keys.mT)
+        on_path = self.reading.rows.meet(query, path_keys.mT)
+        weights = torch.cat([self._hide(on_text), self.reading.hide(on_path)], -1)
+        weights = weights.softmax(-1, dtype=torch.float32).to(value.dtype)
+        length = text_keys.shape[2]
+        seen = self.reading.texts.meet(weights[..., :length], text_values)
+        seen = seen + self.reading.rows.meet(weights[..., length:], path_values)
+        return seen.transpose(0, 1).flatten(1, 2)
+
+    def _hide(self, scores: torch.Tensor) -> torch.Tensor:
+        """Leave (.., nodes, share, length) scores only where there is a token of the node's text."""
+        assert self.reading is not None
+        if self._real is None:
+            return scores
+        return scores.masked_fill(~self._real[self.reading.owners][:, None], -torch.inf)

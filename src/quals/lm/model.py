@@ -79,12 +79,21 @@ class LanguageModel(ABC):
 
 
 def language_model(pretrained: Pretrained) -> LanguageModel:
-    """The implementation that fits a model's architecture."""
-    config = pretrained.model.config
+    """The implementation that fits a model's architecture.
+
+    Raises:
+        ModelError: there is none.
+    """
     if pretrained.encoder_decoder:
         from quals.lm.seq2seq import Seq2SeqModel
 
-        return Seq2SeqModel(pretrained, getattr(config, "max_position_embeddings", 1024))
+        return Seq2SeqModel(pretrained, _limit(pretrained.model.config))
     from quals.lm.decoder import DecoderModel
 
-    return DecoderModel(pretrained, config.max_position_embeddings)
+    return DecoderModel(pretrained, _limit(pretrained.model.config))
+
+
+def _limit(config: Any) -> int:
+    """Positions that a model has or, if it looks at fewer of them at a time, so many: further back is not done here."""
+    limits = (getattr(config, name, None) for name in ("max_position_embeddings", "sliding_window"))
+    return min((limit for limit in limits if limit), default=1024)

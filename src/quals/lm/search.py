@@ -150,13 +150,15 @@ def _constrained(log_probs: torch.Tensor, end: int, step: int, settings: SearchS
 
 def best_tokens(log_probs: torch.Tensor, count: int) -> list[Candidates]:
     """The ``count`` most probable tokens of each row; of equals at the border, the lowest token ids."""
-    count = min(count, log_probs.shape[1])
-    found = log_probs.topk(min(count + 1, log_probs.shape[1]), dim=1)  # one more, to see whether it is as good
-    border_ties = found.values[:, count - 1] == found.values[:, -1]
-    values, tokens = found.values[:, :count], found.indices[:, :count]
-    if count < log_probs.shape[1] and bool(border_ties.any()):
-        ranked = log_probs[border_ties].sort(dim=1, descending=True, stable=True)
-        values[border_ties], tokens[border_ties] = ranked.values[:, :count], ranked.indices[:, :count]
-    tokens, order = tokens.sort(dim=1)
-    values = values.gather(1, order)
-    return [Candidates(t, v) for t, v in zip(tokens.cpu().numpy(), values.cpu().numpy(), strict=True)]
+    size = log_probs.shape[1]
+    count = min(count, size)
+    found = log_probs.topk(min(count + 1, size), dim=1)  # one more, to see whether it is as good
+    values, tokens = found.values.cpu().numpy(), found.indices.cpu().numpy()  # here a step waits for the GPU, once
+    ties = np.flatnonzero((values[:, count - 1] == values[:, -1]) & (count < size))
+    values, tokens = values[:, :count], tokens[:, :count]
+    if len(ties):
+        ranked = log_probs[ties].sort(dim=1, descending=True, stable=True)
+        values[ties], tokens[ties] = ranked.values[:, :count].cpu(), ranked.indices[:, :count].cpu()
+    order = tokens.argsort(1)
+    tokens, values = np.take_along_axis(tokens, order, 1), np.take_along_axis(values, order, 1)
+    return [Candidates(*row) for row in zip(tokens, values, strict=True)]

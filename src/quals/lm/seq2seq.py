@@ -1,93 +1,158 @@
-"""Encoder-decoder models: the encoder reads a text once, decoder rows share what it saw."""
+"""Encoder-decoder models: the encoder reads a text once, and all nodes behind it look at the same keys.
+
+The decoder reads nodes alone, in one flat row; the texts are what its cross-attention looks at::
+
+    encoder    | text of A |      decoder    | a1 a2 a3 | b1 b2 |        nodes behind the texts A and B
+               | text of B |                 a2 looks at: text of A (cross-attention), its path (self-attention)
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import Cache, DynamicCache, EncoderDecoderCache
+from transformers.modeling_outputs import BaseModelOutput
 
+from quals.lm.attention import Memory, share_keys
+from quals.lm.flat import FlatModel, FlatSession
 from quals.lm.load import Pretrained
-from quals.lm.model import Ids, LanguageModel, Session
+from quals.lm.model import Ids, Session
 
 
-class Seq2SeqModel(LanguageModel):
+class Seq2SeqModel(FlatModel):
     """BART, T5."""
 
     def __init__(self, pretrained: Pretrained, limit: int) -> None:
+        self.start: int = pretrained.model.config.decoder_start_token_id
         super().__init__(pretrained, limit)
-        self.start: int = self.model.config.decoder_start_token_id
 
     def begin(self, texts: Sequence[Ids]) -> Session:
         """See `LanguageModel.begin`."""
-        return _RowSession(self, texts)
+        session = self.open(texts)
+        session.logits = session.step([[0]] * len(texts), [[self.start]] * len(texts))
+        return session
+
+    def open(self, texts: Sequence[Ids]) -> FlatSession:
+        """See `FlatModel.open`."""
+        return _CrossSession(self, texts)
+
+    def log_probs(self, texts: Sequence[Ids], targets: Sequence[Sequence[Ids]]) -> list[list[list[float]]]:
+        """See `FlatModel.log_probs`; the start token is the root of each tree."""
+        rooted = [[[self.start, *target] for target in group] for group in targets]
+        return [[values[1:] for values in group] for group in super().log_probs(texts, rooted)]
 
     @torch.inference_mode()
-    def log_probs(self, texts: Sequence[Ids], targets: Sequence[Sequence[Ids]]) -> list[list[list[float]]]:
-        """See `LanguageModel.log_probs`; one encoder row per text, one decoder row per target."""
-        flat = [target for group in targets for target in group]
-        if not flat:
-            return [[] for _ in texts]
-        states, mask = self.encode(texts)
-        owner = self.tensor([row for row, group in enumerate(targets) for _ in group])
-        long = max(map(len, flat))
-        labels = self.tensor([[*target, *[0] * (long - len(target))] for target in flat])
-        inputs = torch.cat([torch.full_like(labels[:, :1], self.start), labels[:, :-1]], dim=1)
-        logits = self.decode(inputs, states[owner], mask[owner], None)
-        self.evaluated += sum(map(len, flat))
-        values = logits.float().log_softmax(-1).gather(2, labels[..., None]).squeeze(2).tolist()
-        scored = iter(row[: len(target)] for row, target in zip(values, flat, strict=True))
-        return [[next(scored) for _ in group] for group in targets]
-
-    def encode(self, texts: Sequence[Ids]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Encoder states (texts, length, width) and their mask (texts, length)."""
-        long = max(map(len, texts))
-        ids = self.tensor([[*text, *[0] * (long - len(text))] for text in texts])
-        mask = self.tensor([[1] * len(text) + [0] * (long - len(text)) for text in texts])
-        self.evaluated += sum(map(len, texts))
-        return self.model.get_encoder()(input_ids=ids, attention_mask=mask).last_hidden_state, mask
-
-    def decode(self, tokens: torch.Tensor, states: torch.Tensor, mask: torch.Tensor, cache: Any) -> torch.Tensor:
-        """Logits (rows, length, vocabulary) of the tokens after ``tokens``."""
-        from transformers.modeling_outputs import BaseModelOutput
-
-        logits: torch.Tensor = self.model(
-            encoder_outputs=BaseModelOutput(last_hidden_state=states),
-            attention_mask=mask,
-            decoder_input_ids=tokens,
-            past_key_values=cache,
-            use_cache=cache is not None,
-        ).logits
+    def plain(self, text: Ids, target: Ids) -> torch.Tensor:
+        """See `FlatModel.plain`."""
+        inputs = self.tensor([[self.start, *target[:-1]]])
+        output = self.model(input_ids=self.tensor([text]), decoder_input_ids=inputs, use_cache=False)
+        logits: torch.Tensor = output.logits[0]
         return logits
 
 
-class _RowSession(Session):
-    """One decoder row per node of the latest call; its cache moves along when the node is followed."""
+class _CrossSession(FlatSession):
+    """Encodes the texts when it is made; the decoder makes keys of the states when it reads the first nodes."""
+
+    memory: CrossMemory
 
     @torch.inference_mode()
     def __init__(self, lm: Seq2SeqModel, texts: Sequence[Ids]) -> None:
-        from transformers import DynamicCache, EncoderDecoderCache
-
-        self.lm = lm
-        self.states, self.mask = lm.encode(texts)
-        self.cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
-        self.counts = [1] * len(texts)
-        start = torch.full((len(texts), 1), lm.start, device=lm.device)
-        self._first = lm.decode(start, self.states, self.mask, self.cache)[:, -1].float().log_softmax(-1)
-        lm.evaluated += len(texts)
-
-    @property
-    def first(self) -> torch.Tensor:
-        return self._first
+        lengths = [len(text) for text in texts]
+        memory = CrossMemory(lengths, lm.device)
+        super().__init__(lm, memory, torch.zeros(len(texts), dtype=torch.long), None)
+        self.cache = EncoderDecoderCache(memory, DynamicCache())
+        missing = [max(lengths) - length for length in lengths]
+        ids = lm.tensor([[*text, *[0] * count] for text, count in zip(texts, missing, strict=True)])
+        mask = lm.tensor([[1] * len(text) + [0] * count for text, count in zip(texts, missing, strict=True)])
+        lm.evaluated += sum(lengths)
+        self.states = lm.model.get_encoder()(input_ids=ids, attention_mask=mask).last_hidden_state
 
     @torch.inference_mode()
-    def extend(self, parents: Sequence[Sequence[int]], tokens: Sequence[Sequence[int]]) -> torch.Tensor:
-        starts = [sum(self.counts[:row]) for row in range(len(self.counts))]
-        rows = [start + parent for start, group in zip(starts, parents, strict=True) for parent in group]
-        self.cache.reorder_cache(self.lm.tensor(rows))
-        self.counts = [len(group) for group in tokens]
-        owner = self.lm.tensor([row for row, count in enumerate(self.counts) for _ in range(count)])
-        flat = self.lm.tensor([[token] for group in tokens for token in group])
-        self.lm.evaluated += len(rows)
-        logits = self.lm.decode(flat, self.states[owner], self.mask[owner], self.cache)
-        return logits[:, -1].float().log_softmax(-1)
+    def forward(self, tokens: Sequence[int], positions: torch.Tensor) -> torch.Tensor:
+        """See `FlatSession.forward`."""
+        no_mask = torch.empty(1, 1, 0, 0)  # none is to be made: the memory knows who sees whom
+        with _positions(self.lm.model.get_decoder(), self.lm.tensor(positions)):
+            logits: torch.Tensor = self.lm.model(
+                encoder_outputs=BaseModelOutput(last_hidden_state=self.states),
+                attention_mask=no_mask,
+                decoder_input_ids=self.lm.tensor([tokens]),
+                decoder_attention_mask=no_mask,
+                past_key_values=self.cache,
+                memory=self.memory,
+            ).logits[0]
+        return logits
+
+
+@contextlib.contextmanager
+def _positions(decoder: Any, positions: torch.Tensor) -> Iterator[None]:
+    """Let a decoder with embedded positions, such as BART's, use these: it takes none from its caller, but counts."""
+    embedding = getattr(decoder, "embed_positions", None)
+    if embedding is None:
+        yield
+        return
+    hook = embedding.register_forward_pre_hook(
+        lambda _, args, kwargs: (args, {**kwargs, "position_ids": positions}), with_kwargs=True
+    )
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+class CrossMemory(Memory, Cache):  # type: ignore[misc]
+    """Memory of a decoder that looks at an encoder's states, and the cache of its self-attention.
+
+    `transformers` asks the cache for the keys that the nodes look at, and how many there are before the node; a
+    model that adds a bias for distances, as T5 does, makes it from these.
+    """
+
+    def __init__(self, lengths: list[int], device: torch.device) -> None:
+        Memory.__init__(self, lengths, device)
+        Cache.__init__(self, layers=[])
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        """Nodes before the deepest node that is read."""
+        assert self.reading is not None
+        return self.reading.paths.shape[1] - 1
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, layer_idx: int, *_: Any, **__: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Take those of the nodes, (1, heads, nodes, size); give those on their paths, (heads, rows, depth, size)."""
+        return self.paths(layer_idx, key_states[0], value_states[0])
+
+    def look(
+        self, module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, bias: torch.Tensor | None
+    ) -> torch.Tensor:
+        """See `Memory.look`; cross-attention is the layer that is not causal."""
+        return self._path(query, key, value, bias) if module.is_causal else self._text(query, key, value)
+
+    def _path(
+        self, query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, bias: torch.Tensor | None
+    ) -> torch.Tensor:
+        """Nodes look at their path; the first row of a bias, (1, heads, .., depth), is made for the end of a path."""
+        assert self.reading is not None
+        query = share_keys(query, keys)
+        scores = self.reading.rows.meet(query, keys.mT)
+        if bias is not None:
+            own = self.reading.shift(bias[0, :, 0])
+            scores = scores + own.reshape(len(keys), -1, *own.shape[1:]).transpose(1, 2)
+        weights = self.reading.hide(scores).softmax(-1, dtype=torch.float32).to(values.dtype)
+        return self.reading.rows.meet(weights, values).transpose(0, 1).flatten(1, 2)
+
+    def _text(self, query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        """Nodes look at their text, whose keys, (texts, heads, length, size), meet all its nodes at a time."""
+        assert self.reading is not None
+        texts = self.reading.texts
+        seen = scaled_dot_product_attention(
+            texts.spread(query).transpose(0, 1),
+            keys,
+            values,
+            attn_mask=None if self._real is None else self._real[:, None, None],
+            scale=1.0,
+        )
+        return texts.collect(seen.transpose(0, 1)).transpose(0, 1)

@@ -1,0 +1,188 @@
+"""Which architectures can be used: equal to `transformers` alone, or refused with a reason."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from test_lm import END, some_targets, some_texts
+from tiny import DECODERS, SEQ2SEQ, plain_log_probs, tiny_pretrained
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from quals.errors import ModelError
+from quals.lm.load import Pretrained
+from quals.lm.model import LanguageModel, language_model
+from quals.lm.search import SearchSettings, diverse_beam_search
+
+SPECIAL = {"vocab_size": 320, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2}
+DECODER = {
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 8,
+    "max_position_embeddings": 256,
+}
+BART_LIKE = {
+    "d_model": 32,
+    "encoder_layers": 2,
+    "decoder_layers": 2,
+    "encoder_attention_heads": 4,
+    "decoder_attention_heads": 4,
+    "encoder_ffn_dim": 48,
+    "decoder_ffn_dim": 48,
+    "max_position_embeddings": 256,
+    "decoder_start_token_id": 1,
+    "forced_eos_token_id": None,
+}
+T5_LIKE = {"d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 2, "num_heads": 4, "decoder_start_token_id": 2}
+LATENT = {
+    "q_lora_rank": 8,
+    "kv_lora_rank": 8,
+    "qk_rope_head_dim": 4,
+    "qk_nope_head_dim": 8,
+    "v_head_dim": 6,
+    "n_routed_experts": 4,
+    "num_experts_per_tok": 2,
+    "n_group": 1,
+    "topk_group": 1,
+    "moe_intermediate_size": 16,
+    "num_key_value_heads": 4,
+    "head_dim": 4,
+}
+
+
+def made(architecture: str, **settings: Any) -> Pretrained:
+    """A random model whose weights are large enough that it matters what a token looks at."""
+    torch.manual_seed(3)
+    config = getattr(transformers, f"{architecture}Config")(**SPECIAL | settings)
+    seq2seq = config.is_encoder_decoder
+    auto = transformers.AutoModelForSeq2SeqLM if seq2seq else transformers.AutoModelForCausalLM
+    model = auto.from_config(config).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(4.0 if parameter.dim() > 1 else 1.0)
+    return Pretrained(model, None, architecture)
+
+
+def assert_equal_to_direct_passes(lm: LanguageModel, texts: list[list[int]], targets: list[list[list[int]]]) -> None:
+    for text, group, found in zip(texts, targets, lm.log_probs(texts, targets), strict=True):
+        for target, values in zip(group, found, strict=True):
+            plain = plain_log_probs(lm, text, target)[:-1].gather(1, torch.tensor(target)[:, None]).squeeze(1)
+            assert values == pytest.approx(plain.tolist(), rel=1e-5, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "settings"),
+    [
+        ("Qwen3", DECODER),
+        ("GPTNeoX", DECODER),
+        ("DeepseekV3", DECODER | LATENT),
+        ("GPT2", {"n_embd": 32, "n_layer": 2, "n_head": 4, "scale_attn_by_inverse_layer_idx": True}),
+        ("MBart", BART_LIKE),
+        ("Pegasus", BART_LIKE),
+        ("MT5", T5_LIKE),
+        ("T5", T5_LIKE | {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}),
+    ],
+)
+def test_usable(architecture: str, settings: dict[str, Any]) -> None:
+    lm = language_model(made(architecture, **settings))
+    assert lm.evaluated == 0
+    assert_equal_to_direct_passes(lm, some_texts(3), [some_targets(3, seed) for seed in range(3)])
+
+
+@pytest.mark.parametrize(
+    ("architecture", "settings", "reason"),
+    [
+        ("Falcon", {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4}, "cannot be exchanged"),
+        ("Mamba", {"hidden_size": 32, "num_hidden_layers": 1}, ""),
+        ("Gemma2", DECODER, "softcap"),
+        ("GptOss", DECODER | {"num_local_experts": 2, "num_experts_per_tok": 1}, "s_aux"),
+        ("M2M100", BART_LIKE, "position_ids"),
+        ("UMT5", T5_LIKE, ""),
+    ],
+)
+def test_refused(architecture: str, settings: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ModelError, match=f"the architecture of '{architecture}' cannot be used: .*{reason}"):
+        language_model(made(architecture, **settings))
+
+
+def test_a_model_that_counts_positions_itself_is_refused() -> None:
+    pretrained = tiny_pretrained("gpt2")
+    embedding = pretrained.model.transformer.wpe
+    embedding.register_forward_pre_hook(lambda _, args: (torch.arange(args[0].shape[-1])[None],))
+    with pytest.raises(ModelError, match="log-probabilities are off by"):
+        language_model(pretrained)
+
+
+def test_a_sliding_window_is_never_too_small() -> None:
+    lm = language_model(made("Mistral", **DECODER | {"sliding_window": 12}))
+    assert lm.limit == 12
+    texts, targets = [[*range(5, 13)], [*range(20, 31)]], [[[7, 8, 9, END], [7, 3]], [[END]]]
+    assert_equal_to_direct_passes(lm, texts, targets)
+    with pytest.raises(ModelError, match="looks only 12 tokens back, too few for a sequence of 13"):
+        lm.log_probs([texts[0]], [[[7, 8, 9, 10, 11, END]]])
+
+
+@pytest.mark.parametrize("kind", [*DECODERS, *SEQ2SEQ])
+def test_half_precision_is_as_good_as_alone(kind: str) -> None:
+    exact, pretrained = language_model(tiny_pretrained(kind)), tiny_pretrained(kind)
+    lm = language_model(dataclasses.replace(pretrained, model=pretrained.model.to(torch.bfloat16)))
+    errors, alone = [], []
+    for text in some_texts(4):
+        target = some_targets(1, 0)[0]
+        wanted = plain_log_probs(exact, text, target)[:-1].gather(1, torch.tensor(target)[:, None]).squeeze(1)
+        plain = plain_log_probs(lm, text, target)[:-1].gather(1, torch.tensor(target)[:, None]).squeeze(1)
+        errors.append((torch.tensor(lm.log_probs([text], [[target]])[0][0]) - wanted).abs().mean())
+        alone.append((plain.float() - wanted).abs().mean())
+    assert sum(errors) < 2 * sum(alone)
+
+
+class Largest(TorchDispatchMode):
+    """Notes the size of the largest tensor that any operation returns."""
+
+    elements = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = function(*args, **kwargs or {})
+        for part in result if isinstance(result, tuple | list) else (result,):
+            if isinstance(part, torch.Tensor):
+                self.elements = max(self.elements, part.numel())
+        return result
+
+
+def keys_of_texts(lm: LanguageModel) -> list[int]:
+    """Will list the rows that each call of a cross-attention's key layer gets."""
+    rows: list[int] = []
+    for name, module in lm.model.named_modules():
+        if name.endswith(("encoder_attn.k_proj", "EncDecAttention.k")):
+            module.register_forward_hook(lambda _, args, __: rows.append(args[0][..., 0].numel()))
+    return rows
+
+
+@pytest.mark.parametrize("kind", SEQ2SEQ)
+def test_what_the_encoder_saw_is_shared(kind: str) -> None:
+    lm = language_model(tiny_pretrained(kind))
+    rows, width, layers = keys_of_texts(lm), lm.model.config.d_model, 2
+    texts, groups = [[*range(5, 125)], [*range(100, 220)]], 30
+    with Largest() as largest:
+        (beams, _) = diverse_beam_search(lm, texts, END, SearchSettings(groups=groups, strength=100.0, max_length=9))
+    assert len({beam.tokens[:1] for beam in beams}) == groups
+    assert rows == [240] * layers  # each text's tokens once in each layer
+    assert largest.elements < groups * 120 * width
+    with Largest() as largest:
+        lm.log_probs(texts, [[[token, 7, 8] for token in range(groups)]] * 2)
+    assert rows == [240] * layers * 2
+    assert largest.elements < groups * 120 * width
+
+
+def test_long_targets_cost_no_more_memory_than_alone(lm: LanguageModel) -> None:
+    text, target = [*range(5, 15)], [*range(5, 205)]
+    with Largest() as largest:
+        lm.log_probs([text], [[target]])
+    # A score for each of 4 heads, each token and each token that it looks at.
+    assert largest.elements <= 4 * len(target) * (len(text) + len(target))
