@@ -44,3 +44,11 @@ def test_golden_score(scored: list[dict[str, object]]) -> None:
     golden = json.loads((Path(__file__).parent / "golden.json").read_text())
     assert scored[0]["signature"] == golden["signature"]
     assert scored[0]["score"] == pytest.approx(golden["score"], abs=2e-3)
+
+
+def test_the_shipped_calibration_reads_these_scores(scored: list[dict[str, object]]) -> None:
+    for row in scored:
+        assert 0.0 < row["probability"] < 1.0
+        assert row["band"] in ("likely inconsistent", "look closer", "likely consistent")
+    by_score = sorted(scored, key=lambda row: row["score"])
+    assert [row["probability"] for row in by_score] == sorted(row["probability"] for row in scored)
