@@ -179,9 +179,7 @@ def _metrics(options: Options, make_metric: Callable[..., Metric]) -> list[Metri
     common = {"model": options.model} if options.model else {}
     metrics = load_metrics(options.metric, settings, device=options.device, load=make_metric, **common)
     if options.calibration:
-        calibration = Calibration.load(options.calibration)
-        calibration.check(metrics[0].signature)
-        metrics[0].calibration = calibration
+        metrics[0].calibrate(Calibration.load(options.calibration))
     return metrics
 
 

@@ -32,11 +32,17 @@ class Metric(ABC):
 
     @cached_property
     def calibration(self) -> Calibration | None:
-        """What turns scores into probabilities: the one shipped for these very settings, or None.
-
-        Another may be set; scores it was not fitted for stay without a probability.
-        """
+        """What turns scores into probabilities: the one shipped for these very settings, or None."""
         return shipped(self.signature)
+
+    def calibrate(self, calibration: Calibration) -> None:
+        """Turn scores into probabilities with this calibration from now on.
+
+        Raises:
+            InputError: it was fitted on scores made in another way.
+        """
+        calibration.check(self.signature)
+        self.calibration = calibration
 
     @abstractmethod
     def _score(

@@ -79,4 +79,4 @@ async def _score(request: Request, rows: Sequence[Row], explain: bool) -> list[S
     service = service_of(request)
     accepted = service.accept([(row.document, row.summary) for row in rows])
     scores = [score async for score in service.results(accepted)]
-    return [Score.of(score, service.facts, id=row.id, explain=explain) for row, score in zip(rows, scores, strict=True)]
+    return [Score.of(score, id=row.id, explain=explain) for row, score in zip(rows, scores, strict=True)]

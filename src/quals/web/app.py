@@ -28,8 +28,10 @@ def create_app(metric: Metric, settings: ServeSettings, calibration: Calibration
     Raises:
         InputError: the calibration does not belong to the metric as set up.
     """
+    if calibration:
+        metric.calibrate(calibration)
     batcher = Batcher(metric, batch=settings.batch, queue=settings.queue, patience=settings.timeout)
-    service = Service(batcher, MetricFacts.of(metric, calibration), settings)
+    service = Service(batcher, MetricFacts.of(metric), settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

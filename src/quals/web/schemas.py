@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from quals.records import Status, SummaryScore
-from quals.report.facts import MetricFacts
 
 
 def _whole(text: str) -> str:
@@ -55,10 +54,9 @@ class Score(BaseModel):
     evidence: list[dict[str, Any]] | None = Field(default=None, description="With explain=true.")
 
     @classmethod
-    def of(cls, score: SummaryScore, facts: MetricFacts, *, id: str | None, explain: bool) -> Score:
+    def of(cls, score: SummaryScore, *, id: str | None, explain: bool) -> Score:
         """From a metric's result."""
-        reading = facts.read(score)
-        return cls(id=id, **{**score.to_dict(explain=explain), **(reading.to_dict() if reading else {})})
+        return cls(id=id, **score.to_dict(explain=explain))
 
 
 class Scores(BaseModel):
