@@ -20,4 +20,5 @@ workers=$(env -u OMP_NUM_THREADS nproc)  # nproc would take it for the number of
 export OMP_NUM_THREADS=1
 # What is held out is left out of the data by the command itself.
 torchrun --nproc-per-node "$processes" -m quals.cli.main train factcc "${files[@]}" \
-    --valid "$heldout" --contexts 10400 --workers "$workers" --output "$output" "$@"
+    --valid "$heldout" --contexts 960 --documents 1000 --sentences 12 --lora-rank 8 --workers "$workers" \
+    --output "$output" "$@"

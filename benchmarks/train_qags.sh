@@ -17,10 +17,10 @@ train() {
     shift 2
     [ ! -f "$model/quals.json" ] || { echo "$model is finished"; return; }
     torchrun --nproc-per-node "$processes" -m quals.cli.main train "$task" "${files[@]}" \
-        --valid "$data/heldout/squad_v11_dev.jsonl.gz" --contexts 10400 --output "$model" "$@"
+        --valid "$data/heldout/squad_v11_dev.jsonl.gz" --lora-rank 8 --output "$model" "$@"
 }
 
 export OMP_NUM_THREADS=1
-train qg qg-small "$@"
+train qg qg-small --contexts 3200 "$@"
 # Questions are answered from documents, which are longer than summaries: fewer windows.
-train qa qa-small --crop 0.4 "$@"
+train qa qa-small --contexts 4000 --max-pairs 8 --crop 0.4 "$@"

@@ -53,6 +53,23 @@ def test_every_task_trains_from_the_command_line(task: str, tmp_path: Path) -> N
     assert halves == {"qagen": {"question", "answer"}, "qg": {"question"}, "qa": {"answer"}}[task]
 
 
+@pytest.mark.parametrize(
+    ("task", "option", "value", "message"),
+    [
+        ("qagen", "--contexts", "0", "contexts: must be at least 1"),
+        ("qg", "--learning-rate", "0", "learning_rate: must be above 0"),
+        ("qa", "--unanswerable", "1.2", "unanswerable: must be at least 0 and at most 1"),
+        ("factcc", "--lora-rank", "-1", "lora_rank: must be at least 0"),
+    ],
+)
+def test_settings_out_of_range(task: str, option: str, value: str, message: str, tmp_path: Path) -> None:
+    data = write_rows(tmp_path / "data.jsonl", ROWS)
+    done = CliRunner().invoke(cli, ["train", task, str(data), "-o", str(tmp_path / "model"), option, value])
+    assert done.exit_code != 0
+    assert message in str(done.exception)
+    assert not (tmp_path / "model").exists()
+
+
 FAKE_TORCHRUN = """#!/usr/bin/env bash
 echo "$@" >> "$LOG"
 while [ "$1" != --output ]; do shift; done

@@ -13,6 +13,7 @@ from quals.lm.framed import CARD
 from quals.summarizer.data import Data, Encoding
 from quals.summarizer.model import SUMMARIZER
 from quals.summarizer.settings import FitSettings
+from quals.training.card import table
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def write_card(
         "## Data",
         "\n".join(f"- {each}" for each in used),
         "## Settings",
-        _table(["setting", "value"], list(settings.to_dict().items())),
+        table(["setting", "value"], list(settings.to_dict().items())),
         "## Results",
         _results(history),
     ]
@@ -82,12 +83,7 @@ def _results(history: Sequence[dict[str, Any]]) -> str:
         for sample in measured[-1]["samples"]
     ]
     header = ["step", "examples", "hours", "held-out loss (nats/token)"]
-    return "\n\n".join([_table(header, rows), "Summaries of held-out documents at the end:", *samples])
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+    return "\n\n".join([table(header, rows), "Summaries of held-out documents at the end:", *samples])
 
 
 def _line(text: str) -> str:

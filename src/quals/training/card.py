@@ -47,7 +47,7 @@ def write_card(
         f"{sum(len(passage.pairs) for passage in passages)} pairs on {len(passages)} contexts; "
         f"{settings.contexts} training examples were drawn from them.",
         "## Settings",
-        _table(["setting", "value"], [[name, value] for name, value in settings.to_dict().items()]),
+        table(["setting", "value"], [[name, value] for name, value in settings.to_dict().items()]),
         "## Results",
         _results(history),
     ]
@@ -60,7 +60,7 @@ def _results(history: Sequence[dict[str, Any]]) -> str:
         return "No validation data was given."
     columns = [column for column in _COLUMNS if measured[0][column] is not None]
     figures = list(measured[-1].get("figures", ()))
-    table = _table(
+    losses = table(
         [*(_COLUMNS[column] for column in columns), *figures],
         [
             [*(_number(record[column]) for column in columns), *(_number(record["figures"][name]) for name in figures)]
@@ -68,10 +68,11 @@ def _results(history: Sequence[dict[str, Any]]) -> str:
         ],
     )
     pairs = [f"- {question} | {answer}" for sample in measured[-1]["samples"] for question, answer in sample["pairs"]]
-    return "\n\n".join([table, "What it made of held-out contexts at the end (question | answer):", "\n".join(pairs)])
+    return "\n\n".join([losses, "What it made of held-out contexts at the end (question | answer):", "\n".join(pairs)])
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A table in Markdown."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
 

@@ -2,46 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from quals.nlp import PIPELINE
-from quals.settings import setting
+from quals.settings import Settings, setting
 
 
 @dataclass(frozen=True)
-class TrainSettings:
+class TrainSettings(Settings):
     """Options of all tasks, with the values used for the shipped models."""
 
     model: str = setting("smollm2-135m-instruct", "What to fine-tune: a shipped name, a folder or a Hub id.")
-    contexts: int = setting(10_000, "Training examples in all, repeated epochs counted.")
-    max_pairs: int = setting(6, "Pairs of one context in one example.")
-    crop: float = setting(0.65, "Share of contexts cut to a window of a few sentences.")
-    window_min: int = setting(12, "Words of the shortest window.")
-    window_max: int = setting(60, "Words of the longest window; a last sentence may go beyond.")
-    max_context: int = setting(512, "Tokens of a context kept in training.")
-    lora_rank: int = setting(16, "Rank of the adapter; 0 fine-tunes all weights.")
-    learning_rate: float = setting(4e-4, "Peak learning rate; a cosine takes it to 2 %.")
-    warmup: int = setting(20, "Steps of linear warm-up.")
-    batch: int = setting(8, "Contexts a step, over all devices.")
-    micro_batch: int = setting(1, "Contexts in one forward pass; 1 wastes nothing on padding.")
-    weight_decay: float = setting(0.0, "Decoupled weight decay.")
+    contexts: int = setting(10_000, "Training examples in all, repeated epochs counted.", least=1)
+    max_pairs: int = setting(6, "Pairs of one context in one example.", least=1)
+    crop: float = setting(0.65, "Share of contexts cut to a window of a few sentences.", least=0, most=1)
+    window_min: int = setting(12, "Words of the shortest window.", least=1)
+    window_max: int = setting(60, "Words of the longest window; a last sentence may go beyond.", least=1)
+    max_context: int = setting(512, "Tokens of a context kept in training.", least=1)
+    lora_rank: int = setting(16, "Rank of the adapter; 0 fine-tunes all weights.", least=0)
+    learning_rate: float = setting(4e-4, "Peak learning rate; a cosine takes it to 2 %.", above=0)
+    warmup: int = setting(20, "Steps of linear warm-up.", least=0)
+    batch: int = setting(8, "Contexts a step, over all devices.", least=1)
+    micro_batch: int = setting(1, "Contexts in one forward pass; 1 wastes nothing on padding.", least=1)
+    weight_decay: float = setting(0.0, "Decoupled weight decay.", least=0)
     seed: int = setting(0, "Seed of the adapter, the order and the windows.")
-    save_every: int = setting(50, "Steps between checkpoints.")
-    evaluate_every: int = setting(200, "Steps between looks at the validation data.")
-    validate: int = setting(60, "Validation contexts looked at.")
+    save_every: int = setting(50, "Steps between checkpoints.", least=1)
+    evaluate_every: int = setting(200, "Steps between looks at the validation data.", least=1)
+    validate: int = setting(60, "Validation contexts looked at.", least=0)
     device: str = setting("auto", "cpu, cuda, or auto.")
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
 class AnswerTrainSettings(TrainSettings):
     """Options of ``quals train qa``."""
 
-    unanswerable: float = setting(0.33, "Share of questions replaced by ones that their context does not answer.")
+    unanswerable: float = setting(
+        0.33, "Share of questions replaced by ones that their context does not answer.", least=0, most=1
+    )
 
 
 @dataclass(frozen=True)
@@ -51,16 +48,22 @@ class ClaimTrainSettings(TrainSettings):
     Every context is a window, as long as the chunks in which documents are checked or shorter.
     """
 
-    max_pairs: int = setting(10, "Claims of one context in one example.")
-    crop: float = setting(1.0, "Share of documents cut to a window; of the others only the beginning is read.")
-    window_min: int = setting(40, "Words of the shortest window.")
-    window_max: int = setting(350, "Words of the longest window; a last sentence may go beyond.")
-    max_context: int = setting(768, "Tokens of a context kept in training.")
-    validate: int = setting(80, "Validation contexts looked at.")
+    max_pairs: int = setting(10, "Claims of one context in one example.", least=1)
+    crop: float = setting(
+        1.0, "Share of documents cut to a window; of the others only the beginning is read.", least=0, most=1
+    )
+    window_min: int = setting(40, "Words of the shortest window.", least=1)
+    window_max: int = setting(350, "Words of the longest window; a last sentence may go beyond.", least=1)
+    max_context: int = setting(768, "Tokens of a context kept in training.", least=1)
+    validate: int = setting(80, "Validation contexts looked at.", least=0)
     pipeline: str = setting(PIPELINE, "spaCy pipeline that claims are made with.")
-    workers: int = setting(1, "Processes that make claims.")
-    documents: int = setting(3_000, "Documents that claims are made of, drawn at random.")
-    sentences: int = setting(8, "Sentences of a document that a true and a false claim are made of, at most.")
-    noised: float = setting(0.3, "Share of claims with token noise.")
-    noise_rate: float = setting(0.05, "Share of the words of such a claim that are repeated or dropped.")
-    unsupported: float = setting(0.2, "Share of claims replaced by ones made of a sentence outside the window.")
+    workers: int = setting(1, "Processes that make claims.", least=1)
+    documents: int = setting(3_000, "Documents that claims are made of, drawn at random.", least=1)
+    sentences: int = setting(8, "Sentences of a document that a true and a false claim are made of, at most.", least=1)
+    noised: float = setting(0.3, "Share of claims with token noise.", least=0, most=1)
+    noise_rate: float = setting(
+        0.05, "Share of the words of such a claim that are repeated or dropped.", least=0, most=1
+    )
+    unsupported: float = setting(
+        0.2, "Share of claims replaced by ones made of a sentence outside the window.", least=0, most=1
+    )
