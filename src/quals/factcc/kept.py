@@ -30,6 +30,7 @@ _BATCH = 32  # documents between two writes: what a kill can lose
 class ClaimPair(Pair):
     """A claim as the question, its verdict as the answer; it rests on ``sentence``, which begins at ``start``.
 
+    The verdict is ``yes``; or ``no``, which "no: Monday / Friday" goes on from if it is known what is false.
     ``kind`` is how the sentence was made false, in its true claim too, so that each kind has both.
     """
 
@@ -129,8 +130,13 @@ def _shown(batches: Sequence[Sequence[str]], done: int, total: int) -> Iterator[
 def passage_of(document: str, claims: Sequence[Claim]) -> Passage:
     """A document with each sentence's true claim and its false one, which come in turns."""
     pairs = [
-        ClaimPair(claim.claim, verdict, document.index(claim.sentence), false.kind, claim.sentence)
+        ClaimPair(claim.claim, _verdict(claim), document.index(claim.sentence), false.kind, claim.sentence)
         for true, false in zip(claims[::2], claims[1::2], strict=True)
-        for claim, verdict in ((true, CONSISTENT), (false, INCONSISTENT))
+        for claim in (true, false)
     ]
     return Passage(document, tuple(pairs))
+
+
+def _verdict(claim: Claim) -> str:
+    """With the words that are false and those of the document: to say which takes more than to say that."""
+    return f"{INCONSISTENT}: {claim.change.new} / {claim.change.old}" if claim.change else CONSISTENT

@@ -15,7 +15,7 @@ from quals.lm.framed import FramedModel
 
 @dataclass
 class ClaimChecker(FramedModel):
-    """A model that reads a text and a claim and writes one of two words.
+    """A model that reads a text and a claim and writes one of two words, and after "no" what is false.
 
     P(consistent) is its probability of the one word over that of both, at the first token where they differ.
 

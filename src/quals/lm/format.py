@@ -8,7 +8,7 @@ What a model is for decides which half is the question, and whether the first is
     qagen   question written   answer written     pairs about a text (Shakeri et al. 2020, arXiv 2010.06028)
     qg      answer given       question written   the question to an answer
     qa      question given     answer written     the answer to a question; empty if the text has none
-    factcc  claim given        verdict written    whether the text bears out the claim, in one of two words
+    factcc  claim given        verdict written    whether the text bears out the claim: yes, or no and why
 
 Decoder-only models read both in one row, encoder-decoder models read the framed text in the encoder and
 write the target in the decoder. The frame consists of single existing tokens that no text can produce, so

@@ -32,7 +32,7 @@ class FactCCSettings:
         overlap: tokens that neighbouring chunks share.
     """
 
-    chunk: int = 512
+    chunk: int = 320
     overlap: int = 64
 
     def __post_init__(self) -> None:

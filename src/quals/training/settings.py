@@ -53,8 +53,8 @@ class ClaimTrainSettings(TrainSettings):
         1.0, "Share of documents cut to a window; of the others only the beginning is read.", least=0, most=1
     )
     window_min: int = setting(40, "Words of the shortest window.", least=1)
-    window_max: int = setting(350, "Words of the longest window; a last sentence may go beyond.", least=1)
-    max_context: int = setting(768, "Tokens of a context kept in training.", least=1)
+    window_max: int = setting(220, "Words of the longest window; a last sentence may go beyond.", least=1)
+    max_context: int = setting(512, "Tokens of a context kept in training.", least=1)
     validate: int = setting(80, "Validation contexts looked at.", least=0)
     pipeline: str = setting(PIPELINE, "spaCy pipeline that claims are made with.")
     workers: int = setting(1, "Processes that make claims.", least=1)
