@@ -18,5 +18,5 @@ fi
     "$here/train_quals_small.sh" "$data/qa" "$output/quals-small" "$processes" "$@"
 "$here/train_qags.sh" "$data/qa" "$output" "$processes" "$@"
 [ -f "$output/factcc-small/quals.json" ] ||
-    "$here/train_factcc.sh" "$data/summarization" "$output/factcc-small" "$processes" "$@"
+    "$here/train_factcc.sh" "$data/summarization" "$output/factcc-small" "$processes" --model "$output/qa-small" "$@"
 echo "Trained: $output/{quals,qg,qa,factcc}-small"

@@ -121,5 +121,6 @@ def test_one_script_trains_everything(tmp_path: Path) -> None:
     assert all(run.endswith("--seed 3") for run in runs)
     output = tmp_path / "models" / "factcc-small"
     assert f"{news}/cnndm.jsonl.gz {news}/xsum.jsonl.gz --valid {output}/heldout.jsonl" in runs[-1]
+    assert f" --model {tmp_path / 'models' / 'qa-small'} " in runs[-1]
     held_out = [json.loads(line)["document"] for line in (output / "heldout.jsonl").read_text().splitlines()]
     assert held_out == [f"{name} {number}" for name in ("cnndm", "xsum") for number in range(50, 300)]
