@@ -19,7 +19,7 @@ from quals.cli.main import cli
 from quals.errors import InputError, ModelError
 from quals.factcc import kept
 from quals.factcc.evaluate import BLIND, Judged, accuracies, balanced_accuracy, by_kind
-from quals.factcc.kept import ClaimPair
+from quals.factcc.kept import ClaimPair, Slip
 from quals.factcc.model import ClaimChecker
 from quals.io.results import output_row
 from quals.io.rows import Row
@@ -142,12 +142,12 @@ def toy(count: int, seed: int = 0) -> list[Passage]:
     for number in range(count):
         name, day = chance.choice(NAMES), chance.choice(DAYS)
         sentence = f"{name} resigned on {day}."
-        false = [(f"{other} resigned on {day}.", "entity") for other in NAMES if other != name]
-        false += [(f"{name} resigned on {other}.", "date") for other in DAYS if other != day]
+        false = [(f"{other} resigned on {day}.", "entity", Slip(other, name)) for other in NAMES if other != name]
+        false += [(f"{name} resigned on {other}.", "date", Slip(other, day)) for other in DAYS if other != day]
         pairs = [
             ClaimPair(text, verdict, 0, kind, sentence)
-            for claim, kind in false
-            for text, verdict in ((sentence, "yes"), (claim, "no"))
+            for claim, kind, slip in false
+            for text, verdict in ((sentence, "yes"), (claim, slip.verdict))
         ]
         made.append(Passage(sentence, tuple(pairs), str(number)))
     return made
@@ -221,7 +221,7 @@ def test_the_score_is_the_mean_over_sentences(metric: FactCC) -> None:
     for piece in result.evidence:
         assert isinstance(piece, ClaimEvidence)
         assert piece.summary_span is not None
-        assert summary[piece.summary_span.start : piece.summary_span.end] == piece.claim
+        assert summary[piece.summary_span.start : piece.summary_span.end] == (piece.doubted or piece.claim)
         assert piece.document_span == Span(0, len(GOOD))
         assert piece.score == pytest.approx(
             probability(metric.checker, metric.checker.frame(GOOD), piece.claim), abs=1e-4
@@ -229,8 +229,59 @@ def test_the_score_is_the_mean_over_sentences(metric: FactCC) -> None:
     assert result.value == pytest.approx(fmean(piece.score for piece in result.evidence))
     right, wrong = result.evidence
     assert right.score > 0.9 > 0.1 > wrong.score
+    assert isinstance(right, ClaimEvidence)
+    assert (right.doubted, right.instead) == ("", "")
     (worst,) = result.worst(1)
     assert worst == wrong
+
+
+def test_what_is_wrong_is_named(metric: FactCC) -> None:
+    claims = {
+        "The chief resigned on Friday.": ("The chief", "The mayor"),
+        "The mayor resigned on Monday.": ("Monday", "Friday"),
+    }
+    for claim, slip in claims.items():
+        (piece,) = metric.score(GOOD, claim).evidence
+        assert isinstance(piece, ClaimEvidence)
+        assert (piece.doubted, piece.instead) == slip
+
+
+@pytest.mark.parametrize(
+    ("verdict", "slip"),
+    [
+        ("no: The chief / The mayor", Slip("The chief", "The mayor")),
+        ("no: did not say / said", Slip("did not say", "said")),
+        ("no: 4 May / ", Slip("4 May", "")),
+        ("no: km / h / miles", Slip("km", "h / miles")),
+        ("yes", None),
+        ("no", None),
+        ("no:  / Friday", None),
+        ("nothing: a / b", None),
+    ],
+)
+def test_what_a_verdict_names(verdict: str, slip: Slip | None) -> None:
+    assert Slip.parse(verdict) == slip
+    assert Slip.parse(f" {verdict}") == slip
+
+
+def test_words_that_do_not_stand_in_claim_or_document_are_not_named(
+    metric: FactCC, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = "The chief resigned on Friday."
+
+    def evidence(verdict: str) -> ClaimEvidence:
+        with monkeypatch.context() as patch:
+            patch.setattr(ClaimChecker, "decode", lambda *_: verdict)
+            (piece,) = metric.score(GOOD, claim).evidence
+        assert isinstance(piece, ClaimEvidence)
+        return piece
+
+    named = evidence(" no: chief / mayor")
+    assert (named.doubted, named.instead, named.summary_span) == ("chief", "mayor", Span(4, 9))
+    half = evidence(" no: chief / governor")
+    assert (half.doubted, half.instead, half.summary_span) == ("chief", "", Span(4, 9))
+    none = evidence(" no: governor / mayor")
+    assert (none.doubted, none.instead, none.summary_span) == ("", "", Span(0, len(claim)))
 
 
 def test_results_do_not_depend_on_order_or_company(metric: FactCC) -> None:
@@ -264,7 +315,7 @@ def test_long_documents_are_read_in_chunks(metric: FactCC) -> None:
         (GOOD, " \n", Status.EMPTY_SUMMARY, "summary is empty"),
         (GOOD, "... !", Status.EMPTY_SUMMARY, "no words"),
         (GOOD, "市長は金曜日に辞任した。", Status.UNSUPPORTED_SCRIPT, "not Latin"),
-        (GOOD, "very " * 500 + "good", Status.SUMMARY_TOO_LONG, "the model reads at most 440 beside a chunk"),
+        (GOOD, "very " * 500 + "good", Status.SUMMARY_TOO_LONG, "the model reads at most 392 beside a chunk"),
         (GOOD, "a" * 1_000_001, Status.SUMMARY_TOO_LONG, "spaCy reads at most"),
         (GOOD, "Half \ud83d of a pair", Status.ERROR, "surrogate"),
     ],
@@ -283,9 +334,11 @@ def test_evidence_goes_to_a_file_and_back(metric: FactCC) -> None:
     row = Row({"document": GOOD, "summary": GOOD}, "a.jsonl", 1, GOOD, GOOD)
     written = json.loads(json.dumps(output_row(row, metric.score(GOOD, GOOD), explain=True)))
     (piece,) = written["evidence"]
-    assert set(piece) == {"score", "summary_span", "document_span", "claim"}
+    assert set(piece) == {"score", "summary_span", "document_span", "claim", "doubted", "instead"}
     (back,) = score_from_dict(written).evidence
-    assert back == OtherEvidence(piece["score"], Span(0, 29), Span(0, 29), facts={"claim": GOOD})
+    assert back == OtherEvidence(
+        piece["score"], Span(0, 29), Span(0, 29), facts={"claim": GOOD, "doubted": "", "instead": ""}
+    )
 
 
 def test_signature_names_model_pipeline_and_settings(metric: FactCC) -> None:

@@ -87,11 +87,15 @@ class QuestionEvidence(Evidence):
 class ClaimEvidence(Evidence):
     """A sentence of the summary, checked as a claim.
 
-    ``score`` is the probability that it is consistent. ``summary_span`` is the sentence, ``document_span`` the
-    chunk of the document under which it was most probable.
+    ``score`` is the probability that it is consistent. If that is below 1/2 and the model names words that are
+    wrong, these are ``doubted``, and ``instead`` is what it finds in the document in their place ("" for nothing
+    that stands there). ``summary_span`` is the doubted words, or else the sentence; ``document_span`` the chunk of
+    the document under which it was most probable.
     """
 
     claim: str
+    doubted: str = ""
+    instead: str = ""
 
 
 @dataclass(frozen=True)

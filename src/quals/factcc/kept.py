@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -27,10 +28,29 @@ _BATCH = 32  # documents between two writes: what a kill can lose
 
 
 @dataclass(frozen=True)
+class Slip:
+    """Words of a claim that are wrong, and what the document has instead."""
+
+    words: str
+    instead: str
+
+    @property
+    def verdict(self) -> str:
+        """As it is learnt: to say which words are wrong takes more than to say that some are."""
+        return f"{INCONSISTENT}: {self.words} / {self.instead}"
+
+    @classmethod
+    def parse(cls, verdict: str) -> Slip | None:
+        """Inverse of `verdict`; None for one that names no words."""
+        found = re.fullmatch(rf"\s*{INCONSISTENT}: (.+?) / (.*)", verdict)
+        return cls(found[1].strip(), found[2].strip()) if found else None
+
+
+@dataclass(frozen=True)
 class ClaimPair(Pair):
     """A claim as the question, its verdict as the answer; it rests on ``sentence``, which begins at ``start``.
 
-    The verdict is ``yes``; or ``no``, which "no: Monday / Friday" goes on from if it is known what is false.
+    The verdict is ``yes``; or ``no``, if it is known what is wrong in the form of a `Slip`.
     ``kind`` is how the sentence was made false, in its true claim too, so that each kind has both.
     """
 
@@ -130,13 +150,13 @@ def _shown(batches: Sequence[Sequence[str]], done: int, total: int) -> Iterator[
 def passage_of(document: str, claims: Sequence[Claim]) -> Passage:
     """A document with each sentence's true claim and its false one, which come in turns."""
     pairs = [
-        ClaimPair(claim.claim, _verdict(claim), document.index(claim.sentence), false.kind, claim.sentence)
+        ClaimPair(claim.claim, verdict, document.index(claim.sentence), false.kind, claim.sentence)
         for true, false in zip(claims[::2], claims[1::2], strict=True)
-        for claim in (true, false)
+        for claim, verdict in ((true, CONSISTENT), (false, _slip(false).verdict))
     ]
     return Passage(document, tuple(pairs))
 
 
-def _verdict(claim: Claim) -> str:
-    """With the words that are false and those of the document: to say which takes more than to say that."""
-    return f"{INCONSISTENT}: {claim.change.new} / {claim.change.old}" if claim.change else CONSISTENT
+def _slip(false: Claim) -> Slip:
+    assert false.change
+    return Slip(false.change.new, false.change.old)

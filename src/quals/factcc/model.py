@@ -8,9 +8,13 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from quals.errors import ModelError
-from quals.factcc.kept import CONSISTENT, INCONSISTENT
+from quals.factcc.kept import CONSISTENT, INCONSISTENT, Slip
+from quals.lm.beam import BeamSettings
 from quals.lm.format import FACTCC, Task, text_ids
 from quals.lm.framed import FramedModel
+
+LONGEST_VERDICT = 48  # tokens
+_GREEDY = BeamSettings(width=1, max_length=LONGEST_VERDICT)
 
 
 @dataclass
@@ -51,10 +55,23 @@ class ClaimChecker(FramedModel):
         found = iter(self.check(flat, owners))
         return [[_best(values) for values in zip(*(next(found) for _ in parts), strict=True)] for parts in texts]
 
+    def slips(self, texts: Sequence[list[int]], claims: Sequence[Sequence[str]]) -> list[list[Slip | None]]:
+        """What the model says is wrong in each claim about each framed text; None if it names no words of the claim."""
+        found = self.complete(texts, claims, _GREEDY)
+        return [
+            [_named(claim, self.decode(best.tokens[:-1])) for claim, (best,) in zip(group, written, strict=True)]
+            for group, written in zip(claims, found, strict=True)
+        ]
+
     def sample(self, context: str, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
         """The claims of ``pairs`` with P(consistent), and in brackets the right verdicts."""
         (found,) = self.check([self.frame(context)], [[claim for claim, _ in pairs]])
         return [(claim, f"{value:.2f} ({verdict})") for (claim, verdict), value in zip(pairs, found, strict=True)]
+
+
+def _named(claim: str, verdict: str) -> Slip | None:
+    slip = Slip.parse(verdict)
+    return slip if slip and slip.words in claim else None
 
 
 def _share(one: float, other: float) -> float:

@@ -14,13 +14,15 @@ from statistics import fmean
 from typing import ClassVar
 
 from quals.errors import InputError
-from quals.factcc.model import ClaimChecker
-from quals.lm.chunks import check_chunks, chunks
+from quals.factcc.kept import Slip
+from quals.factcc.model import LONGEST_VERDICT, ClaimChecker
+from quals.lm.chunks import Chunk, check_chunks, chunks
 from quals.lm.format import text_ids
 from quals.metrics.grouped import GroupedMetric, Problem
 from quals.nlp import PIPELINE, load_pipeline, sentences
 from quals.records import ClaimEvidence, Span, Status, SummaryScore
 from quals.signature import signature
+from quals.texts import find_answer
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class FactCC(GroupedMetric[Span]):
         return [self._too_long(summary, spans) or spans or _WORDLESS for summary, spans in found]
 
     def _too_long(self, summary: str, spans: Sequence[Span]) -> Problem | None:
-        room = self.checker.lm.limit - self.settings.chunk - 8
+        room = self.checker.lm.limit - self.settings.chunk - LONGEST_VERDICT - 8
         length = max((len(text_ids(self.checker.lm.tokenizer, _text(summary, span))) for span in spans), default=0)
         if length <= room:
             return None
@@ -119,23 +121,48 @@ class FactCC(GroupedMetric[Span]):
             list(dict.fromkeys(_text(summary, span) for summary, spans in of.items() for span in spans))
             for of in wanted.values()
         ]
-        found = self.checker.check_in_parts([[part.ids for part in each] for each in parts], claims)
-        results: dict[str, dict[str, SummaryScore]] = {}
-        for (document, of), each, texts, values in zip(wanted.items(), parts, claims, found, strict=True):
-            best = {text: (value, each[part].span) for text, (value, part) in zip(texts, values, strict=True)}
+        checked = self.checker.check_in_parts([[part.ids for part in each] for each in parts], claims)
+        results = {}
+        for (document, of), each, texts, found in zip(wanted.items(), parts, claims, checked, strict=True):
+            best = {text: (value, each[part]) for text, (value, part) in zip(texts, found, strict=True)}
+            slips = self._slips(best)
             results[document] = {
-                summary: self._result(summary, spans, best, len(each)) for summary, spans in of.items()
+                summary: self._result(
+                    [self._evidence(document, span, _text(summary, span), best, slips) for span in spans], len(each)
+                )
+                for summary, spans in of.items()
             }
         return results
 
-    def _result(
-        self, summary: str, spans: Sequence[Span], best: Mapping[str, tuple[float, Span]], parts: int
-    ) -> SummaryScore:
-        evidence = []
-        for span in spans:
-            claim = _text(summary, span)
-            value, chunk = best[claim]
-            evidence.append(ClaimEvidence(value, span, chunk, claim))
+    def _slips(self, best: Mapping[str, tuple[float, Chunk]]) -> dict[str, Slip | None]:
+        """What is wrong in the claims that are more probably false than true."""
+        doubtful = [text for text, (value, _) in best.items() if value < 0.5]
+        found = self.checker.slips([best[text][1].ids for text in doubtful], [[text] for text in doubtful])
+        return {text: slip for text, (slip,) in zip(doubtful, found, strict=True)}
+
+    def _evidence(
+        self,
+        document: str,
+        sentence: Span,
+        claim: str,
+        best: Mapping[str, tuple[float, Chunk]],
+        slips: Mapping[str, Slip | None],
+    ) -> ClaimEvidence:
+        value, chunk = best[claim]
+        if not (slip := slips.get(claim)):
+            return ClaimEvidence(value, sentence, chunk.span, claim)
+        start = sentence.start + claim.index(slip.words)
+        there = find_answer(slip.instead, _text(document, chunk.span)) if slip.instead else None
+        return ClaimEvidence(
+            score=value,
+            summary_span=Span(start, start + len(slip.words)),
+            document_span=chunk.span,
+            claim=claim,
+            doubted=slip.words,
+            instead=slip.instead if there else "",
+        )
+
+    def _result(self, evidence: list[ClaimEvidence], parts: int) -> SummaryScore:
         note = "" if parts == 1 else f"document read in {parts} overlapping chunks; each sentence takes its best"
         mean = fmean(piece.score for piece in evidence)
         return SummaryScore(mean, Status.OK, note, tuple(evidence), parts, self.signature)
@@ -145,5 +172,5 @@ _LEAST_ROOM = 64
 _WORDLESS: Problem = (Status.EMPTY_SUMMARY, "the summary has no words")
 
 
-def _text(summary: str, span: Span) -> str:
-    return summary[span.start : span.end]
+def _text(text: str, span: Span) -> str:
+    return text[span.start : span.end]
