@@ -52,3 +52,23 @@ def test_the_shipped_calibration_reads_these_scores(scored: list[dict[str, objec
         assert row["band"] in ("likely inconsistent", "look closer", "likely consistent")
     by_score = sorted(scored, key=lambda row: row["score"])
     assert [row["probability"] for row in by_score] == sorted(row["probability"] for row in scored)
+
+
+def test_qags_asks_about_the_examples_with_its_shipped_models(tmp_path: Path) -> None:
+    some = tmp_path / "some.jsonl"
+    some.write_text("".join(EXAMPLES.read_text().splitlines(keepends=True)[-4:]))
+    output = tmp_path / "out.jsonl"
+    done = CliRunner().invoke(
+        cli, ["score", str(some), "-m", "qags", "-o", str(output), "--explain", "--device", "cpu"]
+    )
+    assert done.exit_code == 0, done.output
+    assert "document answer: " in done.output
+    rows = [json.loads(line) for line in output.read_text().splitlines()]
+    assert [row["status"] for row in rows] == ["ok"] * 4
+    assert "|questions:qg-small@" in rows[0]["signature"]
+    assert "|answers:qa-small@" in rows[0]["signature"]
+    for right, wrong in zip(rows[::2], rows[1::2], strict=True):
+        assert 1 >= right["score"] > wrong["score"] >= 0
+        for piece in (*right["evidence"], *wrong["evidence"]):
+            assert piece["question"].endswith("?")
+            assert piece["expected_answer"] in (right["summary"] + wrong["summary"])

@@ -124,13 +124,22 @@ def _one_line(text: str) -> str:
 def _suspicion(suspicion: Suspicion) -> Iterator[str]:
     """The evidence: its score and its texts, then its log-probabilities, then the summary it is about."""
     evidence = suspicion.evidence
-    texts = [_one_line(value) for value in evidence.values() if isinstance(value, str)]
-    yield f"{evidence['score']:9.3f}  {' — '.join(texts)}"
+    yield f"{evidence['score']:9.3f}  {' — '.join(_texts(evidence))}"
     given = {name: _mean(evidence.get(f"{name}_logprobs")) for name in ("summary", "document")}
     if all(value is not None for value in given.values()):
         means = ", ".join(f"{value:.3f} given the {name}" for name, value in given.items())
         yield f"           log-probability per token: {means}"
     yield f"           {_label(suspicion.row)}: {_cut(suspicion.row.summary, 90).rstrip()}"
+
+
+def _texts(evidence: Mapping[str, Any]) -> list[str]:
+    """What was looked at, then what was found: an answer as it is, several findings each with its name."""
+    first, *found = [(name, _one_line(text)) for name, text in evidence.items() if isinstance(text, str)]
+    if len(found) > 1:
+        found = [
+            (name, f"{name.replace('_', ' ')}: {text or 'none'}") for name, text in found if any(dict(found).values())
+        ]
+    return [text for _, text in (first, *found)]
 
 
 def _mean(values: Any) -> float | None:
