@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import quals
 from quals.cli.main import cli
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "news.jsonl"
@@ -72,3 +73,52 @@ def test_qags_asks_about_the_examples_with_its_shipped_models(tmp_path: Path) ->
         for piece in (*right["evidence"], *wrong["evidence"]):
             assert piece["question"].endswith("?")
             assert piece["expected_answer"] in (right["summary"] + wrong["summary"])
+
+
+def test_factcc_scores_the_right_examples_higher(tmp_path: Path) -> None:
+    output = tmp_path / "out.jsonl"
+    done = CliRunner().invoke(cli, ["score", str(EXAMPLES), "-m", "factcc", "-o", str(output), "--device", "cpu"])
+    assert done.exit_code == 0, done.output
+    rows = [json.loads(line) for line in output.read_text().splitlines()]
+    assert {row["status"] for row in rows} == {"ok"}
+    right = {row["document"]: row["score"] for row in rows if row["label"] == 1}
+    wrong = {row["document"]: row["score"] for row in rows if row["label"] == 0}
+    assert sum(right[document] > wrong[document] for document in right) >= 8
+
+
+SLIPS = [  # a sentence of one of the documents, a word of it, and a wrong one
+    (
+        "Captain Ingrid Dahl told reporters that the rudder had stopped responding in strong winds.",
+        "Ingrid Dahl",
+        "Paul Berg",
+    ),
+    (
+        "The building on Mill Lane, which opened in 1931, had been due to close at the end of June to save £180,000 a "
+        "year.",
+        "1931",
+        "1951",
+    ),
+    (
+        "The 22-year-old Italian saved two match points in the final set before breaking serve with a backhand down "
+        "the line.",
+        "22",
+        "25",
+    ),
+]
+
+
+def test_factcc_names_what_is_wrong_in_a_sentence() -> None:
+    documents = [json.loads(line)["document"] for line in EXAMPLES.read_text().splitlines()]
+    of = [next(document for document in documents if sentence in document) for sentence, _, _ in SLIPS]
+    metric = quals.metrics.FactCC(device="cpu")
+    untouched = metric.score(of, [sentence for sentence, _, _ in SLIPS])
+    assert all(score.value is not None and score.value > 0.5 for score in untouched)
+    changed = metric.score(of, [sentence.replace(right, wrong) for sentence, right, wrong in SLIPS])
+    found = 0
+    for score, (_, right, wrong) in zip(changed, SLIPS, strict=True):
+        (piece,) = score.evidence
+        assert isinstance(piece, quals.ClaimEvidence)
+        assert piece.score < 0.5
+        assert wrong in piece.doubted
+        found += right in piece.instead
+    assert found >= 2
