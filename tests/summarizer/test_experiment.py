@@ -89,7 +89,7 @@ def test_the_whole_experiment(
 ) -> None:
     done = experiment(data, base)
     assert done.exit_code == 0, done.output
-    assert "there is no model qg-small, qa-small, factcc-small" in done.output
+    assert "there is no model" not in done.output
     output, results = tmp_path / "output", tmp_path / "results"
     finished = [event for event in read(output / "stages.jsonl") if event["event"] == "finished"]
     for name in ("xsum", "cnndm"):
