@@ -106,7 +106,7 @@ def test_the_whole_experiment(
         assert table["table"]["systems"] == ["mle", "rouge", "conseq", "dpo"]
         assert set(table["table"]["documents"]) == parts["heldout"]
         measures = ["rouge1", "rouge2", "rougeL", "word-pairs", "novel 2-grams", "words"]
-        assert list(table["table"]["values"]) == measures
+        assert set(measures) <= set(table["table"]["values"])
         assert table["against-rouge"]["baseline"] == "rouge"
         assert table["sets"]["sets-rouge"]["counts"]["samples"] == 24
         assert table["settings"]["train"] == 8
