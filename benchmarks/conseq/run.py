@@ -35,12 +35,12 @@ import click
 from stages import SIZES, Plan, Stage
 
 from quals.cli.exits import EXIT_TROUBLED
-from quals.lm.store import BASE_MODEL, shipped_models
+from quals.lm.store import BASE_MODEL
 
 HERE = Path(__file__).parent
 DATA_SETS = ("xsum", "cnndm")  # names of the files and of the presets of `quals summarize`
 PROGRAMS = {"quals": ["-m", "quals.cli.main"], "split": [str(HERE / "split.py")], "dpo": [str(HERE / "dpo.py")]}
-NEEDS = {"qags": ("qg-small", "qa-small"), "factcc": ("factcc-small",)}  # metric -> models that are shipped or not yet
+METRICS = "rouge1,rouge2,rougeL,quals,qags,factcc"  # of the tables
 Row = dict[str, Any]
 
 
@@ -101,13 +101,6 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def measured() -> tuple[str, list[str]]:
-    """The metrics of the tables, and the models that others lack."""
-    lacking = {metric: [model for model in needed if model not in shipped_models()] for metric, needed in NEEDS.items()}
-    there = ["rouge1", "rouge2", "rougeL", "quals", *(metric for metric in NEEDS if not lacking[metric])]
-    return ",".join(there), [model for models in lacking.values() for model in models]
 
 
 def publish(folder: Path, ledger: Ledger, found: Sequence[Stage], settings: Row, results: Path) -> None:
@@ -178,19 +171,16 @@ def machine() -> str:
 def main(data: Path, output: Path, size: str | None, only: str | None, model: str, results: Path) -> None:
     if not size:
         raise click.UsageError("say how much: --small, --full or --smoke")
-    metrics, lacking = measured()
-    if lacking:
-        click.echo(f"measured: {metrics}; for more there is no model {', '.join(lacking)}", err=True)
     base = str(Path(model).resolve()) if Path(model).is_dir() else model
     for name in (only,) if only else DATA_SETS:
         folder = output.resolve() / f"{size}-{name}"
         folder.mkdir(parents=True, exist_ok=True)
         ledger = Ledger(output / "stages.jsonl", size, name)
-        plan = Plan(SIZES[size], data.resolve() / f"{name}.jsonl.gz", folder, name, base, metrics)
+        plan = Plan(SIZES[size], data.resolve() / f"{name}.jsonl.gz", folder, name, base, METRICS)
         found, keys = plan.stages(), plan.keys()
         for stage in found:
             do(stage, keys[stage.name], ledger)
-        settings = {"model": Path(model).name, **asdict(SIZES[size]), "models not there": ", ".join(lacking) or "none"}
+        settings = {"model": Path(model).name, **asdict(SIZES[size])}
         publish(folder, ledger, found, settings, results)
 
 
