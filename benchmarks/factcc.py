@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 
 from quals.factcc.evaluate import by_kind, judged, without_the_document
-from quals.factcc.generate import Settings, make_claims, read_documents
+from quals.factcc.generate import Settings, make_claims, read_articles
 from quals.factcc.kept import passage_of
 from quals.factcc.model import ClaimChecker
 from quals.lm.chunks import chunks
@@ -49,10 +49,10 @@ def measure(checker: ClaimChecker, passages: Sequence[Passage], settings: FactCC
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where the raw figures go, as JSON.")
 def main(heldout: str, model: str, device: str, documents: int, seed: int, output: Path | None) -> None:
     checker = ClaimChecker.load(model, device=device)
-    texts = list(dict.fromkeys(read_documents([heldout])))
-    sample = random.Random(seed).sample(texts, min(documents, len(texts)))
+    articles = list({article.document: article for article in read_articles([heldout])}.values())
+    sample = random.Random(seed).sample(articles, min(documents, len(articles)))
     pipeline, settings = load_pipeline(), Settings(seed=seed)
-    made = [passage_of(text, list(make_claims([text], pipeline, settings))) for text in sample]
+    made = [passage_of(one.document, list(make_claims([one], pipeline, settings))) for one in sample]
     figures = measure(checker, [passage for passage in made if passage.pairs], FactCCSettings())
     for name, value in figures["accuracy"].items():  # type: ignore[attr-defined]
         click.echo(f"{name:<20} {value:.1%}")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
+
+from quals.factcc.generate import Article
 
 NEWS = [
     "Police arrested three men in Leeds on Monday. They said the men had stolen 40 cars from a Ford factory. "
@@ -17,6 +20,15 @@ NEWS = [
 ]
 
 
+ARTICLES = [Article(document) for document in NEWS]
+RESTATED = Article(
+    NEWS[0],
+    "Three men were arrested in Leeds by police on Monday. Detective Miller was unhappy and angry with everybody. "
+    "A raid in Hull and a second one in Bradford found nothing. "
+    "Sarah Jones, who lives in the area, said she was relieved.",
+)
+
+
 def write(path: Path, documents: list[str]) -> Path:
-    path.write_text("".join(json.dumps({"document": document}) + "\n" for document in documents))
+    path.write_text("".join(json.dumps(asdict(Article(document))) + "\n" for document in documents))
     return path

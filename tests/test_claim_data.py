@@ -7,11 +7,11 @@ from statistics import fmean
 from typing import Any
 
 import pytest
-from claims import NEWS, write
+from claims import ARTICLES, NEWS, RESTATED, write
 
 from quals.factcc import kept
 from quals.factcc.data import training_claims, with_unsupported
-from quals.factcc.generate import Settings, plain
+from quals.factcc.generate import Article, Settings, plain
 from quals.factcc.kept import ClaimPair, kept_claims
 from quals.nlp import load_pipeline
 from quals.training.examples import plan_examples
@@ -26,30 +26,30 @@ def pipeline() -> Any:
 def test_claims_are_kept_and_gone_on_with(pipeline: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings, made = Settings(), []
 
-    def counting(documents: Any, *arguments: Any) -> Any:
-        made.extend(documents)
-        return real(documents, *arguments)
+    def counting(articles: Any, *arguments: Any) -> Any:
+        made.extend(articles)
+        return real(articles, *arguments)
 
     real = kept.make_claims
     monkeypatch.setattr(kept, "make_claims", counting)
-    whole = kept_claims(NEWS, pipeline, settings, tmp_path)
-    assert (made, [passage.context for passage in whole]) == (NEWS, NEWS)
-    assert kept_claims(NEWS, pipeline, settings, tmp_path) == whole
-    assert made == NEWS
+    whole = kept_claims(ARTICLES, pipeline, settings, tmp_path)
+    assert (made, [passage.context for passage in whole]) == (ARTICLES, NEWS)
+    assert kept_claims(ARTICLES, pipeline, settings, tmp_path) == whole
+    assert made == ARTICLES
     # As if the run had died while it wrote the second line.
     (path,) = tmp_path.glob("*.jsonl")
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(lines[0] + lines[1][:100])
-    assert kept_claims(NEWS, pipeline, settings, tmp_path) == whole
-    assert made == NEWS + NEWS[1:]
+    assert kept_claims(ARTICLES, pipeline, settings, tmp_path) == whole
+    assert made == ARTICLES + ARTICLES[1:]
     path.unlink()
-    assert kept_claims(NEWS, pipeline, settings, tmp_path, workers=2) == whole
+    assert kept_claims(ARTICLES, pipeline, settings, tmp_path, workers=2) == whole
     # Another setting, other claims.
-    assert kept_claims(NEWS, pipeline, Settings(seed=1), tmp_path) != whole
+    assert kept_claims(ARTICLES, pipeline, Settings(seed=1), tmp_path) != whole
 
 
 def test_each_sentence_gives_a_true_and_a_false_claim_at_its_place(pipeline: Any, tmp_path: Path) -> None:
-    for passage in kept_claims(NEWS, pipeline, Settings(noised=0.0), tmp_path):
+    for passage in kept_claims(ARTICLES, pipeline, Settings(noised=0.0), tmp_path):
         for true, false in zip(passage.pairs[::2], passage.pairs[1::2], strict=True):
             assert isinstance(true, ClaimPair)
             assert isinstance(false, ClaimPair)
@@ -58,12 +58,27 @@ def test_each_sentence_gives_a_true_and_a_false_claim_at_its_place(pipeline: Any
             places = [i for i in range(len(true.question)) if true.question.startswith(old, i)]
             changed = {true.question[:i] + new + true.question[i + len(old) :] for i in places}
             assert false.question in changed
-            assert (true.kind, true.sentence, true.start) == (false.kind, false.sentence, false.start)
-            assert passage.context[true.start : true.end] == true.sentence == true.question != false.question
+            assert (true.kind, true.basis, true.start) == (false.kind, false.basis, false.start)
+            assert passage.context[true.start : true.end] == true.basis == true.question != false.question
+
+
+def test_claims_of_a_summary_stand_where_the_document_says_the_same(pipeline: Any, tmp_path: Path) -> None:
+    (passage,) = kept_claims([RESTATED], pipeline, Settings(noised=0.0), tmp_path)
+    restated = [pair for pair in passage.pairs if isinstance(pair, ClaimPair) and pair.kind == kept.RESTATED]
+    assert [pair.answer == "yes" for pair in restated] == [True, False]
+    assert restated[0].question == "Three men were arrested in Leeds by police on Monday."
+    for pair in restated:
+        assert passage.context[pair.start : pair.end] == "Police arrested three men in Leeds on Monday."
+    # A summary's claim is not taken for one that another part of the document does not bear out.
+    plan = plan_examples([passage], count=60, max_pairs=8, crop=1.0, seed=0, window=(8, 12))
+    made = with_unsupported(plan, [passage], share=1.0, seed=0)
+    changed = {pair.question for old, new in zip(plan, made, strict=True) for pair in set(new.pairs) - set(old.pairs)}
+    assert changed
+    assert not changed & {pair.question for pair in restated}
 
 
 def test_windows_hold_the_whole_sentence_of_each_claim(pipeline: Any, tmp_path: Path) -> None:
-    long = [" ".join(NEWS), "\n".join(reversed(NEWS))]
+    long = [Article(" ".join(NEWS)), Article("\n".join(reversed(NEWS)))]
     passages = kept_claims(long, pipeline, Settings(pairs=20), tmp_path)
     plan = plan_examples(passages, count=200, max_pairs=8, crop=1.0, seed=0, window=(10, 60))
     lengths = [len(example.context.split()) for example in plan]
@@ -73,11 +88,11 @@ def test_windows_hold_the_whole_sentence_of_each_claim(pipeline: Any, tmp_path: 
         assert example.pairs
         for pair in example.pairs:
             assert isinstance(pair, ClaimPair)
-            assert example.context[pair.start : pair.end] == pair.sentence
+            assert example.context[pair.start : pair.end] == pair.basis
 
 
 def test_unsupported_claims_are_those_of_other_parts_of_the_document(pipeline: Any, tmp_path: Path) -> None:
-    passages = kept_claims([" ".join(NEWS)], pipeline, Settings(pairs=20), tmp_path)
+    passages = kept_claims([Article(" ".join(NEWS))], pipeline, Settings(pairs=20), tmp_path)
     plan = plan_examples(passages, count=100, max_pairs=8, crop=1.0, seed=0, window=(10, 40))
     made = with_unsupported(plan, passages, share=0.3, seed=0)
     changed = []
@@ -93,7 +108,7 @@ def test_unsupported_claims_are_those_of_other_parts_of_the_document(pipeline: A
         for pair in example.pairs:
             if pair.start < 0:
                 assert isinstance(pair, ClaimPair)
-                assert plain(pair.sentence) not in plain(example.context)
+                assert plain(pair.basis) not in plain(example.context)
 
 
 def test_a_held_out_document_is_never_trained_on(tmp_path: Path) -> None:
@@ -106,7 +121,7 @@ def test_a_held_out_document_is_never_trained_on(tmp_path: Path) -> None:
 
 
 def test_the_look_of_a_claim_does_not_give_its_label_away(pipeline: Any, tmp_path: Path) -> None:
-    passages = [kept_claims(NEWS, pipeline, Settings(seed=seed, pairs=20), tmp_path) for seed in range(10)]
+    passages = [kept_claims(ARTICLES, pipeline, Settings(seed=seed, pairs=20), tmp_path) for seed in range(10)]
     claims = [pair for made in passages for passage in made for pair in passage.pairs]
     for sign in (" not ", "n't", " never ", " "):
         shares = {

@@ -10,11 +10,14 @@ from random import Random
 from typing import Any
 
 import pytest
+from claims import ARTICLES as NEWS
+from claims import RESTATED
 
 from quals.errors import InputError, MissingExtraError, ModelError
 from quals.factcc.changes import Change, change_at, starts_with_vowel_sound
-from quals.factcc.generate import Settings, make_claims, make_false, plain, read_documents
+from quals.factcc.generate import Article, Settings, make_claims, make_false, plain, read_articles
 from quals.factcc.noise import apply_all, noise
+from quals.factcc.restated import Bases
 from quals.nlp import load_pipeline
 from quals.records import Span
 
@@ -95,19 +98,10 @@ def test_no_noise_at_rate_zero() -> None:
 
 # ---- documents to claims
 
-NEWS = [
-    "Police arrested three men in Leeds on Monday. They said the men had stolen 40 cars from a Ford factory. "
-    "Sarah Jones, who lives in the area, said she was relieved. A second raid in Hull on Friday found nothing. "
-    "Detective John Miller thanked the public for its help.",
-    "The bank said its profit fell by 12% to £310m last year. Chief executive Anna Berg will leave in March. "
-    "Her successor is Tom Field, who ran the German bank's London office until 2011. "
-    "Shares in the bank rose 3% after he was named on Tuesday.",
-]
-
 
 def test_claims_are_balanced_explained_and_false_only_by_their_change(pipeline: Any) -> None:
     claims = list(make_claims(NEWS, pipeline, Settings(pairs=3)))
-    assert Counter(claim.consistent for claim in claims) == {True: 6, False: 6}
+    assert Counter(claim.consistent for claim in claims) == {True: 9, False: 9}
     for true, false in zip(claims[::2], claims[1::2], strict=True):
         assert true.sentence == false.sentence
         assert true.sentence in true.document
@@ -119,8 +113,8 @@ def test_claims_are_balanced_explained_and_false_only_by_their_change(pipeline: 
 
 
 def test_claims_depend_on_seed_and_document_alone(pipeline: Any) -> None:
-    def made(documents: list[str], seed: int) -> list[str]:
-        return [claim.claim for claim in make_claims(documents, pipeline, Settings(seed=seed))]
+    def made(articles: list[Article], seed: int) -> list[str]:
+        return [claim.claim for claim in make_claims(articles, pipeline, Settings(seed=seed))]
 
     assert made(NEWS, 0) == made(NEWS[:1], 0) + made(NEWS[1:], 0)
     assert made(NEWS, 0) != made(NEWS, 1)
@@ -140,7 +134,7 @@ def test_noise_falls_on_true_and_false_claims_alike(pipeline: Any) -> None:
 
 def test_every_kind_is_made(pipeline: Any) -> None:
     kinds = Counter(claim.kind for seed in range(20) for claim in make_claims(NEWS, pipeline, Settings(seed=seed)))
-    assert set(kinds) == {"none", "pronoun", "date", "number", "entity", "denial"}
+    assert set(kinds) == {"none", "pronoun", "date", "number", "entity", "affirmation", "denial"}
 
 
 def test_a_false_claim_that_the_document_states_is_none(pipeline: Any) -> None:
@@ -164,22 +158,54 @@ def test_what_always_applies_is_passed_over_most_of_the_time(pipeline: Any) -> N
 
 
 def test_fragments_and_headings_give_no_claims(pipeline: Any) -> None:
-    assert list(make_claims(["", "Share this with", "TOP STORIES\nWeather: 5 degrees", "Yes, he was."], pipeline)) == []
+    texts = ["", "Share this with", "TOP STORIES\nWeather: 5 degrees", "Yes, he was."]
+    assert list(make_claims([*map(Article, texts), Article("", "The mayor of Leeds left on Monday.")], pipeline)) == []
 
 
 def test_documents_too_long_for_the_pipeline_are_told(pipeline: Any, caplog: pytest.LogCaptureFixture) -> None:
     long = "word " * (pipeline.max_length // 5 + 1)
-    assert len(list(make_claims([long, NEWS[0]], pipeline, Settings(pairs=1)))) == 2
+    assert len(list(make_claims([Article(long), NEWS[0]], pipeline, Settings(pairs=1)))) == 2
     assert "document 1 left out" in caplog.text
 
 
-def test_documents_are_read_from_files(tmp_path: Path) -> None:
+def test_a_summary_gives_claims_in_its_own_words(pipeline: Any) -> None:
+    """Only a sentence that the document bears out, and not one that it has word for word."""
+    claims = list(make_claims([RESTATED], pipeline, Settings(noised=0.0, pairs=20)))
+    own = [claim for claim in claims if claim.sentence == claim.basis]
+    true, false = (claim for claim in claims if claim.sentence != claim.basis)
+    assert {claim.sentence for claim in own} <= {str(sentence) for sentence in pipeline(RESTATED.document).sents}
+    assert true.basis == "Police arrested three men in Leeds on Monday."
+    assert true.claim == true.sentence == false.sentence == "Three men were arrested in Leeds by police on Monday."
+    assert false.claim == false.change.apply(false.sentence)
+    assert (true.document, false.consistent) == (RESTATED.document, False)
+
+
+def test_two_neighbouring_sentences_can_bear_out_one(pipeline: Any) -> None:
+    text = (
+        "It rained. The mayor of Leeds opened the new bridge. Thousands of cyclists crossed it on Friday. He was glad."
+    )
+    parsed = pipeline(
+        text + "\n\nThousands of cyclists crossed the new bridge on Friday, opened by the mayor of Leeds."
+    )
+    *own, last = (sentence for sentence in parsed.sents if sentence.text.strip())
+    bases = Bases(own)
+    assert str(bases.of(last)) == text[text.index("The mayor") : text.index(" He was")]
+    assert str(bases.of(own[1])) == str(own[1])
+    assert Bases([]).of(last) is None
+    assert bases.of(next(pipeline("Thousands of cyclists crossed the new bridge of Hull on Friday.").sents)) is None
+
+
+def test_articles_are_read_from_files(tmp_path: Path) -> None:
     path = tmp_path / "news.jsonl.gz"
-    path.write_bytes(gzip.compress(b'{"document": "One.", "summary": "x"}\n{"document": 5}\n'))
-    rows = read_documents([path])
-    assert next(rows) == "One."
-    with pytest.raises(InputError, match=r"news\.jsonl\.gz:2: document: expected text"):
-        next(rows)
+    rows = b'{"document": "One.", "summary": "x"}\n{"document": "Two."}\n{"document": "Three.", "summary": 5}\n{}\n'
+    path.write_bytes(gzip.compress(rows))
+    articles = read_articles([path])
+    assert (next(articles), next(articles)) == (Article("One.", "x"), Article("Two."))
+    with pytest.raises(InputError, match=r"news\.jsonl\.gz:3: summary: expected text"):
+        next(articles)
+    path.write_bytes(gzip.compress(b"{}"))
+    with pytest.raises(InputError, match=r"news\.jsonl\.gz:1: document: expected text"):
+        next(read_articles([path]))
 
 
 def test_missing_spacy_or_pipeline_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from quals.factcc.generate import Settings, plain, read_documents
-from quals.factcc.kept import INCONSISTENT, ClaimPair, kept_claims
+from quals.factcc.generate import Article, Settings, plain, read_articles
+from quals.factcc.kept import INCONSISTENT, RESTATED, ClaimPair, kept_claims
 from quals.nlp import load_pipeline
 from quals.training.data import Passage
 from quals.training.examples import plan_examples
@@ -27,17 +27,17 @@ def training_claims(
         InputError: a file cannot be read.
         MissingExtraError, ModelError: the spaCy pipeline is not there.
     """
-    held_out = _distinct(read_documents(valid))
-    documents = {key: text for key, text in _distinct(read_documents(data)).items() if key not in held_out}
+    held_out = _distinct(read_articles(valid))
+    articles = {key: one for key, one in _distinct(read_articles(data)).items() if key not in held_out}
     pipeline = load_pipeline(settings.pipeline)
     chance = random.Random(settings.seed)
     drawn = [
-        chance.sample(list(texts.values()), min(count, len(texts)))
+        chance.sample(list(each.values()), min(count, len(each)))
         # Not every document gives a claim, so a few more of them than validation contexts.
-        for texts, count in ((documents, settings.documents), (held_out, 2 * settings.validate))
+        for each, count in ((articles, settings.documents), (held_out, 2 * settings.validate))
     ]
     making = Settings(settings.seed, settings.sentences, settings.noised, settings.noise_rate)
-    passages, validation = (kept_claims(texts, pipeline, making, folder, settings.workers) for texts in drawn)
+    passages, validation = (kept_claims(each, pipeline, making, folder, settings.workers) for each in drawn)
     windows = plan_examples(
         validation,
         count=min(settings.validate, len(validation)),
@@ -49,9 +49,9 @@ def training_claims(
     return passages, windows
 
 
-def _distinct(documents: Iterable[str]) -> dict[str, str]:
+def _distinct(articles: Iterable[Article]) -> dict[str, Article]:
     """Each document once, by what it says without regard to case, space and punctuation."""
-    return {plain(document): document for document in documents}
+    return {plain(article.document): article for article in articles}
 
 
 def with_unsupported(
@@ -60,7 +60,8 @@ def with_unsupported(
     """The examples with about a ``share`` of their claims replaced by others of the same document.
 
     What these were made of stands outside the example's window, so that they count as inconsistent, true and
-    false ones alike: the sight of most chunks of a long document. A claim stays where there is no other.
+    false ones alike: the sight of most chunks of a long document. A claim stays where there is no other. What a
+    summary says stands in more than one place of the document, so its claims replace none.
     """
     chance, whole = random.Random(seed), {passage.title: passage for passage in passages}
     made = []
@@ -69,7 +70,7 @@ def with_unsupported(
         others = [
             replace(pair, answer=INCONSISTENT, start=-1)
             for pair in whole[example.title].pairs
-            if isinstance(pair, ClaimPair) and plain(pair.sentence) not in said
+            if isinstance(pair, ClaimPair) and pair.kind != RESTATED and plain(pair.basis) not in said
         ]
         pairs = [chance.choice(others) if chance.random() < share and others else pair for pair in example.pairs]
         made.append(replace(example, pairs=tuple(pairs)))

@@ -1,4 +1,4 @@
-"""Documents in, claims out: sentences of the document, true as they stand or made false by one edit.
+"""Documents in, claims out: sentences of the document or its summary, true as they stand or made false by one edit.
 
 A sentence gives both a true and a false claim or none, so that what kind of sentence it is tells nothing
 of the label; and both may be noised, so that noise tells nothing either.
@@ -22,6 +22,7 @@ from quals.factcc.negation import affirm, deny
 from quals.factcc.noise import apply_all, noise
 from quals.factcc.numbers import swap_number
 from quals.factcc.pronouns import swap_pronoun
+from quals.factcc.restated import Bases
 from quals.io.text import is_text, json_lines
 from quals.records import Span
 
@@ -45,6 +46,7 @@ TRANSFORMATIONS: dict[str, tuple[Transformation, float]] = {
 _LEFT, _LEFT_WEIGHT = "left as it is", 0.3
 _OPENING, _ENDING = frozenset("\"“‘'("), frozenset(".!\"”’')")
 _FEWEST_WORDS, _MOST_WORDS = 6, 60
+_BETWEEN = "\n\n"  # a document and its summary
 
 log = logging.getLogger(__name__)
 
@@ -67,13 +69,22 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class Article:
+    """A document, with its reference summary if there is one."""
+
+    document: str
+    summary: str = ""
+
+
+@dataclass(frozen=True)
 class Claim:
     """A sentence to be checked against its document.
 
     Attributes:
         consistent: the label.
         kind: which transformation made it false, or ``none``.
-        sentence: the document's sentence it was made from.
+        basis: the part of the document that bears out what is true in it.
+        sentence: what it was made from: the basis itself, or a sentence of the summary that says the same.
         change: what made it false, in terms of ``sentence``; None for a true claim.
         noise: further changes that leave the meaning alone, in terms of the text after ``change``.
     """
@@ -82,6 +93,7 @@ class Claim:
     claim: str
     consistent: bool
     kind: str
+    basis: str
     sentence: str
     change: Change | None
     noise: tuple[Change, ...]
@@ -91,8 +103,8 @@ class Claim:
         return asdict(self)
 
 
-def read_documents(paths: Iterable[str | Path]) -> Iterator[str]:
-    """The ``document`` of each row of JSONL files, plain or gzipped.
+def read_articles(paths: Iterable[str | Path]) -> Iterator[Article]:
+    """The ``document`` of each row of JSONL files, plain or gzipped, and its ``summary``, where there is one.
 
     Raises:
         InputError: a row cannot be read; names file, line and field.
@@ -101,41 +113,61 @@ def read_documents(paths: Iterable[str | Path]) -> Iterator[str]:
         for line, row in json_lines(path):
             if isinstance(row, InputError):
                 raise row
-            if not isinstance(document := row.get("document"), str) or not is_text(document):
-                raise InputError("expected text", file=str(path), line=line, field="document")
-            yield document
+            if row.get("summary") is None:
+                row["summary"] = ""
+            document, summary = (_text(row, field, path, line) for field in ("document", "summary"))
+            yield Article(document, summary)
 
 
-def make_claims(documents: Iterable[str], pipeline: Language, settings: Settings | None = None) -> Iterator[Claim]:
-    """True and false claims of each document, as many of the one as of the other."""
+def _text(row: dict[str, Any], field: str, path: str | Path, line: int) -> str:
+    if not isinstance(text := row.get(field), str) or not is_text(text):
+        raise InputError("expected text", file=str(path), line=line, field=field)
+    return text
+
+
+def make_claims(articles: Iterable[Article], pipeline: Language, settings: Settings | None = None) -> Iterator[Claim]:
+    """True and false claims of each article, as many of the one as of the other."""
     settings = settings or Settings()
-    for parsed in pipeline.pipe(_short_enough(documents, pipeline.max_length), batch_size=16):
-        yield from _claims_of(parsed, settings)
+    # Parsed as one text, so that a change of the summary can take a name from the document.
+    texts = ((_BETWEEN.join((one.document, one.summary)) if one.summary else one.document, one) for one in articles)
+    for parsed, article in pipeline.pipe(_short_enough(texts, pipeline.max_length), as_tuples=True, batch_size=16):
+        yield from _claims_of(parsed, article.document, settings)
 
 
-def _short_enough(documents: Iterable[str], most: int) -> Iterator[str]:
-    for number, document in enumerate(documents, 1):
-        if len(document) <= most:
-            yield document
+def _short_enough(texts: Iterable[tuple[str, Article]], most: int) -> Iterator[tuple[str, Article]]:
+    for number, (text, article) in enumerate(texts, 1):
+        if len(text) <= most:
+            yield text, article
         else:
-            log.warning("document %d left out: %d characters, the pipeline takes %d", number, len(document), most)
+            log.warning("document %d left out: %d characters, the pipeline takes %d", number, len(text), most)
 
 
-def _claims_of(parsed: Doc, settings: Settings) -> Iterator[Claim]:
-    text = parsed.text  # spaCy puts it together at each call
-    random = Random(f"{settings.seed}:{text}")
-    sentences = [sentence for one in parsed.sents if _is_claim(sentence := _trimmed(one))]
-    random.shuffle(sentences)
-    said, made = plain(text), 0
-    for sentence in sentences:
+def _claims_of(parsed: Doc, document: str, settings: Settings) -> Iterator[Claim]:
+    random = Random(f"{settings.seed}:{document}")
+    said, made = plain(parsed.text), 0
+    for sentence, basis in _sources(parsed, document, random):
         if made == settings.pairs:
             return
         if (false := make_false(sentence, random, said)) is None:
             continue
         made += 1
         kind, change = false
-        yield _claim(text, sentence.text, None, "none", random, settings)
-        yield _claim(text, sentence.text, change, kind, random, settings)
+        for label, edit in (("none", None), (kind, change)):
+            yield _claim(document, basis, sentence.text, edit, label, random, settings)
+
+
+def _sources(parsed: Doc, document: str, random: Random) -> Iterator[tuple[Sentence, str]]:
+    """Sentences to make claims of, and what they rest on: first the summary's, then the document's."""
+    sentences, said = [_trimmed(one) for one in parsed.sents], plain(document)
+    own = [sentence for sentence in sentences if sentence.end_char <= len(document)]
+    bases = Bases(own)
+    summary = [sentence for sentence in sentences if sentence.start_char > len(document) and _is_claim(sentence)]
+    for sentence in summary:
+        if plain(sentence.text) not in said and (basis := bases.of(sentence)):
+            yield sentence, basis.text
+    own = [sentence for sentence in own if _is_claim(sentence)]
+    random.shuffle(own)
+    yield from ((sentence, sentence.text) for sentence in own)
 
 
 def make_false(sentence: Sentence, random: Random, said: str) -> tuple[str, Change] | None:
@@ -156,13 +188,15 @@ def make_false(sentence: Sentence, random: Random, said: str) -> tuple[str, Chan
     return None
 
 
-def _claim(document: str, sentence: str, change: Change | None, kind: str, random: Random, settings: Settings) -> Claim:
+def _claim(
+    document: str, basis: str, sentence: str, change: Change | None, kind: str, random: Random, settings: Settings
+) -> Claim:
     text = change.apply(sentence) if change else sentence
     protected = Span(change.span.start, change.span.start + len(change.new)) if change else None
     slips = []
     if random.random() < settings.noised:
         slips = noise(text, random, rate=settings.noise_rate, protected=protected)
-    return Claim(document, apply_all(slips, text), change is None, kind, sentence, change, tuple(slips))
+    return Claim(document, apply_all(slips, text), change is None, kind, basis, sentence, change, tuple(slips))
 
 
 def _trimmed(sentence: Sentence) -> Sentence:

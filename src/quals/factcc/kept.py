@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from functools import partial
 from itertools import groupby
 from multiprocessing import get_context
@@ -16,15 +16,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import quals
-from quals.factcc.generate import Claim, Settings, make_claims
+from quals.factcc.generate import Article, Claim, Settings, make_claims
 from quals.training.data import Pair, Passage
 
 if TYPE_CHECKING:
     from spacy.language import Language
 
-Make = Callable[[Sequence[Sequence[str]]], Iterable[list[Claim]]]  # batches of documents -> the claims of each
+Make = Callable[[Sequence[Sequence[Article]]], Iterable[list[Claim]]]  # batches of articles -> the claims of each
 CONSISTENT, INCONSISTENT = "yes", "no"  # single tokens of the usual vocabularies
-_BATCH = 32  # documents between two writes: what a kill can lose
+RESTATED = "restated"  # the kind of all claims made of a summary's sentences
+_BATCH = 32  # articles between two writes: what a kill can lose
 
 
 @dataclass(frozen=True)
@@ -48,39 +49,44 @@ class Slip:
 
 @dataclass(frozen=True)
 class ClaimPair(Pair):
-    """A claim as the question, its verdict as the answer; it rests on ``sentence``, which begins at ``start``.
+    """A claim as the question, its verdict as the answer; it rests on ``basis``, which begins at ``start``.
 
     The verdict is ``yes``; or ``no``, if it is known what is wrong in the form of a `Slip`.
-    ``kind`` is how the sentence was made false, in its true claim too, so that each kind has both.
+    ``kind`` is how the sentence was made false, in its true claim too, so that each kind has both; or `RESTATED`.
     """
 
     kind: str = ""
-    sentence: str = ""
+    basis: str = ""
 
     @property
     def end(self) -> int:
-        """The character behind the sentence."""
-        return self.start + len(self.sentence)
+        """The character behind the basis."""
+        return self.start + len(self.basis)
 
 
 def kept_claims(
-    documents: Sequence[str], pipeline: Language, settings: Settings, folder: Path, workers: int = 1
+    articles: Sequence[Article], pipeline: Language, settings: Settings, folder: Path, workers: int = 1
 ) -> list[Passage]:
-    """The claims of each document that gives any, from ``folder`` as far as they are there, made and kept if not.
+    """The claims of each article that gives any, from ``folder`` as far as they are there, made and kept if not.
 
     ``workers`` processes make them. If several processes ask for the same at once, one makes them and the others
     wait.
     """
     from filelock import FileLock
 
-    if not documents:
+    if not articles:
         return []
     meta = pipeline.meta
-    making = [quals.__version__, f"{meta['lang']}_{meta['name']}@{meta['version']}", asdict(settings), documents]
+    making = [
+        quals.__version__,
+        f"{meta['lang']}_{meta['name']}@{meta['version']}",
+        asdict(settings),
+        [astuple(article) for article in articles],
+    ]
     path = folder / f"{hashlib.sha256(json.dumps(making).encode()).hexdigest()[:16]}.jsonl"
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{path}.lock"):
-        _complete(path, documents, partial(_made, pipeline=pipeline, settings=settings, workers=workers))
+        _complete(path, articles, partial(_made, pipeline=pipeline, settings=settings, workers=workers))
     with path.open(encoding="utf-8") as lines:
         records = [json.loads(line) for line in lines]
     return [
@@ -90,24 +96,24 @@ def kept_claims(
     ]
 
 
-def _complete(path: Path, documents: Sequence[str], make: Make) -> None:
-    """Append a line for each document that has none; a last line without an end is made anew."""
+def _complete(path: Path, articles: Sequence[Article], make: Make) -> None:
+    """Append a line for each article that has none; a last line without an end is made anew."""
     lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
     whole = [line for line in lines if line.endswith(b"\n")]
     with path.open("ab") as stream:
         stream.truncate(sum(map(len, whole)))
-        batches = [documents[start : start + _BATCH] for start in range(len(whole), len(documents), _BATCH)]
-        for batch, claims in zip(_shown(batches, len(whole), len(documents)), make(batches), strict=True):
+        batches = [articles[start : start + _BATCH] for start in range(len(whole), len(articles), _BATCH)]
+        for batch, claims in zip(_shown(batches, len(whole), len(articles)), make(batches), strict=True):
             of = {document: list(group) for document, group in groupby(claims, key=lambda claim: claim.document)}
-            for document in batch:
-                pairs = passage_of(document, of.get(document, [])).pairs
-                record = {"document": document, "claims": [asdict(pair) for pair in pairs]}
+            for article in batch:
+                pairs = passage_of(article.document, of.get(article.document, [])).pairs
+                record = {"document": article.document, "claims": [asdict(pair) for pair in pairs]}
                 stream.write(json.dumps(record).encode() + b"\n")
             stream.flush()
 
 
 def _made(
-    batches: Sequence[Sequence[str]], pipeline: Language, settings: Settings, workers: int
+    batches: Sequence[Sequence[Article]], pipeline: Language, settings: Settings, workers: int
 ) -> Iterator[list[Claim]]:
     make = partial(_claims_of, settings=settings)
     if workers == 1:
@@ -128,11 +134,11 @@ def _take(pipeline: Language) -> None:
     _taken.append(pipeline)
 
 
-def _claims_of(documents: Sequence[str], settings: Settings, pipeline: Language | None = None) -> list[Claim]:
-    return list(make_claims(documents, pipeline or _taken[0], settings))
+def _claims_of(articles: Sequence[Article], settings: Settings, pipeline: Language | None = None) -> list[Claim]:
+    return list(make_claims(articles, pipeline or _taken[0], settings))
 
 
-def _shown(batches: Sequence[Sequence[str]], done: int, total: int) -> Iterator[Sequence[str]]:
+def _shown(batches: Sequence[Sequence[Article]], done: int, total: int) -> Iterator[Sequence[Article]]:
     """The batches, with a progress bar on standard error."""
     from rich.console import Console
     from rich.progress import Progress
@@ -150,13 +156,14 @@ def _shown(batches: Sequence[Sequence[str]], done: int, total: int) -> Iterator[
 def passage_of(document: str, claims: Sequence[Claim]) -> Passage:
     """A document with each sentence's true claim and its false one, which come in turns."""
     pairs = [
-        ClaimPair(claim.claim, verdict, document.index(claim.sentence), false.kind, claim.sentence)
+        ClaimPair(
+            claim.claim,
+            CONSISTENT if claim.change is None else Slip(claim.change.new, claim.change.old).verdict,
+            document.index(claim.basis),
+            false.kind if claim.sentence == claim.basis else RESTATED,
+            claim.basis,
+        )
         for true, false in zip(claims[::2], claims[1::2], strict=True)
-        for claim, verdict in ((true, CONSISTENT), (false, _slip(false).verdict))
+        for claim in (true, false)
     ]
     return Passage(document, tuple(pairs))
-
-
-def _slip(false: Claim) -> Slip:
-    assert false.change
-    return Slip(false.change.new, false.change.old)
