@@ -86,8 +86,8 @@ def qa(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, **settings
 def factcc(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, **settings: Any) -> None:
     """Fine-tune a language model to check claims (FactCC).
 
-    DATA: JSONL rows {document}, plain or gzipped. True and false claims are made of the documents' sentences,
-    once, and kept in OUTPUT/claims. Documents in --valid are left out of DATA. Resuming: as for qagen.
+    DATA: JSONL rows {document} or {document, summary}, plain or gzipped. True and false claims are made of the
+    sentences, once, and kept in OUTPUT/claims. Documents in --valid are left out of DATA. Resuming: as for qagen.
     """
     from quals.factcc.data import training_claims
     from quals.factcc.evaluate import accuracies

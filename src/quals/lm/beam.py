@@ -7,13 +7,14 @@ moreover no live beam is better than the worst of them. They are ranked by mean 
 is usual since Wu et al. 2016 (arXiv 1609.08144, section 7).
 
 The beginnings of a text (its prompts) are branches of one tree, as are all their beams: the text is encoded
-once, and whatever branches share is read once.
+once, and whatever branches share is read once. What may follow is computed where a beam has to choose, not
+inside of prompts.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,10 +80,12 @@ def beam_search(
         if constraints:
             log_probs = constraints.apply(log_probs, [path for search in searches for path in search.written()])
         found = zip(best_tokens(log_probs, 2 * settings.width + 1), log_probs[:, end].tolist(), strict=True)
-        steps = [search.advance([_Next(*next(found)) for _ in search.frontier]) for search in searches]
-        if not any(tokens for _, tokens in steps):
+        for search in searches:
+            search.advance([_Next(*next(found)) for _ in search.asked])
+        if not any(search.frontier for search in searches):
             return [search.hypotheses() for search in searches]
-        log_probs = session.extend([parents for parents, _ in steps], [tokens for _, tokens in steps])
+        parents, tokens, wanted = zip(*(search.reading() for search in searches), strict=True)
+        log_probs = session.extend(parents, tokens, wanted)
 
 
 @dataclass
@@ -99,18 +102,26 @@ class _Text:
     def __init__(self, prompts: Sequence[Ids], end: int, settings: BeamSettings) -> None:
         self.tree, self.log_probs = PrefixTree(), dict[int, float]()
         self.branches = [_Branch(self, prompt, end, settings) for prompt in prompts]
-        self.frontier = [ROOT]  # nodes that have just been read
+        self.frontier = [ROOT]  # nodes that have just been read, or are to be read next
+        self.before: list[int] = []  # the frontier of the step before
+        self.asked = [ROOT]  # those of the frontier whose next token is to be chosen
 
-    def advance(self, found: Sequence[_Next]) -> tuple[list[int], list[int]]:
-        """Take every branch one token further; returns parents and tokens of the nodes to read next."""
-        after = dict(zip(self.frontier, found, strict=True))
-        place = {node: i for i, node in enumerate(self.frontier)}
+    def advance(self, found: Sequence[_Next]) -> None:
+        """Take every branch one token further; ``found`` is what may follow the nodes that were asked about."""
+        after = dict(zip(self.asked, found, strict=True))
         for branch in self.branches:
             branch.advance(after)
-        self.frontier = list(dict.fromkeys(node for branch in self.branches for node, _ in branch.live))
+        self.before, self.frontier = self.frontier, _distinct(self.branches)
+        self.asked = _distinct(branch for branch in self.branches if branch.step >= 0)
+
+    def reading(self) -> tuple[list[int], list[int], list[int]]:
+        """Parents and tokens of the nodes to read next, and which of these are asked about; see `Session.extend`."""
+        parents = {node: i for i, node in enumerate(self.before)}
+        places = {node: i for i, node in enumerate(self.frontier)}
         return (
-            [place[self.tree.parents[node]] for node in self.frontier],
+            [parents[self.tree.parents[node]] for node in self.frontier],
             [self.tree.tokens[node] for node in self.frontier],
+            [places[node] for node in self.asked],
         )
 
     def write(self, node: int, token: int, log_prob: float) -> int:
@@ -120,11 +131,16 @@ class _Text:
         return child
 
     def written(self) -> list[list[int]]:
-        """What stands before each node of the frontier, the node included."""
-        return [[self.tree.tokens[at] for at in self.tree.path_to(node)] for node in self.frontier]
+        """What stands before each node that is asked about, the node included."""
+        return [[self.tree.tokens[at] for at in self.tree.path_to(node)] for node in self.asked]
 
     def hypotheses(self) -> list[list[Hypothesis]]:
         return [branch.finished for branch in self.branches]
+
+
+def _distinct(branches: Iterable[_Branch]) -> list[int]:
+    """The nodes where they are."""
+    return list(dict.fromkeys(node for branch in branches for node, _ in branch.live))
 
 
 class _Branch:

@@ -44,18 +44,18 @@ class _TextSession(FlatSession):
         lm.evaluated += len(positions)
         self.logits = self._forward([token for text in texts for token in text], positions, lengths.cumsum(0) - 1)
 
-    def forward(self, tokens: Sequence[int], positions: torch.Tensor) -> torch.Tensor:
+    def forward(self, tokens: Sequence[int], positions: torch.Tensor, keep: torch.Tensor | None) -> torch.Tensor:
         """See `FlatSession.forward`."""
-        return self._forward(tokens, positions, 0)
+        return self._forward(tokens, positions, keep)
 
     @torch.inference_mode()
-    def _forward(self, tokens: Sequence[int], positions: torch.Tensor, keep: torch.Tensor | int) -> torch.Tensor:
-        """Logits at the tokens to ``keep`` of one flat row; 0 keeps all."""
+    def _forward(self, tokens: Sequence[int], positions: torch.Tensor, keep: torch.Tensor | None) -> torch.Tensor:
+        """Logits at the tokens to ``keep`` of one flat row, or at all."""
         logits: torch.Tensor = self.lm.model(
             input_ids=self.lm.tensor([tokens]),
             position_ids=self.lm.tensor(positions[None]),
             attention_mask=torch.empty(1, 1, 0, 0),  # none is to be made: the memory knows who sees whom
-            logits_to_keep=keep,
+            logits_to_keep=0 if keep is None else self.lm.tensor(keep),
             use_cache=False,
             memory=self.memory,
         ).logits[0]

@@ -91,8 +91,8 @@ class FlatSession(Session):
         self.paths = torch.zeros(len(starts), 0, dtype=torch.long)
 
     @abstractmethod
-    def forward(self, tokens: Sequence[int], positions: torch.Tensor) -> torch.Tensor:
-        """Logits after each node of a flat row."""
+    def forward(self, tokens: Sequence[int], positions: torch.Tensor, keep: torch.Tensor | None) -> torch.Tensor:
+        """Logits after the nodes to ``keep`` of a flat row; after all of them if not given."""
 
     @property
     def first(self) -> torch.Tensor:
@@ -100,20 +100,36 @@ class FlatSession(Session):
         assert self.logits is not None
         return self.logits.float().log_softmax(-1)
 
-    def extend(self, parents: Sequence[Sequence[int]], tokens: Sequence[Sequence[int]]) -> torch.Tensor:
+    def extend(
+        self,
+        parents: Sequence[Sequence[int]],
+        tokens: Sequence[Sequence[int]],
+        wanted: Sequence[Sequence[int]] | None = None,
+    ) -> torch.Tensor:
         """See `Session.extend`."""
-        return self.step(parents, tokens).float().log_softmax(-1)
+        return self.step(parents, tokens, wanted).float().log_softmax(-1)
 
-    def step(self, parents: Sequence[Sequence[int]], tokens: Sequence[Sequence[int]]) -> torch.Tensor:
+    def step(
+        self,
+        parents: Sequence[Sequence[int]],
+        tokens: Sequence[Sequence[int]],
+        wanted: Sequence[Sequence[int]] | None = None,
+    ) -> torch.Tensor:
         """Logits instead of the log-probabilities of `extend`."""
-        starts = (self.counts.cumsum(0) - self.counts).tolist()
-        follows = [start + parent for start, row in zip(starts, parents, strict=True) for parent in row]
+        follows = self._flat(parents)
         places = self.memory.nodes_read + torch.arange(len(follows))
         self.counts = torch.tensor([len(row) for row in tokens])
         self.paths = torch.cat([self.paths[follows], places[:, None]], 1)
         depth, rows = self.paths.shape[1], Rows(places[:, None], None, self.lm.device)
         reading = Reading(self.counts.tolist(), self.lm.tensor(self.paths), rows, None)
-        return self._read(reading, torch.full_like(places, depth - 1), [token for row in tokens for token in row])
+        flat = [token for row in tokens for token in row]
+        keep = None if wanted is None else self._flat(wanted)
+        return self._read(reading, torch.full_like(places, depth - 1), flat, keep)
+
+    def _flat(self, nodes: Sequence[Sequence[int]]) -> torch.Tensor:
+        """Where nodes of each text, by their index there, stand among the nodes of all texts."""
+        starts = (self.counts.cumsum(0) - self.counts).tolist()
+        return torch.tensor([s + node for s, row in zip(starts, nodes, strict=True) for node in row], dtype=torch.long)
 
     def read(self, trees: Sequence[PrefixTree]) -> list[float]:
         """Log-probability of every node of each text's tree, tree by tree; for a session that has read no node yet.
@@ -153,13 +169,15 @@ class FlatSession(Session):
         rows = Rows(paths, back, self.lm.device)
         return Reading(self.counts.tolist(), self.lm.tensor(paths), rows, self.lm.tensor(columns)), columns
 
-    def _read(self, reading: Reading, columns: torch.Tensor, tokens: Sequence[int]) -> torch.Tensor:
-        """Logits after each new node; ``columns`` as for `Reading`."""
+    def _read(
+        self, reading: Reading, columns: torch.Tensor, tokens: Sequence[int], keep: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Logits after the new nodes to ``keep``, or all; ``columns`` as for `Reading`."""
         positions = self.starts.repeat_interleave(self.counts) + columns
         self.memory.reading, self.memory.reach = reading, int(positions.max()) + 1
         self.memory.nodes_read += len(tokens)
         self.lm.evaluated += len(tokens)
-        return self.forward(tokens, positions)
+        return self.forward(tokens, positions, keep)
 
 
 def _log_probs(logits: torch.Tensor, rows: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:

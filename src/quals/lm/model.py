@@ -29,16 +29,22 @@ class Session(ABC):
         """Log-probabilities of the first token after each text: (texts, vocabulary), float32."""
 
     @abstractmethod
-    def extend(self, parents: Sequence[Sequence[int]], tokens: Sequence[Sequence[int]]) -> torch.Tensor:
+    def extend(
+        self,
+        parents: Sequence[Sequence[int]],
+        tokens: Sequence[Sequence[int]],
+        wanted: Sequence[Sequence[int]] | None = None,
+    ) -> torch.Tensor:
         """Read one more token on each given branch.
 
         Args:
             parents: for each text, for each new node, which node of the previous call it follows (its
                 index there; 0 after the first call, where the only node is the text itself).
             tokens: for each text, the new nodes' tokens.
+            wanted: for each text, the new nodes (by their index there) to say what follows of; all if not given.
 
         Returns:
-            Log-probabilities of the token after each new node: (all new nodes, text by text; vocabulary).
+            Log-probabilities of the token after each wanted node: (nodes, text by text; vocabulary), float32.
         """
 
 

@@ -72,7 +72,7 @@ class _CrossSession(FlatSession):
         self.states = lm.model.get_encoder()(input_ids=ids, attention_mask=mask).last_hidden_state
 
     @torch.inference_mode()
-    def forward(self, tokens: Sequence[int], positions: torch.Tensor) -> torch.Tensor:
+    def forward(self, tokens: Sequence[int], positions: torch.Tensor, keep: torch.Tensor | None) -> torch.Tensor:
         """See `FlatSession.forward`."""
         no_mask = torch.empty(1, 1, 0, 0)  # none is to be made: the memory knows who sees whom
         with _positions(self.lm.model.get_decoder(), self.lm.tensor(positions)):
@@ -84,7 +84,7 @@ class _CrossSession(FlatSession):
                 past_key_values=self.cache,
                 memory=self.memory,
             ).logits[0]
-        return logits
+        return logits if keep is None else logits[self.lm.tensor(keep)]
 
 
 @contextlib.contextmanager

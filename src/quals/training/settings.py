@@ -59,7 +59,7 @@ class ClaimTrainSettings(TrainSettings):
     pipeline: str = setting(PIPELINE, "spaCy pipeline that claims are made with.")
     workers: int = setting(1, "Processes that make claims.", least=1)
     documents: int = setting(3_000, "Documents that claims are made of, drawn at random.", least=1)
-    sentences: int = setting(8, "Sentences of a document that a true and a false claim are made of, at most.", least=1)
+    sentences: int = setting(8, "Sentences of an article that a true and a false claim are made of, at most.", least=1)
     noised: float = setting(0.3, "Share of claims with token noise.", least=0, most=1)
     noise_rate: float = setting(
         0.05, "Share of the words of such a claim that are repeated or dropped.", least=0, most=1
