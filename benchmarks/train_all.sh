@@ -3,7 +3,7 @@
 #
 #   benchmarks/train_all.sh DATA OUTPUT [PROCESSES] [more options of all `quals train` commands]
 #
-# DATA/qa is as for train_quals_small.sh; DATA/summarization holds cnndm.jsonl.gz and xsum.jsonl.gz, rows {document}.
+# DATA/qa is as for train_quals_small.sh, DATA/summarization as for train_factcc.sh.
 # The models go to OUTPUT/quals-small and so on. A run that was stopped goes on when the command is repeated; a model
 # that is finished is not trained again.
 set -euo pipefail

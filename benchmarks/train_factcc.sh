@@ -3,10 +3,10 @@
 #
 #   benchmarks/train_factcc.sh DATA OUTPUT [PROCESSES] [more options of `quals train factcc`]
 #
-# DATA holds cnndm.jsonl.gz and xsum.jsonl.gz, rows {document}. Documents at the end of each are held out: they go to
-# OUTPUT/heldout.jsonl, for benchmarks/factcc.py. It goes on from qa-small: a model that knows which questions a text
-# does not answer learns which claims it does not bear out from fewer examples. A run that was stopped goes on when the
-# command is repeated.
+# DATA holds cnndm.jsonl.gz and xsum.jsonl.gz, rows {document, summary}. Articles at the end of each are held out: they
+# go to OUTPUT/heldout.jsonl, for benchmarks/factcc.py. It goes on from qa-small: a model that knows which questions a
+# text does not answer learns which claims it does not bear out from fewer examples. A run that was stopped goes on when
+# the command is repeated.
 set -euo pipefail
 data=$1 output=$2 processes=${3:-1}
 shift $(($# < 3 ? $# : 3))
@@ -22,5 +22,5 @@ workers=$(env -u OMP_NUM_THREADS nproc)  # nproc would take it for the number of
 export OMP_NUM_THREADS=1
 # What is held out is left out of the data by the command itself.
 torchrun --nproc-per-node "$processes" -m quals.cli.main train factcc "${files[@]}" \
-    --valid "$heldout" --model qa-small --contexts 1440 --documents 1200 --sentences 12 --noised 0.15 \
+    --valid "$heldout" --model qa-small --contexts 1600 --documents 2000 --sentences 5 --noised 0.15 --unsupported 0.1 \
     --workers "$workers" --output "$output" "$@"
