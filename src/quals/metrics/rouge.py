@@ -81,7 +81,7 @@ class Rouge1(_Rouge):
 
     name = "rouge1"
     variant = "rouge1"
-    reading = "overlap of words with the reference summary: 1 is the same words, 0 is none in common"
+    reading = "Overlap of words with the reference summary: 1 is the same words, 0 is none in common."
 
 
 class Rouge2(_Rouge):
@@ -90,7 +90,7 @@ class Rouge2(_Rouge):
     name = "rouge2"
     variant = "rouge2"
     words_needed = 2
-    reading = "overlap of word pairs with the reference summary: 1 is the same pairs, 0 is none in common"
+    reading = "Overlap of word pairs with the reference summary: 1 is the same pairs, 0 is none in common."
 
 
 class RougeL(_Rouge):
@@ -98,7 +98,7 @@ class RougeL(_Rouge):
 
     name = "rougeL"
     variant = "rougeL"
-    reading = "longest common word sequence with the reference summary: 1 is the same words in order, 0 none"
+    reading = "Longest common word sequence with the reference summary: 1 is the same words in order, 0 none."
 
 
 class Rouge2Precision(_Rouge):
@@ -113,7 +113,7 @@ class Rouge2Precision(_Rouge):
     words_needed = 2
     measure = "precision"
     against = "document"
-    reading = "share of the summary's word pairs that stand in the document: 1 is all copied, 0 is none"
+    reading = "Share of the summary's word pairs that stand in the document: 1 is all copied, 0 is none."
 
 
 def _scorer(variant: str, stemmer: bool) -> tuple[RougeScorer, DefaultTokenizer]:
