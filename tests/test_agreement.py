@@ -153,7 +153,14 @@ def test_a_lost_twin_with_two_candidates_is_not_guessed() -> None:
     assert comparisons([1.0, 0.0, 1.0, 0.0, 0.0], ["d"] * 5, ["1", "1", "2", "2", "3"]) == [(0, 1), (2, 3)]
 
 
-def test_files_without_pairs_have_no_pair_measure() -> None:
+def test_without_pairs_the_summaries_of_a_document_are_compared() -> None:
+    labels, documents = [1.0, 0.5, 0.5, 0.0, 1.0], ["d", "d", "d", "e", "e"]
+    assert comparisons(labels, documents, [None] * 5) == [(0, 1), (0, 2), (4, 3)]
+    result = agreement([0.5, 0.4, 0.5, 0.1, 0.2], Labelled(documents, labels), bootstrap=FEW)
+    assert (result.estimates["pairs"].value, result.estimates["pairs"].reason) == (2.5 / 3, "")
+
+
+def test_files_with_nothing_to_compare_have_no_pair_measure() -> None:
     result = agreement([0.1, 0.2, 0.3], Labelled(["a", "b", "c"], [0.0, 1.0, 1.0]), bootstrap=FEW)
     assert set(result.estimates) == set(MEASURES) - {"pairs"}
 

@@ -31,7 +31,8 @@ class Labelled:
     Attributes:
         documents: the row's document; rows of one document are drawn together.
         labels: the higher, the more consistent.
-        pairs: for files of minimal pairs, what ties a summary to its twin; else None.
+        pairs: for files of minimal pairs, what ties a summary to its twin; else None. In a file without any, every
+            two summaries of one document are a pair.
     """
 
     documents: Sequence[str]
@@ -46,7 +47,7 @@ class Agreement:
     Attributes:
         rows: how many rows there are; ``scored`` of them have a score, and only those are counted.
         documents: how many documents the scored rows have.
-        estimates: one for each key of `MEASURES` that applies; ``pairs`` only for files of pairs.
+        estimates: one for each key of `MEASURES` that applies; ``pairs`` only where two summaries can be compared.
     """
 
     rows: int
@@ -88,8 +89,8 @@ def agreement(
     }
     estimates = {name: bootstrap.estimate(statistic, documents) for name, statistic in statistic_of.items()}
     estimates["balanced_accuracy"] = _balanced_accuracy(x, positive, documents, tuned_threshold, bootstrap)
-    if any(pair is not None for pair in labelled.pairs):
-        estimates["pairs"] = _pairs(scores, labelled, bootstrap)
+    if pairs := _pairs(scores, labelled, bootstrap):
+        estimates["pairs"] = pairs
     return Agreement(len(scores), len(kept), len(set(documents)), estimates)
 
 
@@ -117,7 +118,7 @@ def cross_fitted(scores: Floats, positive: Flags, documents: Sequence[str], *, s
 def comparisons(
     labels: Sequence[float], documents: Sequence[str], pairs: Sequence[str | None]
 ) -> list[tuple[int, int]]:
-    """The (better, worse) rows to compare: of one pair, with unequal labels.
+    """The (better, worse) rows to compare: of one pair, with unequal labels; of one document, if there are no pairs.
 
     Files of pairs often keep a summary that belongs to several pairs only once. A row whose pair has lost
     its other side is compared with the rows of the same document that it could have belonged with, if
@@ -125,7 +126,7 @@ def comparisons(
     """
     by_pair: dict[str, list[int]] = defaultdict(list)
     by_document: dict[str, list[int]] = defaultdict(list)
-    for row, pair in enumerate(pairs):
+    for row, pair in enumerate(pairs if _has_pairs(pairs) else documents):
         if pair is not None:
             by_pair[pair].append(row)
             by_document[documents[row]].append(row)
@@ -138,6 +139,10 @@ def comparisons(
         if len(others) == 1:
             found |= _ordered(rows, others, labels)
     return sorted(found)
+
+
+def _has_pairs(pairs: Sequence[str | None]) -> bool:
+    return any(pair is not None for pair in pairs)
 
 
 def _ordered(some: Sequence[int], others: Sequence[int], labels: Sequence[float]) -> set[tuple[int, int]]:
@@ -158,14 +163,17 @@ def _balanced_accuracy(
     return bootstrap.estimate(lambda rows: statistics.balanced_accuracy(predicted[rows], positive[rows]), documents)
 
 
-def _pairs(scores: Sequence[float | None], labelled: Labelled, bootstrap: Bootstrap) -> Estimate:
+def _pairs(scores: Sequence[float | None], labelled: Labelled, bootstrap: Bootstrap) -> Estimate | None:
     found = comparisons(labelled.labels, labelled.documents, labelled.pairs)
+    if not found and not _has_pairs(labelled.pairs):
+        return None
     usable = [(a, b) for a, b in found if scores[a] is not None and scores[b] is not None]
     better = np.array([scores[row] for row, _ in usable], dtype=float)
     worse = np.array([scores[row] for _, row in usable], dtype=float)
     documents = [labelled.documents[row] for row, _ in usable]
     estimate = bootstrap.estimate(lambda rows: statistics.share_in_order(better[rows], worse[rows]), documents)
-    alone = sum(pair is not None for pair in labelled.pairs) - len({row for both in found for row in both})
+    twins = {row for both in found for row in both}
+    alone = sum(pair is not None and row not in twins for row, pair in enumerate(labelled.pairs))
     notes = [
         estimate.reason,
         f"{len(found) - len(usable)} comparisons lack a score" if len(usable) < len(found) else "",

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -117,7 +118,7 @@ def _gaps(result: Result) -> dict[str, str]:
 
 
 def _measures(report: Report) -> list[str]:
-    """Those that apply to some data set: only files of pairs have pairs."""
+    """Those that apply to some data set: not every file has two summaries of a document that differ in their labels."""
     return [name for name in MEASURES if any(name in result.agreement.estimates for result in report.results)]
 
 
@@ -137,8 +138,8 @@ def _cell(estimate: Estimate | None) -> list[str]:
 
 
 def _narrow(cell: str) -> str:
-    """(0.46–0.58) as .46–.58"""
-    return cell.strip("()").replace("0.", ".")
+    """(0.46–1.00) as .46–1"""
+    return re.sub(r"\b1\.00\b", "1", cell.strip("()").replace("0.", "."))
 
 
 def _line(cells: Sequence[str]) -> str:
