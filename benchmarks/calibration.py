@@ -4,6 +4,7 @@
 
 Scores come through the score cache, so that what `benchmarks/agreement.py` has scored costs nothing. A file weighs as
 much as it has rows; pairs of an original and an edited summary should be left out, since nobody wrote such edits.
+With --limit, the calibration is then tried on the documents that were not drawn.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+import numpy as np
 
 from quals.calibrate import fit
 from quals.cli.agree import progress_bars
 from quals.evaluate.cache import ScoreCache
-from quals.evaluate.labelled import read_judged
+from quals.evaluate.labelled import JudgedRow, read_judged
 from quals.evaluate.measure import score_rows
 from quals.metrics import registry
+from quals.metrics.base import Metric
 
 
 @click.command(help=__doc__)
@@ -28,13 +31,12 @@ from quals.metrics import registry
 @click.option("--limit", type=click.IntRange(min=1), help="Documents of each file, drawn with a fixed seed.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path))
 def main(files: Sequence[str], name: str, method: str, limit: int | None, output: Path) -> None:
-    sets = [read_judged(file) for file in files]
-    sets = [data.sample(limit, 0) if limit else data for data in sets]
-    rows = [row for data in sets for row in data.rows]
+    whole = [read_judged(file) for file in files]
+    sets = [data.sample(limit, 0) if limit else data for data in whole]
+    drawn = {row.texts.document for data in sets for row in data.rows}
     metric = registry.load(name)
-    with progress_bars() as progress:
-        scores = score_rows(metric, [row.texts for row in rows], ScoreCache(), progress(name, len(rows)))
-    scored = [(score.value, row) for score, row in zip(scores, rows, strict=True) if score.value is not None]
+    scored, rows = _scored(metric, [row for data in sets for row in data.rows])
+    others, _ = _scored(metric, [row for data in whole for row in data.rows if row.texts.document not in drawn])
     fitted = fit(
         [value for value, _ in scored],
         [row.label for _, row in scored],
@@ -45,9 +47,24 @@ def main(files: Sequence[str], name: str, method: str, limit: int | None, output
     )
     fitted.save(output)
     click.echo(
-        f"{fitted.rows} of {len(rows)} rows have a score; {fitted.base_rate:.0%} consistent; held-out Brier score "
+        f"{fitted.rows} of {rows} rows have a score; {fitted.base_rate:.0%} consistent; held-out Brier score "
         f"{fitted.brier:.4f}, always saying {fitted.base_rate:.0%} {fitted.brier_base_rate:.4f}; {output}"
     )
+    if others:
+        labels = np.array([row.label for _, row in others])
+        found = np.array([fitted.read(value, metric.signature).probability for value, _ in others])
+        click.echo(
+            f"on {len(others)} summaries of documents not drawn, {labels.mean():.0%} of them consistent: Brier score "
+            f"{((found - labels) ** 2).mean():.4f}, always saying {labels.mean():.0%} {labels.var():.4f}"
+        )
+
+
+def _scored(metric: Metric, rows: Sequence[JudgedRow]) -> tuple[list[tuple[float, JudgedRow]], int]:
+    """The rows that have a score, with it; and how many there were."""
+    with progress_bars() as progress:
+        scores = score_rows(metric, [row.texts for row in rows], ScoreCache(), progress(metric.name, len(rows)))
+    found = [(score.value, row) for score, row in zip(scores, rows, strict=True) if score.value is not None]
+    return found, len(rows)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Train factcc-small as it is shipped.
+# Train factcc-small.
 #
 #   benchmarks/train_factcc.sh DATA OUTPUT [PROCESSES] [more options of `quals train factcc`]
 #
