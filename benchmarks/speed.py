@@ -152,7 +152,7 @@ def _close(one: float | None, other: float | None) -> bool:
 @click.option("--rows", "limit", default=100, show_default=True, help="From the first.")
 @click.option("--block", default=20, show_default=True, help="Rows a system takes at a turn.")
 @click.option("--threads", default=0, help="CPU threads; 0 leaves torch's choice.")
-@click.option("--quick", is_flag=True, help="Four rows, two at a turn.")
+@click.option("--quick", is_flag=True, help="Two rows, one at a turn.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where the raw figures go, as JSON.")
 def speed(
     file: str,
@@ -168,7 +168,7 @@ def speed(
 ) -> None:
     if threads:
         torch.set_num_threads(threads)
-    limit, block = (4, 2) if quick else (limit, block)
+    limit, block = (2, 1) if quick else (limit, block)
     read = [row for _, row in json_lines(file) if not isinstance(row, InputError)]
     rows = [(row["document"], row["summary"]) for row in read][:limit]
     result: dict[str, Any] = {

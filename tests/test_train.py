@@ -87,7 +87,7 @@ def test_adapters_resume_after_a_kill(kind: str, tmp_path: Path) -> None:
     stopped = tmp_path / "stopped"
     train_model(QAGen, passages(9), passages(2), stopped, settings)
     # As if the run had died between its checkpoints at steps 6 and 8: neither result nor last checkpoint.
-    newest = max((stopped / "checkpoints").iterdir(), key=lambda path: int(path.name.split("-")[1]))
+    newest = max((stopped / "checkpoints").glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
     for file in [*newest.iterdir(), *(path for path in stopped.iterdir() if path.is_file())]:
         file.unlink()
     newest.rmdir()

@@ -29,7 +29,8 @@ from quals.lm.framed import CARD, read_card
 from quals.lm.load import Pretrained, load_pretrained
 from quals.summarizer.model import SUMMARIZER
 from quals.summarizer.settings import RATES, ConseqSettings
-from quals.training.train import newest_checkpoint, save_half, training_arguments
+from quals.training.run import claim_folder, go_on, write_whole
+from quals.training.train import save_half, training_arguments
 
 Row = dict[str, Any]
 
@@ -96,7 +97,8 @@ def arguments(folder: Path, settings: Row, adapter: bool) -> DPOConfig:
     names += ("save_steps", "seed", "per_device_train_batch_size", "gradient_accumulation_steps", "save_total_limit")
     names += ("use_cpu", "bf16", "dataloader_pin_memory", "ddp_find_unused_parameters")
     same = {name: getattr(common, name) for name in names}
-    return DPOConfig(**same, **loss, beta=settings["beta"], max_length=None, logging_steps=1, report_to="none")
+    same |= {"gradient_checkpointing": False, "max_length": None, "logging_steps": 1, "report_to": "none"}
+    return DPOConfig(**same, **loss, beta=settings["beta"])
 
 
 def save(pretrained: Pretrained, folder: Path, card: Row, settings: Row) -> None:
@@ -105,7 +107,7 @@ def save(pretrained: Pretrained, folder: Path, card: Row, settings: Row) -> None
         pretrained.model.delete_adapter("ref")
     save_half(pretrained, folder)
     training = {**card["training"], **settings, "command": "dpo", "trl": version("trl")}
-    (folder / CARD).write_text(json.dumps({**card, "training": training}, indent=1) + "\n")
+    write_whole(folder / CARD, json.dumps({**card, "training": training}, indent=1) + "\n")
 
 
 def train(name: str, pairs: Path, folder: Path, settings: Row) -> DPOTrainer:
@@ -117,6 +119,7 @@ def train(name: str, pairs: Path, folder: Path, settings: Row) -> DPOTrainer:
     if pretrained.encoder_decoder:
         raise InputError("trl trains decoder-only models; this one has an encoder", field="model")
     adapter = hasattr(pretrained.model, "peft_config")
+    claim_folder(folder, {**settings, "model": name}, {"pairs": store.sha256(pairs)[:16]})
     rows = Dataset.from_list(framed(read_preferences(pairs), pretrained.tokenizer, form, window))
     trainer = FramedTrainer(
         model=pretrained.model,
@@ -125,10 +128,11 @@ def train(name: str, pairs: Path, folder: Path, settings: Row) -> DPOTrainer:
         train_dataset=rows,
         processing_class=pretrained.tokenizer,
     )
-    trainer.train(resume_from_checkpoint=newest_checkpoint(folder))
-    history = [json.dumps(entry) + "\n" for entry in trainer.state.log_history]
-    save(pretrained, folder, card, {**settings, "model": name})
-    (folder / "history.jsonl").write_text("".join(history))
+    go_on(trainer, folder)
+    if trainer.is_world_process_zero():
+        history = [json.dumps(entry) + "\n" for entry in trainer.state.log_history]
+        write_whole(folder / "history.jsonl", "".join(history))
+        save(pretrained, folder, card, {**settings, "model": name})
     return trainer
 
 

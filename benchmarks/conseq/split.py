@@ -3,7 +3,8 @@
     python benchmarks/conseq/split.py news.jsonl parts --heldout 100 --valid 40
 
 Which part a document goes to is decided by the hash of its text: the same for every order of the file, and of a
-document that comes twice only the first row is kept, so that none that is held out is trained on.
+document that comes twice only the first row is kept, so that none that is held out is trained on. Rows with scraped
+boilerplate are left out: copied, it would score high.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import click
 from quals.errors import InputError
 from quals.io.results import json_line
 from quals.io.rows import FieldNames, Row, read_rows
+from quals.summarizer.boilerplate import boilerplate
 
 
 def ordered(rows: Iterable[Row]) -> list[Row]:
@@ -55,13 +57,17 @@ def split(rows: Iterable[Row], heldout: int, valid: int, train: int, sampled: in
 def main(file: str, folder: Path, document_field: str | None, summary_field: str | None, **counts: int) -> None:
     rows = list(read_rows(file, FieldNames(document_field, summary_field)))
     sound = [row for row in rows if not row.error and row.document.strip() and row.summary.strip()]
-    parts = split(sound, **counts)
+    clean = [row for row in sound if not boilerplate(row.document, row.summary)]
+    parts = split(clean, **counts)
     folder.mkdir(parents=True, exist_ok=True)
     for name, part in parts.items():
         lines = [json_line(dict(row.fields)) for row in part]
         (folder / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
     told = ", ".join(f"{name} {len(part)}" for name, part in parts.items())
-    click.echo(f"{told}; {len(rows) - len(sound)} rows left out that lack a text or cannot be read")
+    lacking, spoilt = len(rows) - len(sound), len(sound) - len(clean)
+    click.echo(
+        f"{told}; left out: {lacking} rows that lack a text or cannot be read, {spoilt} with scraped boilerplate"
+    )
 
 
 if __name__ == "__main__":

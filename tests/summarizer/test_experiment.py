@@ -199,14 +199,15 @@ def test_parts_do_not_depend_on_order_and_share_no_document(tmp_path: Path) -> N
     source = tmp_path / "news.jsonl"
     parts = []
     for order in (made, made[::-1]):
-        source.write_text("".join(json.dumps(row) + "\n" for row in order) + '{"document": " ", "summary": "x"}\n{"\n')
+        spoilt = {"document": "Share this with Email, Facebook and Messenger. A text.", "summary": "x"}
+        lines = [json.dumps(row) for row in (*order, spoilt)]
+        source.write_text("\n".join([*lines, '{"document": " ", "summary": "x"}', '{"']) + "\n")
         options = ["--heldout", "5", "--valid", "3"]
         done = CliRunner().invoke(split.main, [str(source), str(tmp_path / "parts"), *options])
         assert done.exit_code == 0, done.exception
-        assert (
-            done.output
-            == "heldout 5, valid 3, train 12, sampled 12; 2 rows left out that lack a text or cannot be read\n"
-        )
+        told, left_out = done.output.strip().split("; left out: ")
+        assert told == "heldout 5, valid 3, train 12, sampled 12"
+        assert left_out == "2 rows that lack a text or cannot be read, 1 with scraped boilerplate"
         found = {part: read(tmp_path / "parts" / f"{part}.jsonl") for part in ("heldout", "valid", "train")}
         parts.append({part: [row["document"].casefold().split() for row in each] for part, each in found.items()})
     assert parts[0] == parts[1]

@@ -20,6 +20,7 @@ from quals.errors import InputError, MissingExtraError
 from quals.lm.load import load_pretrained
 from quals.summarizer import GenerationSettings, Summarizer, train
 from quals.summarizer.examples import contrasted
+from quals.training.run import newest_checkpoint
 from tests.summarizer.conftest import FAST, read, rows, run, save_base, write
 
 ROOT = Path(__file__).parents[2]
@@ -330,6 +331,17 @@ def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(
     assert all(torch.equal(one[name], other[name]) for name in one)
     steps = [record["step"] for record in read(stopped / "history.jsonl")]
     assert steps == sorted(set(steps))
+
+
+def test_a_finished_run_stays_as_it_is(base: Path, tmp_path: Path) -> None:
+    data = write(tmp_path / "data.jsonl", rows(16))
+    options = ["-o", tmp_path / "m", "--model", base, *TINY, "--epochs", 1.5]
+    assert run("train", "summarizer", data, *options).exit_code == 0
+    weights = (tmp_path / "m" / "adapter_model.safetensors").read_bytes()
+    newest = newest_checkpoint(tmp_path / "m")
+    assert run("train", "summarizer", data, *options).exit_code == 0
+    assert (tmp_path / "m" / "adapter_model.safetensors").read_bytes() == weights
+    assert newest_checkpoint(tmp_path / "m") == newest
 
 
 def test_a_folder_of_another_run_is_refused(base: Path, tmp_path: Path) -> None:

@@ -11,9 +11,7 @@ from quals.records import Span
 
 _DROPPED = {"the", "a", "an", "of", "that"}  # without these a sentence still says the same
 # Letters only: a number said twice might be another number.
-_WORD = re.compile(
-    r"(?<![\w.,])[^\W\d_]+(?:[-'’][^\W\d_]+)*"
-)  # letters only: a repeated number might be another number
+_WORD = re.compile(r"(?<![\w.,])[^\W\d_]+(?:[-'’][^\W\d_]+)*")
 
 
 def noise(text: str, random: Random, *, rate: float = 0.05, protected: Span | None = None) -> list[Change]:

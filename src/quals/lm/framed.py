@@ -8,13 +8,14 @@ TrainedModel           reads a framed text
 from __future__ import annotations
 
 import json
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from quals.errors import ModelError
+from quals.errors import InputError, ModelError
 from quals.lm import store
 from quals.lm.batching import in_batches
 from quals.lm.beam import BeamSettings, Hypothesis, beam_search
@@ -131,12 +132,20 @@ class FramedModel(TrainedModel, ABC):
 
 
 def pick_device(device: str) -> str:
-    """``auto`` becomes ``cuda`` where a GPU can be used, else ``cpu``."""
-    if device != "auto":
-        return device
+    """``auto`` becomes ``cuda`` where a GPU can be used, else ``cpu``; of several processes each has its own GPU.
+
+    Raises:
+        InputError: a GPU is asked for and there is none.
+    """
     import torch
 
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    found = torch.cuda.is_available()
+    if device.startswith("cuda") and not found:
+        raise InputError("torch finds no GPU that it can use", field="device")
+    if device not in ("auto", "cuda"):
+        return device
+    rank = os.environ.get("LOCAL_RANK")  # set by torchrun and accelerate
+    return "cpu" if not found else "cuda" if rank is None else f"cuda:{int(rank) % torch.cuda.device_count()}"
 
 
 def read_card(folder: Path, name: str, task: Task) -> dict[str, Any]:

@@ -71,6 +71,12 @@ def resolve(name: str | os.PathLike[str]) -> Path:
     return _hub_snapshot(name)
 
 
+def lasting_name(name: str) -> str:
+    """The name under which a model is found from any working directory: of a folder, its whole path."""
+    folder = resolve(name)
+    return str(folder.resolve()) if folder == Path(name) else name
+
+
 def revision(folder: Path) -> str:
     """Eight characters that change when a model's weights do: of the Hub's commit, or of the weights' hash."""
     if folder.parent.name == "snapshots":  # the Hub's cache names its folders by commit

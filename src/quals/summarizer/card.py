@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from quals.lm.format import PairFormat
-from quals.lm.framed import CARD
 from quals.summarizer.data import Data, Encoding
 from quals.summarizer.model import SUMMARIZER
 from quals.summarizer.settings import FitSettings
-from quals.training.card import table
+from quals.training.card import table, write_both
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,6 @@ def write_card(
         "training": {"command": command, **settings.to_dict()},
         "data": {each.role: each.to_dict() for each in used},
     }
-    (folder / CARD).write_text(json.dumps(card, indent=1) + "\n")
     parts = [
         f"# {folder.name}",
         "A summarizer: it reads a document and writes a summary (`quals summarize`). "
@@ -68,7 +65,7 @@ def write_card(
         "## Results",
         _results(history),
     ]
-    (folder / "README.md").write_text("\n\n".join(parts) + "\n")
+    write_both(folder, card, parts)
 
 
 def _results(history: Sequence[dict[str, Any]]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -183,8 +182,3 @@ def keep_together(one: Data, other: Data) -> None:
 def _lost(data: Data) -> set[str]:
     """The documents of which only rows left out are left."""
     return {row.document for row, _, _ in data.dropped} - {example.document for example in data.examples}
-
-
-def is_first_process() -> bool:
-    """Whether this process is the one that speaks and writes, of those that ``torchrun`` started."""
-    return os.environ.get("RANK", "0") == "0"

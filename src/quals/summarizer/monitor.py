@@ -31,6 +31,7 @@ class SummaryMonitor(Watcher):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Called by the trainer before the first step, and when a stopped run goes on."""
+        super().on_train_begin(args, state, control)
         if state.is_world_process_zero and not state.global_step:
             self.look(0, 0)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,17 +19,15 @@ from quals.lm.format import PairFormat
 from quals.lm.framed import CARD, read_card
 from quals.lm.load import Pretrained, load_pretrained
 from quals.summarizer.card import DataUsed, write_card
-from quals.summarizer.data import Data, drop_long_summaries, encode, is_first_process, keep_together
+from quals.summarizer.data import Data, drop_long_summaries, encode, keep_together
 from quals.summarizer.examples import Collator, contrasted
 from quals.summarizer.loss import conseq_loss
 from quals.summarizer.model import SUMMARIZER, Summarizer
 from quals.summarizer.monitor import SummaryMonitor
 from quals.summarizer.settings import RATES, ConseqSettings, FitSettings, SummarizerSettings
 from quals.training.examples import IGNORE
-from quals.training.train import PairTrainer, add_adapter, newest_checkpoint, save_half, training_arguments
-
-# Settings that may change when a stopped run goes on: they leave the weights as they would be.
-_FREE = ("save_every", "evaluate_every", "validate", "device")
+from quals.training.run import claim_folder, go_on, is_first_process
+from quals.training.train import PairTrainer, add_adapter, save_half, training_arguments
 
 
 def train_summarizer(data: Data, validation: Data, folder: Path, settings: SummarizerSettings) -> Summarizer:
@@ -164,7 +161,7 @@ def _fit(
     model = Summarizer.of(pretrained, start.form, name=folder.name)
     model.window = settings.max_document
     model.check_room(settings.max_document, settings.max_summary)
-    _same_run(start, used)
+    claim_folder(folder, settings.to_dict(), {each.role: each.encoding.fingerprint() for each in used})
     few = Data(validation.sources, validation.examples[: settings.validate], validation.dropped)
     held_out = start.encode("validation data", few)
     looked_at = list(zip(few.examples, held_out.encoding.examples, strict=True))
@@ -180,7 +177,7 @@ def _fit(
         data_collator=Collator(pretrained),
         callbacks=[monitor],
     )
-    trainer.train(resume_from_checkpoint=newest_checkpoint(folder))
+    go_on(trainer, folder)
     if trainer.is_world_process_zero():
         save_half(pretrained, folder)
         write_card(folder, start.command, start.form, settings, everything, monitor.read())
@@ -204,26 +201,3 @@ def _arguments(folder: Path, settings: FitSettings, schedule: dict[str, Any]) ->
         seed=settings.seed,
         **schedule,
     )
-
-
-def _same_run(start: _Start, used: Sequence[DataUsed]) -> None:
-    """Make sure that what ``folder`` holds is of this run, and note what run it is.
-
-    Raises:
-        InputError: it is of another.
-    """
-    run = {name: value for name, value in start.settings.to_dict().items() if name not in _FREE}
-    run |= {each.role: each.encoding.fingerprint() for each in used}
-    path = start.folder / "checkpoints" / "run.json"
-    before = json.loads(path.read_text()) if path.is_file() else run
-    for name in {**run, **before}:
-        if run.get(name) != before.get(name):
-            raise InputError(
-                f"holds a run with {name} {before.get(name)}, not {run.get(name)}; choose another --output",
-                file=str(start.folder),
-            )
-    if is_first_process():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(run, indent=1) + "\n")
-        os.replace(partial, path)  # at once, for other processes may be reading

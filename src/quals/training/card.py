@@ -10,6 +10,7 @@ from typing import Any
 from quals.lm.format import FACTCC, QA, QAGEN, QG, PairFormat, Task
 from quals.lm.framed import CARD
 from quals.training.data import Passage
+from quals.training.run import write_whole
 from quals.training.settings import TrainSettings
 
 _ABOUT = {
@@ -39,7 +40,6 @@ def write_card(
 ) -> None:
     """Write both files into the model's folder."""
     card = {"task": task.name, "format": form.to_dict(), "training": settings.to_dict()}
-    (folder / CARD).write_text(json.dumps(card, indent=1) + "\n")
     parts = [
         f"# {folder.name}",
         f"{_ABOUT[task]} Fine-tuned from `{settings.model}` by `quals train {task.name}`.",
@@ -51,7 +51,13 @@ def write_card(
         "## Results",
         _results(history),
     ]
-    (folder / "README.md").write_text("\n\n".join(parts) + "\n")
+    write_both(folder, card, parts)
+
+
+def write_both(folder: Path, card: dict[str, Any], parts: Sequence[str]) -> None:
+    """Write both files; ``quals.json`` last, for a folder that has it is taken for a model that is finished."""
+    write_whole(folder / "README.md", "\n\n".join(parts) + "\n")
+    write_whole(folder / CARD, json.dumps(card, indent=1) + "\n")
 
 
 def _results(history: Sequence[dict[str, Any]]) -> str:

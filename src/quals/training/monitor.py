@@ -14,6 +14,7 @@ import transformers
 from quals.lm.framed import FramedModel
 from quals.training.data import Passage
 from quals.training.loss import held_out_loss
+from quals.training.run import write_whole
 
 Measure = Callable[[Any, Sequence[Passage]], dict[str, float]]  # model and passages -> figures by name
 
@@ -28,14 +29,21 @@ class Watcher(transformers.TrainerCallback):  # type: ignore[misc]
 
     def __init__(self, weights: Any, history: Path, every: int) -> None:
         self.weights, self.history, self.every = weights, history, every
-        self.started = time.monotonic()
-        self.before = max((record["hours"] for record in self.read()), default=0.0)
+        self.started, self.before = time.monotonic(), 0.0
 
     def read(self) -> list[dict[str, Any]]:
-        """What was seen so far, earlier runs included, oldest first."""
+        """What was seen so far, earlier runs included, oldest first; a line that a kill cut off is none."""
         if not self.history.is_file():
             return []
-        return [json.loads(line) for line in self.history.read_text().splitlines()]
+        return [json.loads(line) for line in self.history.read_text().split("\n")[:-1]]
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Called by the trainer before the first step, and when a stopped run goes on: what it saw after its checkpoint
+        it will see again."""
+        if state.is_world_process_zero and self.history.is_file():
+            kept = [record for record in self.read() if record["step"] <= state.global_step > 0]
+            self.before = max((record["hours"] for record in kept), default=0.0)
+            write_whole(self.history, "".join(json.dumps(record) + "\n" for record in kept))
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Called by the trainer after each optimizer step."""

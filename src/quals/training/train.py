@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,14 +13,16 @@ import transformers
 
 from quals.errors import InputError
 from quals.factcc.data import with_unsupported
+from quals.lm import store
 from quals.lm.format import PairFormat
-from quals.lm.framed import FramedModel
+from quals.lm.framed import FramedModel, pick_device
 from quals.lm.load import Pretrained, load_pretrained
 from quals.training.card import write_card
 from quals.training.data import Passage
 from quals.training.examples import IGNORE, Collator, plan_examples
 from quals.training.monitor import Measure, Monitor
 from quals.training.negatives import with_unanswerable
+from quals.training.run import claim_folder, go_on
 from quals.training.settings import AnswerTrainSettings, ClaimTrainSettings, TrainSettings
 
 Model = TypeVar("Model", bound=FramedModel)
@@ -80,7 +83,7 @@ def train_model(
     under ``torchrun`` or ``accelerate launch``. ``measure`` finds further figures on the validation data.
 
     Raises:
-        InputError: there is nothing to train on.
+        InputError: there is nothing to train on, or ``folder`` holds a run with other data or settings.
         ModelError: the model cannot be loaded, or its tokenizer has no token free to serve as separator.
     """
     if not passages:
@@ -106,23 +109,25 @@ def train_model(
     if isinstance(settings, ClaimTrainSettings):
         examples = with_unsupported(examples, passages, share=settings.unsupported, seed=settings.seed)
     model = kind.of(pretrained, form, name=folder.name)
+    claim_folder(folder, settings.to_dict(), {"data": _fingerprint(examples)})
     monitor = Monitor(model, validation, folder / "history.jsonl", settings.evaluate_every, measure)
     trainer = _trainer(settings, pretrained, model, examples, folder, monitor)
-    trainer.train(resume_from_checkpoint=newest_checkpoint(folder))
+    go_on(trainer, folder)
     if trainer.is_world_process_zero():
         save_half(pretrained, folder)
         write_card(folder, kind.task, form, settings, passages, monitor.read())
     return model
 
 
-def newest_checkpoint(folder: Path) -> str | None:
-    """The last checkpoint of a run that was written to its end."""
-    whole = [path.parent for path in (folder / "checkpoints").glob("checkpoint-*/trainer_state.json")]
-    return str(max(whole, key=lambda path: int(path.name.split("-")[1]))) if whole else None
+def _fingerprint(examples: Iterable[Passage]) -> str:
+    digest = hashlib.sha256()
+    for example in examples:
+        digest.update(repr(example).encode(errors="surrogatepass"))
+    return digest.hexdigest()[:16]
 
 
 def save_half(pretrained: Pretrained, folder: Path) -> None:
-    """Write adapter, or model and tokenizer, in half precision; the model in memory stays as it is."""
+    """Write adapter, or model and tokenizer, in half precision; the model in memory then has what was written."""
     pretrained.model.eval().half().save_pretrained(folder)
     if not hasattr(pretrained.model, "peft_config"):
         pretrained.tokenizer.save_pretrained(folder)
@@ -140,8 +145,8 @@ def add_adapter(pretrained: Pretrained, rank: int) -> Any:
         task_type="SEQ_2_SEQ_LM" if pretrained.encoder_decoder else "CAUSAL_LM",
     )
     adapted = get_peft_model(pretrained.model, config)
-    # peft notes the folder the weights were read from, which means nothing on another machine.
-    adapted.peft_config["default"].base_model_name_or_path = pretrained.name
+    # peft notes the folder the weights were read from, which for a shipped model means nothing on another machine.
+    adapted.peft_config["default"].base_model_name_or_path = store.lasting_name(pretrained.name)
     return adapted
 
 
@@ -187,19 +192,25 @@ def training_arguments(
     """Arguments of the trainer, with what follows from the devices and ``more`` under the trainer's own names.
 
     Raises:
-        InputError: there are several GPUs and this is the only process.
+        InputError: there is no such device, there are several GPUs and this is the only process, or ``batch`` cannot be
+            dealt out evenly.
     """
-    cpu = device == "cpu" or not torch.cuda.is_available()
+    if device not in ("auto", "cpu", "cuda"):
+        raise InputError(
+            f"must be auto, cpu or cuda, not '{device}'; CUDA_VISIBLE_DEVICES chooses GPUs", field="device"
+        )
+    cpu = pick_device(device) == "cpu"
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     if not cpu and processes == 1 and torch.cuda.device_count() > 1:
         raise InputError(
             "there are several GPUs: start with torchrun --nproc-per-node N, or choose one with CUDA_VISIBLE_DEVICES",
             field="device",
         )
+    micro_batch, passes = deal(batch, micro_batch, processes)
     return transformers.TrainingArguments(
         output_dir=str(folder / "checkpoints"),
         per_device_train_batch_size=micro_batch,
-        gradient_accumulation_steps=max(1, batch // (micro_batch * processes)),
+        gradient_accumulation_steps=passes,
         logging_steps=10,
         save_total_limit=2,
         use_cpu=cpu,
@@ -211,3 +222,18 @@ def training_arguments(
         report_to=[],
         **more,
     )
+
+
+def deal(batch: int, micro_batch: int, processes: int) -> tuple[int, int]:
+    """How many examples go through a device at a time, and how many times, to make a step of ``batch``.
+
+    Raises:
+        InputError: it cannot be dealt out evenly.
+    """
+    micro_batch = min(micro_batch, max(1, batch // processes))
+    passes, rest = divmod(batch, micro_batch * processes)
+    if rest:
+        raise InputError(
+            f"{batch} examples cannot be dealt out to {processes} devices, {micro_batch} at a time", field="batch"
+        )
+    return micro_batch, passes

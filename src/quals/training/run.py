@@ -1,0 +1,76 @@
+"""A training run and its folder: is it this run that stands there, how far is it, and going on with it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import transformers
+
+from quals.errors import InputError
+
+# Settings that may change when a stopped run goes on: they leave the weights as they would be.
+_FREE = ("save_every", "evaluate_every", "validate", "device", "workers")
+
+
+def is_first_process() -> bool:
+    """Whether this process speaks for all that train together."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def claim_folder(folder: Path, settings: Mapping[str, Any], data: Mapping[str, str]) -> None:
+    """Make sure that what ``folder`` holds is of this run, and note what run it is.
+
+    ``data`` has a fingerprint for each lot of data, by what it is to the training.
+
+    Raises:
+        InputError: it is of another.
+    """
+    run = {name: value for name, value in settings.items() if name not in _FREE} | dict(data)
+    path = folder / "checkpoints" / "run.json"
+    before = json.loads(path.read_text()) if path.is_file() else run
+    for name in {**run, **before}:
+        if run.get(name) != before.get(name):
+            raise InputError(
+                f"holds a run with {name} {before.get(name)}, not {run.get(name)}; choose another --output",
+                file=str(folder),
+            )
+    if is_first_process():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, json.dumps(run, indent=1) + "\n")
+
+
+def go_on(trainer: transformers.Trainer, folder: Path) -> None:
+    """Train, from the newest checkpoint if there is one; at the end of the run it is only loaded."""
+    checkpoint = newest_checkpoint(folder)
+    state = _state(checkpoint) if checkpoint else None
+    if state and state.global_step >= state.max_steps:
+        # Asked to go on from the last step, the trainer would take one more where the epochs are no whole number.
+        trainer._load_from_checkpoint(str(checkpoint))
+        trainer.state = state
+    else:
+        trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
+
+
+def newest_checkpoint(folder: Path) -> Path | None:
+    """The last checkpoint of a run that was written to its end."""
+    found = (folder / "checkpoints").glob("checkpoint-*")
+    return max(filter(_state, found), key=lambda path: int(path.name.split("-")[1]), default=None)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that it is there whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text)
+    os.replace(partial, path)
+
+
+def _state(checkpoint: Path) -> transformers.TrainerState | None:
+    """What the trainer wrote last of a checkpoint; nothing if it was not written to its end."""
+    try:
+        return transformers.TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+    except (OSError, ValueError):
+        return None

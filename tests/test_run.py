@@ -1,0 +1,98 @@
+"""What a training run leaves in its folder, and going on from it after a kill at a bad moment."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from test_train import FAST, passages
+from tiny import tiny_pretrained
+
+from quals.errors import InputError
+from quals.qagen.model import QAGen
+from quals.training.run import newest_checkpoint
+from quals.training.settings import TrainSettings
+from quals.training.train import deal, train_model, training_arguments
+
+SHORT = FAST | {"contexts": 48, "lora_rank": 4, "save_every": 2, "evaluate_every": 1}
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    pretrained = tiny_pretrained("llama")
+    pretrained.model.save_pretrained(tmp_path / "base")
+    pretrained.tokenizer.save_pretrained(tmp_path / "base")
+    return tmp_path / "base"
+
+
+def steps(folder: Path) -> list[int]:
+    return [json.loads(line)["step"] for line in (folder / "history.jsonl").read_text().splitlines()]
+
+
+def test_what_a_kill_left_half_written_is_written_again(base: Path, tmp_path: Path) -> None:
+    settings, folder = TrainSettings(model=str(base), **SHORT), tmp_path / "model"
+    train_model(QAGen, passages(9), passages(2), folder, settings)
+    before = load_file(folder / "adapter_model.safetensors")
+    # As if killed between the checkpoints at 4 and 6, in the middle of a line and of a file.
+    (folder / "quals.json").unlink()
+    lines = (folder / "history.jsonl").read_text().splitlines(keepends=True)
+    (folder / "history.jsonl").write_text("".join(lines[:5]) + lines[5][:40])
+    last = folder / "checkpoints" / "checkpoint-6" / "trainer_state.json"
+    last.write_text(last.read_text()[:100])
+    assert newest_checkpoint(folder) == folder / "checkpoints" / "checkpoint-4"
+    train_model(QAGen, passages(9), passages(2), folder, settings)
+    assert steps(folder) == [1, 2, 3, 4, 5, 6]
+    assert (folder / "README.md").read_text().count("| 40 |") == 1  # contexts seen at step 5
+    after = load_file(folder / "adapter_model.safetensors")
+    for name, weights in before.items():
+        torch.testing.assert_close(weights, after[name], atol=2e-4, rtol=2e-3)
+
+
+def test_a_finished_run_is_not_taken_for_another(base: Path, tmp_path: Path) -> None:
+    settings, folder = TrainSettings(model=str(base), **SHORT), tmp_path / "model"
+    train_model(QAGen, passages(9), passages(2), folder, settings)
+    card, weights = (folder / "README.md").read_text(), (folder / "adapter_model.safetensors").read_bytes()
+    train_model(QAGen, passages(9), passages(2), folder, replace(settings, save_every=3))  # changes nothing
+    assert (folder / "adapter_model.safetensors").read_bytes() == weights
+    with pytest.raises(InputError, match="holds a run with seed 0, not 5; choose another --output"):
+        train_model(QAGen, passages(9), passages(2), folder, replace(settings, seed=5))
+    with pytest.raises(InputError, match="holds a run with data"):
+        train_model(QAGen, passages(9, seed=3), passages(2), folder, settings)
+    assert "| seed | 0 |" in card
+    assert (folder / "README.md").read_text().replace("save_every | 3", "save_every | 2") == card
+
+
+def test_a_model_from_a_relative_folder_loads_from_anywhere(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    train_model(QAGen, passages(9), [], Path("model"), TrainSettings(model="base", **SHORT))
+    monkeypatch.chdir("/")
+    assert QAGen.load(str(tmp_path / "model"), device="cpu").name
+
+
+@pytest.mark.parametrize(
+    ("batch", "micro_batch", "processes", "expected"),
+    [(8, 1, 1, (1, 8)), (8, 16, 1, (8, 1)), (8, 8, 4, (2, 1)), (16, 4, 2, (4, 2)), (8, 3, 4, (2, 1))],
+)
+def test_a_step_takes_the_batch_whatever_the_devices(
+    batch: int, micro_batch: int, processes: int, expected: tuple[int, int]
+) -> None:
+    assert deal(batch, micro_batch, processes) == expected
+
+
+@pytest.mark.parametrize(("batch", "micro_batch", "processes"), [(4, 3, 1), (16, 12, 1), (8, 1, 3), (2, 1, 4)])
+def test_a_batch_that_cannot_be_dealt_out_is_an_error(batch: int, micro_batch: int, processes: int) -> None:
+    with pytest.raises(InputError, match=f"{batch} examples cannot be dealt out to {processes} devices"):
+        deal(batch, micro_batch, processes)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda"])
+def test_a_device_that_is_not_there_is_an_error(device: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match=r"^device: (must be auto, cpu or cuda, not 'gpu'|torch finds no GPU)"):
+        training_arguments(tmp_path, device=device, batch=4, micro_batch=1)
