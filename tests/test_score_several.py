@@ -163,6 +163,8 @@ def test_the_page_is_about_the_first_metric(tmp_path: Path) -> None:
         (["-m", "quals,factcc", "--model", "m"], "--model is for a single metric"),
         (["-m", "rouge", "--model", "m"], "--model is for a single metric"),
         (["-m", "factcc", "--compatibility", "reference"], "--compatibility is for the metric quals"),
+        (["-m", "quals,factc"], "no metric 'factc'; did you mean 'factcc'"),
+        (["-m", "rouge1", "--set", "quals.model=m"], "for quals, which --metric does not name"),
     ],
 )
 def test_options_that_do_not_go_together(tmp_path: Path, options: list[str], message: str) -> None:
@@ -173,9 +175,7 @@ def test_options_that_do_not_go_together(tmp_path: Path, options: list[str], mes
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["-m", "quals,factc"], "no metric 'factc'; did you mean 'factcc'"),
         (["-m", "rouge1", "--model", "m"], "no setting of rouge1 'model'"),
-        (["-m", "rouge1", "--set", "quals.model=m"], "for quals, which --metric does not name"),
         (["-m", "factcc", "--model", "nosuch"], "no model 'nosuch'"),
     ],
 )

@@ -36,7 +36,7 @@ def test_score_writes_the_page_that_report_makes_of_its_output(source, tmp_path,
     [
         (["--report", "r.html", "--resume", "-o", "out.jsonl"], 2, "run `quals report`"),
         (["--report", "in.jsonl"], 1, "in.jsonl"),
-        (["--report", "missing/r.html"], 1, "cannot be written"),
+        (["--report", "missing/r.html"], 1, "there is no folder missing"),
     ],
 )
 def test_where_a_page_cannot_go(source, monkeypatch, arguments, code, says):

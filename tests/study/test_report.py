@@ -17,6 +17,7 @@ from quals.study.people import profiles
 from quals.study.predict import metric_rows
 from quals.study.records import ATTRIBUTES, Judgement
 from quals.study.report import Report, build_report, write_report
+from quals.study.rows import read_scores
 from quals.study.store import Store
 from tests.study.conftest import MakeStore, answer, make_intake
 
@@ -179,7 +180,7 @@ def test_everything_is_written(store: Store, tmp_path: Path) -> None:
         "id,system,quals\n"
         + "".join(f"d{n},{s},{n if s == 'mle' else 0}\n" for n in range(6) for s in ("mle", "conseq"))
     )
-    report = build_report(store, scores=[str(scores)])
+    report = build_report(store, scores=read_scores([str(scores)]))
     written = write_report(report, store.judgements(), tmp_path / "out")
     assert sorted(path.name for path in written) == [
         "agreement.csv", "annotators.csv", "items.csv", "judgements.csv", "judgements.json", "metrics.csv",

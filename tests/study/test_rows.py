@@ -87,9 +87,9 @@ def test_no_study_can_be_made(tmp_path: Path, rows: list[object], message: str) 
 def test_scores(tmp_path: Path) -> None:
     path = tmp_path / "scores.csv"
     path.write_text("id,system,quals,rouge,note\n1,x,-0.5,0.25,fine\n1,y,,0.5,\n2,x,nan,1e-1,\n")
-    scores, metrics = read_scores([str(path)])
-    assert metrics == ["quals", "rouge"]
-    assert scores == {
+    found = read_scores([str(path)])
+    assert list(found.metrics) == ["quals", "rouge"]
+    assert found.scores == {
         ("1", "x"): {"quals": -0.5, "rouge": 0.25},
         ("1", "y"): {"rouge": 0.5},
         ("2", "x"): {"rouge": 0.1},
@@ -107,6 +107,26 @@ def test_scores_as_quals_score_writes_them(tmp_path: Path) -> None:
     first = jsonl(tmp_path / "a.jsonl", {"id": "1", "score": -0.5, **made, "signature": "metric:quals|version:1"})
     second = jsonl(tmp_path / "b.jsonl", {"id": "1", "score": 0.3, **made, "signature": "metric:rouge|version:1"})
     third = jsonl(tmp_path / "c.jsonl", {"id": "1", "score": None, **made, "signature": "metric:rouge|version:1"})
-    scores, metrics = read_scores([f"x={first}", f"x={second}", f"y={third}"])
-    assert metrics == ["quals", "rouge"]
-    assert scores == {("1", "x"): {"quals": -0.5, "rouge": 0.3}, ("1", "y"): {}}
+    found = read_scores([f"x={first}", f"x={second}", f"y={third}"])
+    assert list(found.metrics) == ["quals", "rouge"]
+    assert found.scores == {("1", "x"): {"quals": -0.5, "rouge": 0.3}, ("1", "y"): {}}
+
+
+def test_scores_of_several_metrics_and_rows_that_say_something_else(tmp_path: Path) -> None:
+    signed = {"signature": "metric:quals|version:1", "status": "ok", "year": 2024, "probability": 0.3}
+    several = {"quals": {"score": -0.1, "status": "ok"}, "copy": {"score": 0.5, "status": "ok"}}
+    file = jsonl(
+        tmp_path / "s.jsonl",
+        {"id": 1, "scores": several},
+        {"id": 2, "scores": json.dumps(several)},
+        {"id": 3, "score": -2.5, **signed},
+        {"id": 3, "score": -0.1, **signed, "summary_index": 1},
+        {"id": 4, "scores": "{"},
+        {"status": "invalid-row", "score": None},
+    )
+    found = read_scores([f"x={file}"])
+    both = {"quals": -0.1, "copy": 0.5}
+    assert found.scores == {("1", "x"): both, ("2", "x"): both, ("3", "x"): {"quals": -2.5}}
+    assert list(found.metrics) == ["quals", "copy"]
+    places = [(problem.line, problem.field) for problem in found.problems]
+    assert places == [(4, "quals"), (5, "scores"), (6, "document")]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from quals.errors import InputError
+from quals.io.numbers import finite
 from quals.io.text import json_lines
 from quals.signature import comparable
 
@@ -74,7 +74,7 @@ def _add(found: Labelled, row: dict[str, Any], label: str, file: str, line: int)
 
 
 def _number(row: dict[str, Any], field: str, file: str, line: int) -> float:
-    value = row.get(field)
-    if not isinstance(value, int | float) or not math.isfinite(value):
+    value = finite(row.get(field))
+    if value is None:
         raise InputError("missing or not a number", file=file, line=line, field=field)
-    return float(value)
+    return value

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     help="Choose the threshold for balanced accuracy here, not on other documents of each file; repeatable.",
 )
 @click.option("--limit", type=click.IntRange(min=1), help="So many documents of each file, with all their summaries.")
-@click.option("--seed", default=0, show_default=True, help="Of the draw, the folds and the resamples.")
+@click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the draw, the folds and the resamples."
+)
 @click.option("--resamples", default=1000, show_default=True, type=click.IntRange(min=1), help="For the intervals.")
 @click.option(
     "--output",
@@ -58,7 +60,7 @@ def agree(
     Each FILE is JSONL, plain or gzipped, with the fields document, summary and label, and where there are
     such, reference and pair. Scores are kept in the cache folder: a second table costs nothing.
     """
-    check_outputs(outputs)
+    check_outputs(outputs, [*files, *tune_on])
     metrics = load_metrics(names, settings)
 
     from quals.evaluate.cache import ScoreCache
@@ -71,15 +73,17 @@ def agree(
     write(report, outputs)
 
 
-def check_outputs(outputs: Sequence[Path]) -> None:
-    """Tell of an output that could not be written before hours are spent on it."""
+def check_outputs(outputs: Sequence[Path], inputs: Sequence[str]) -> None:
+    """Tell of an output that could not be written, or would destroy an input, before hours are spent on it."""
     from quals.evaluate.table import FORMATS
+    from quals.io.results import refuse_same_file
 
     for path in outputs:
         if path.suffix not in FORMATS:
             raise InputError(f"expected an ending among {', '.join(FORMATS)}", file=str(path), field="--output")
         if not path.parent.is_dir():
             raise InputError(f"there is no folder {path.parent}", file=str(path), field="--output")
+        refuse_same_file(path, inputs)
 
 
 @contextlib.contextmanager
@@ -105,7 +109,7 @@ def show(report: Report) -> None:
 
     from quals.evaluate.table import notes, to_markdown, to_terminal
 
-    console = Console()
+    console = Console(emoji=False)
     if console.is_terminal:
         console.print(to_terminal(report))
         for note in notes(report):

@@ -12,7 +12,9 @@ import click
 @click.option("-o", "--output", default="calibration.json", show_default=True, help="Where the calibration goes.")
 @click.option("--label", default="label", show_default=True, help="Field with the label: 1 consistent, 0 not.")
 @click.option("--method", type=click.Choice(["logistic", "isotonic"]), default="logistic", show_default=True)
-@click.option("--folds", default=5, show_default=True, help="Of the cross-validation that judges it.")
+@click.option(
+    "--folds", default=5, show_default=True, type=click.IntRange(2), help="Of the cross-validation that judges it."
+)
 @click.option("--name", "names", multiple=True, help="Name of the data, for the record; default: the file names.")
 def calibrate(files: tuple[str, ...], output: str, label: str, method: str, folds: int, names: tuple[str, ...]) -> None:
     """Learn from labelled scores what a score means: the probability that the summary is consistent.
@@ -22,7 +24,9 @@ def calibrate(files: tuple[str, ...], output: str, label: str, method: str, fold
     """
     from quals.calibrate import fit
     from quals.calibrate.labelled import read_labelled
+    from quals.io.results import refuse_same_file
 
+    refuse_same_file(output, files)
     rows = read_labelled(files, label=label)
     for fault in rows.faults:
         click.echo(f"left out: {fault}", err=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from quals.cli.agree import progress_bars
-from quals.cli.metrics import load_metrics
+from quals.cli.metrics import load_metrics, metric_names
 from quals.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 )
 @click.option("--level", default=0.95, show_default=True, type=click.FloatRange(0.5, 0.999), help="Of the intervals.")
 @click.option("--tolerance", default=1e-4, show_default=True, type=click.FloatRange(0), help="So close is a tie.")
-@click.option("--seed", default=0, show_default=True, help="Of the draws.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the draws.")
 @click.option(
     "-o", "--output", "outputs", multiple=True, type=click.Path(dir_okay=False, path_type=Path),
     help="Write the table as .md, .tex or .json; repeatable.",
@@ -53,7 +53,7 @@ def compare(systems: Sequence[str], **options: Any) -> None:
     from quals.io.rows import FieldNames
 
     files = _named(systems)
-    _check(options)
+    _check(options, files.values())
     found = read_systems(
         files, FieldNames(*(options[f"{role}_field"] for role in ("document", "summary", "reference")))
     )
@@ -87,9 +87,10 @@ def _named(systems: Sequence[str]) -> dict[str, str]:
     return files
 
 
-def _check(options: dict[str, Any]) -> None:
-    """Tell what could not be done before hours are spent."""
+def _check(options: dict[str, Any], inputs: Iterable[str]) -> None:
+    """Tell what could not be done, or would destroy an input, before hours are spent."""
     from quals.compare.table import FORMATS
+    from quals.io.results import refuse_same_file
 
     for path in options["outputs"]:
         if path.suffix not in FORMATS:
@@ -97,7 +98,8 @@ def _check(options: dict[str, Any]) -> None:
     for path in (*options["outputs"], *([options["page"]] if options["page"] else [])):
         if not path.parent.is_dir():
             raise InputError(f"there is no folder {path.parent}", file=str(path))
-    if options["doubts"] and options["doubts"] not in options["names"].split(","):
+        refuse_same_file(path, inputs)
+    if options["doubts"] and options["doubts"] not in metric_names(options["names"]):
         raise InputError(f"'{options['doubts']}' is not among the metrics", field="--doubts")
     if options["page"]:
         from quals.report.page import environment
@@ -111,7 +113,7 @@ def _show(comparison: Comparison) -> None:
 
     from quals.compare.table import how, notes, to_markdown, to_terminal
 
-    console = Console()
+    console = Console(emoji=False)
     if not console.is_terminal:
         click.echo(to_markdown(comparison), nl=False)
         return

@@ -46,7 +46,13 @@ _SHARE = click.FloatRange(0, 1)
     show_default=True,
     help="Keep only documents in both sets, or either set whole.",
 )
-@click.option("--seed", default=0, show_default=True, help="Of the samples, and of the draw among equal scores.")
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Of the samples, and of the draw among equal scores.",
+)
 @click.option("--limit", type=click.IntRange(1), help="Only the first N rows.")
 @click.option("--prompt", help="Prompt in the trl files, with {document}; default: the document, then TL;DR:")
 @click.option("--document-field", metavar="NAME", help="Default: document, source, article or text.")
@@ -63,12 +69,15 @@ def contrast(file: str, folder: Path, **options: Any) -> None:
     """
     from quals.contrast.rows import read_examples
     from quals.contrast.sets import Options, make_sets
-    from quals.contrast.write import PROMPT, check_prompt, write_sets
+    from quals.contrast.write import FILES, PROMPT, check_prompt, write_sets
     from quals.evaluate.cache import ScoreCache
+    from quals.io.results import refuse_same_file
 
     prompt = options["prompt"] or PROMPT
     check_prompt(prompt)
     folder.mkdir(parents=True, exist_ok=True)
+    for name in (*FILES, *(["samples.jsonl"] if options["model"] else [])):
+        refuse_same_file(folder / name, [file])
     chosen = Options(*(options[name] for name in ("negatives", "positives", "pairing", "seed")))
     fields = {role: options[f"{role}_field"] for role in ("document", "reference", "samples")}
     source, format = file, options["format"]

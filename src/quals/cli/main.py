@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line; errors meant for the user become one line and an exit code."""
     try:
         sys.exit(cli.main(arguments, standalone_mode=True))
-    except QualsError as error:
+    except (QualsError, OSError) as error:  # such as a full disk, or a folder that may not be written to
         click.echo(f"quals: {error}", err=True)
         sys.exit(EXIT_ERROR)
 

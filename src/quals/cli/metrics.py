@@ -42,13 +42,16 @@ def load_metrics(
         InputError: an unknown metric or setting, or a setting for a metric that is not in the list.
     """
     wanted = metric_names(names)  # all of them before any is loaded, which may take a while
-    given = _parsed(settings)
-    if stray := set(given) - set(wanted):
-        raise InputError(f"for {', '.join(sorted(stray))}, which --metric does not name", field="--set")
+    given = metric_settings(settings, wanted)
     return [load(name, device=device, **common, **given.get(name, {})) for name in wanted]
 
 
-def _parsed(settings: Sequence[str]) -> Settings:
+def metric_settings(settings: Sequence[str], wanted: Sequence[str]) -> Settings:
+    """What ``METRIC.NAME=VALUE`` texts set, by metric.
+
+    Raises:
+        InputError: it is written in another way, or for a metric that is not among the ``wanted``.
+    """
     parsed: Settings = {}
     for text in settings:
         key, equals, value = text.partition("=")
@@ -57,6 +60,8 @@ def _parsed(settings: Sequence[str]) -> Settings:
             raise InputError(f"expected METRIC.NAME=VALUE, found '{text}'", field="--set")
         for one in registry.expand(metric):
             parsed.setdefault(one, {})[name] = _value(value)
+    if stray := set(parsed) - set(wanted):
+        raise InputError(f"for {', '.join(sorted(stray))}, which --metric does not name", field="--set")
     return parsed
 
 

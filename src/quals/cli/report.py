@@ -12,7 +12,14 @@ import click
 @click.option("-o", "--output", default="report.html", show_default=True, help="Where the page goes.")
 @click.option("--calibration", metavar="FILE", help="From `quals calibrate`; default: the model's own, if it has one.")
 @click.option("--title", help="Of the page; default: the file's name.")
-@click.option("--rows", "limit", default=5000, show_default=True, help="How many rows to list, lowest scores first.")
+@click.option(
+    "--rows",
+    "limit",
+    default=5000,
+    show_default=True,
+    type=click.IntRange(0),
+    help="How many rows to list, lowest scores first.",
+)
 @click.option("--document-field", metavar="NAME", help="Default: document, source, article or text.")
 @click.option("--summary-field", metavar="NAME", help="Default: summary, highlights or hypothesis.")
 @click.option("--id-field", default="id", show_default=True, help="What a row is called by.")

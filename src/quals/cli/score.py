@@ -13,7 +13,7 @@ import click
 
 from quals.calibrate.calibration import Calibration
 from quals.cli.exits import EXIT_TROUBLED, finish
-from quals.cli.metrics import load_metrics, metric_names
+from quals.cli.metrics import load_metrics, metric_names, metric_settings
 from quals.cli.score_view import View, Watch
 from quals.errors import InputError
 from quals.io import results
@@ -132,18 +132,19 @@ def _check(options: Options) -> None:
         raise click.UsageError(
             "--report sees only the rows of this run: run `quals report` on the --output file instead"
         )
-    names = metric_names(options.metric)
+    try:
+        names = metric_names(options.metric)
+        metric_settings(options.settings, names)
+        if options.output is not None:
+            results.is_parquet(options.output)
+    except InputError as error:
+        raise click.UsageError(str(error)) from error
     if options.model and len(names) > 1:
         raise click.UsageError("--model is for a single metric; with several, give --set METRIC.NAME=VALUE to each")
     if options.compatibility != "clean" and "quals" not in names:
         raise click.UsageError("--compatibility is for the metric quals")
     if options.fail_under is not None and math.isnan(options.fail_under):
         raise click.UsageError("--fail-under needs a number")
-    if options.output is not None:
-        try:
-            results.is_parquet(options.output)
-        except InputError as error:
-            raise click.UsageError(str(error)) from error
 
 
 def _score(options: Options, make_metric: Callable[..., Metric]) -> int:
@@ -153,6 +154,10 @@ def _score(options: Options, make_metric: Callable[..., Metric]) -> int:
     rows = _rows(options)
     if options.report:
         results.refuse_same_file(options.report, inputs)
+        if options.output is not None and Path(options.report).resolve() == Path(options.output).resolve():
+            raise InputError("is the --output file", file=options.report, field="--report")
+        if not Path(options.report).parent.is_dir():
+            raise InputError(f"there is no folder {Path(options.report).parent}", file=options.report, field="--report")
         from quals.report.page import environment
 
         environment()  # an extra that is missing is told before the work, not after

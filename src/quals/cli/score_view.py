@@ -160,7 +160,11 @@ class Watch:
 
     def __init__(self, view: View, *, quiet: bool) -> None:
         shared = view.console.is_terminal and sys.stderr.isatty()
-        self._console = view.console if shared else _Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+        self._console = (
+            view.console
+            if shared
+            else _Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+        )
         columns = (bars.BarColumn(), bars.MofNCompleteColumn(), _Rate(), bars.TimeRemainingColumn())
         self.shown = self._console.is_terminal and not quiet
         self._bar = bars.Progress(

@@ -37,7 +37,7 @@ def study() -> None:
 @click.option("--repeats", default=0, show_default=True, type=click.IntRange(0), help="Pairs each sees a second time.")
 @click.option("--checks", default=0, show_default=True, type=click.IntRange(0), help="Attention checks each sees.")
 @click.option("--title", default="Which summary is better?", show_default=True, help="What annotators see as title.")
-@click.option("--seed", default=1, show_default=True, type=int, help="Same seed and rows, same plan.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="Same seed and rows, same plan.")
 def new(
     study: str, sources: tuple[str, ...], annotators: int, names: tuple[str, ...], title: str, **settings: Any
 ) -> None:
@@ -106,10 +106,14 @@ def report(
 ) -> None:
     """Tell what people preferred, how sure that is, and how far they agree."""
     from quals.study.report import DIFFERENCES, build_report, write_report
+    from quals.study.rows import read_scores
     from quals.study.store import Store
 
     store = Store.open(study)
-    result = build_report(store, scores=scores, exclude=exclude, differences=differences or DIFFERENCES)
+    found = read_scores(scores) if scores else None
+    for problem in found.problems if found else ():
+        click.echo(f"quals: left out: {problem}", err=True)
+    result = build_report(store, scores=found, exclude=exclude, differences=differences or DIFFERENCES)
     _print_report(result)
     if folder is not None:
         from quals.study.chart import draw_chart
@@ -143,7 +147,7 @@ def _print_report(report: Report) -> None:
 
     from quals.study.text import report_tables
 
-    console = Console()
+    console = Console(emoji=False)
     head = report.study
     counts = f"{head['judgements']} judgements of {head['pairs']} pairs by {head['annotators']} people"
     console.print(f"{head['title']}: {counts}", markup=False)

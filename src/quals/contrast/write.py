@@ -15,6 +15,10 @@ from quals.io.results import json_line
 PROMPT = "{document}\n\nTL;DR:"  # a completion follows after a blank, so that its first word is a whole token
 
 
+_ROWS = ("positives.jsonl", "negatives.jsonl", "dpo.jsonl", "kto.jsonl", "aside.jsonl")
+FILES = (*_ROWS, "summary.json", "evidence.jsonl")  # all that a run writes into its folder
+
+
 def check_prompt(prompt: str) -> None:
     """See that the document has its place in a prompt.
 
@@ -33,14 +37,8 @@ def write_sets(sets: Sets, folder: Path, prompt: str, settings: dict[str, Any]) 
     """
     check_prompt(prompt)
     preferences, feedback = preference_rows(sets, prompt), feedback_rows(sets, prompt)
-    for name, rows in (
-        ("positives", sets.positives),
-        ("negatives", sets.negatives),
-        ("dpo", preferences),
-        ("kto", feedback),
-        ("aside", sets.aside),
-    ):
-        _replace(folder / f"{name}.jsonl", (json_line(row) for row in rows))
+    for name, rows in zip(_ROWS, (sets.positives, sets.negatives, preferences, feedback, sets.aside), strict=True):
+        _replace(folder / name, (json_line(row) for row in rows))
     selection = sets.selection
     summary = {
         "settings": settings,

@@ -16,6 +16,7 @@ from quals.evaluate.measure import rows_at_once
 from quals.io.results import json_line
 from quals.io.run import safe_scores
 from quals.metrics.base import Metric
+from quals.records import Status
 
 Pieces = list[dict[str, Any]]
 
@@ -35,7 +36,8 @@ def explained(
             scores = safe_scores(metric, [row for _, row in batch])
             for (name, _), score in zip(batch, scores, strict=True):
                 known[name] = [piece.to_dict() for piece in score.worst(len(score.evidence))]
-                stream.write(json_line({"key": name, "evidence": known[name]}))
+                if score.status is not Status.ERROR:  # which may pass
+                    stream.write(json_line({"key": name, "evidence": known[name]}))
             stream.flush()
             advance(len(batch))
     return [known[name] for name in keys]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from quals.errors import InputError
 from quals.evaluate.bootstrap import clusters
 from quals.evaluate.cache import Texts
+from quals.io.numbers import finite
 from quals.io.text import json_lines
 
 
@@ -99,16 +99,18 @@ def _judged(row: dict[str, Any], label: str, file: str, line: int) -> JudgedRow:
         value = row.get(field)
         if not isinstance(value, str) and not (optional and value is None):
             raise InputError(f"expected text, found {_kind(value)}", file=file, line=line, field=field)
-    number = row[label]
-    if not isinstance(number, int | float) or not math.isfinite(number):
-        raise InputError(f"expected a number, found {_kind(number)}", file=file, line=line, field=label)
+    number = finite(row[label])
+    if number is None:
+        raise InputError(f"expected a number, found {_kind(row[label])}", file=file, line=line, field=label)
     pair = None if row.get("pair") is None else str(row["pair"])
-    return JudgedRow(Texts(row["document"], row["summary"], row.get("reference")), float(number), pair)
+    return JudgedRow(Texts(row["document"], row["summary"], row.get("reference")), number, pair)
 
 
 def _kind(value: object) -> str:
     if value is None:
         return "nothing"
+    if isinstance(value, int):
+        return "one that is too large"
     return str(value) if isinstance(value, float) else type(value).__name__
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _BATCH = 256  # rows held at once
+_EXACT = 2**53  # up to here a floating-point number holds every whole one
 
 
 def require_pyarrow() -> None:
@@ -46,8 +47,14 @@ def row_count(path: str | Path) -> int:
     return int(_open(path).metadata.num_rows)
 
 
-def parquet_rows(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield ``(row number, row)``, from 1, reading a few hundred rows at a time.
+class _Unreadable(str):
+    """Why a cell has no value."""
+
+
+def parquet_rows(path: str | Path) -> Iterator[tuple[int, dict[str, Any], InputError | None]]:
+    """Yield ``(row number, row, what is wrong with it)``, from 1, reading a few hundred rows at a time.
+
+    A cell that has no Python value, such as text that is not UTF-8 or a date past the year 9999, comes as None.
 
     Raises:
         InputError: the file cannot be read; here and on the way.
@@ -65,8 +72,8 @@ def parquet_rows(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
         for batch in file.iter_batches(batch_size=_BATCH):
             for values in zip(*map(_values, batch.columns), strict=True):
                 number += 1
-                yield number, dict(zip(names, values, strict=True))
-    except (OSError, ValueError, pa.ArrowException) as error:
+                yield number, *_checked(dict(zip(names, values, strict=True)), str(path), number)
+    except (OSError, pa.ArrowException) as error:
         raise InputError(f"cannot be read any further: {error}", file=str(path), line=number + 1) from error
 
 
@@ -88,8 +95,26 @@ def _values(column: pa.Array) -> list[Any]:
 
     if getattr(column.type, "unit", None) == "ns":  # finer than Python's datetime
         column = column.cast(pa.int64() if pa.types.is_duration(column.type) else pa.string())
-    values: list[Any] = column.to_pylist()
+    try:
+        values: list[Any] = column.to_pylist()
+    except (ValueError, OverflowError):
+        values = [_value(cell) for cell in column]
     return values
+
+
+def _value(cell: pa.Scalar) -> Any:
+    try:
+        return cell.as_py()
+    except (ValueError, OverflowError) as error:
+        return _Unreadable(error)
+
+
+def _checked(fields: dict[str, Any], file: str, number: int) -> tuple[dict[str, Any], InputError | None]:
+    broken = {name: value for name, value in fields.items() if isinstance(value, _Unreadable)}
+    if not broken:
+        return fields, None
+    name, reason = next(iter(broken.items()))
+    return fields | dict.fromkeys(broken), InputError(f"cannot be read: {reason}", file=file, line=number, field=name)
 
 
 def jsonl_to_parquet(source: Path, target: Path, wanted: pa.Schema | None = None) -> None:
@@ -136,12 +161,17 @@ def _schema(source: Path, wanted: pa.Schema | None) -> pa.Schema:
 
     asked = {} if wanted is None else {field.name: field.type for field in wanted}
     shared: dict[str, pa.DataType] = {}
+    large: set[str] = set()  # columns with whole numbers that no floating-point column could hold
     for rows in _batches(source):
         for name in dict.fromkeys(name for row in rows for name in row):
             values = [row.get(name) for row in rows]
             if name in asked and not _fits(values, asked[name]):
                 del asked[name]
             shared[name] = _common(shared.get(name, pa.null()), values)
+            if any(isinstance(value, int) and abs(value) > _EXACT for value in values):
+                large.add(name)
+    for name in large:
+        shared[name] = pa.string() if pa.types.is_floating(shared[name]) else shared[name]
     return pa.schema([(name, asked.get(name, _storable(type))) for name, type in shared.items()])
 
 

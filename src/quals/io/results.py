@@ -110,7 +110,11 @@ class JsonlWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._opened.__exit__(kind, error, trace)
+        try:
+            self._opened.__exit__(kind, error, trace)
+        except OSError as failure:  # what could not be written is tried again on closing
+            if error is None:
+                raise QualsError(f"{self._path}: cannot be written: {failure.strerror}") from failure
 
     def write(self, row: Row, result: Result) -> None:
         """Write one result, through to the operating system."""

@@ -6,11 +6,12 @@ What is wrong with a single row travels in its ``error``; only what makes the wh
 from __future__ import annotations
 
 import csv
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from quals.errors import InputError
 from quals.io.text import is_text, json_lines, open_text, text_lines
@@ -21,7 +22,10 @@ DEFAULT_FIELDS = {
     "summary": ("summary", "highlights", "hypothesis"),
     "reference": ("reference", "target"),
 }
+_NOT_UTF8 = "not text: it holds a lone surrogate or bytes that are not UTF-8"
 _PEEK = 64  # rows looked at to find out which default field names the file uses
+
+Taken = TypeVar("Taken")
 
 # A row as it stands in the file: its line, its fields as far as they could be read, and what is wrong with it.
 Entry = tuple[int, dict[str, Any], InputError | None]
@@ -104,8 +108,26 @@ def _with_document(row: Row, name: str) -> Row:
 
 def _peek(found: Iterator[Entry]) -> tuple[list[str], Iterator[Entry]]:
     """The names of the fields in the first rows, and all the rows."""
-    first = list(islice(found, _PEEK))
-    return list(dict.fromkeys(name for _, fields, _ in first for name in fields)), chain(first, found)
+    first, failure = take(found, _PEEK)
+    if failure and not first:
+        raise failure
+    return list(dict.fromkeys(name for _, fields, _ in first for name in fields)), chain(first, _rest(found, failure))
+
+
+def _rest(found: Iterator[Entry], failure: InputError | None) -> Iterator[Entry]:
+    if failure:
+        raise failure
+    yield from found
+
+
+def take(rows: Iterator[Taken], count: int) -> tuple[list[Taken], InputError | None]:
+    """The next rows, at most ``count`` of them, and if the file breaks off there, why."""
+    taken: list[Taken] = []
+    try:
+        taken.extend(islice(rows, count))
+    except InputError as failure:
+        return taken, failure
+    return taken, None
 
 
 def read_texts(document: str | Path, summary: str | Path) -> Row:
@@ -157,7 +179,7 @@ def entries(path: str | Path, format: str | None = None) -> Iterator[Entry]:
     if kind == "parquet":
         from quals.io.parquet import parquet_rows
 
-        return ((number, fields, None) for number, fields in parquet_rows(str(path)))
+        return parquet_rows(str(path))
     return _jsonl(str(path)) if kind == "jsonl" else _csv(str(path), kind)
 
 
@@ -189,7 +211,8 @@ def _csv(path: str, format: str) -> Iterator[Entry]:
         if header is None:
             header = _header(cells, path)
         else:
-            yield line, dict(zip(header, cells, strict=False)), _count_error(header, cells, path, line)
+            fields = dict(zip(header, cells, strict=False))
+            yield line, fields, _count_error(header, cells, path, line) or _bytes_error(fields, path, line)
 
 
 def _header(cells: list[str], path: str) -> list[str]:
@@ -203,6 +226,11 @@ def _count_error(header: list[str], cells: list[str], path: str, line: int) -> I
     if len(cells) == len(header):
         return None
     return InputError(f"{len(cells)} columns, but the header has {len(header)}", file=path, line=line)
+
+
+def _bytes_error(fields: dict[str, str], path: str, line: int) -> InputError | None:
+    broken = next((name for name, text in fields.items() if not is_text(text)), None)
+    return InputError(_NOT_UTF8, file=path, line=line, field=broken) if broken is not None else None
 
 
 def _resolve(role: str, asked: str | None, known: list[str], source: str) -> str | None:
@@ -234,9 +262,9 @@ def _with_texts(row: Row, names: FieldNames, reference_named: bool) -> Row:
     try:
         document = _text(row, names.document or DEFAULT_FIELDS["document"][0])
         summary = _text(row, names.summary or DEFAULT_FIELDS["summary"][0])
-        reference = row.fields.get(names.reference or "")
-        if reference is not None and reference_named:
-            reference = _text(row, names.reference or "")
+        reference = row.fields.get(names.reference) if names.reference else None
+        if names.reference and reference is not None and reference_named:
+            reference = _text(row, names.reference)
     except InputError as error:
         return replace(row, error=error)
     # A field that merely has a default name, such as "target", may well hold something else.
@@ -253,7 +281,7 @@ def _text(row: Row, field: str) -> str:
     elif value is None:
         message = "expected text, found null"
     elif isinstance(value, str):
-        message = "not text: it holds a lone surrogate or bytes that are not UTF-8"
+        message = _NOT_UTF8
     else:
         message = f"expected text, found {type(value).__name__}"
     raise InputError(message, file=row.file, line=row.line, field=field)
@@ -265,5 +293,5 @@ def _whole(path: str | Path) -> str:
             return stream.read()
     except UnicodeDecodeError as error:
         raise InputError(f"not UTF-8 text ({error.reason})", file=str(path)) from error
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"cannot be read: {error}", file=str(path)) from error

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any, Protocol
 
-from quals.errors import QualsError
+from quals.errors import InputError, QualsError
 from quals.io.results import Writer
-from quals.io.rows import Row
+from quals.io.rows import Row, take
 from quals.metrics.base import Metric
 from quals.records import Scores, Status, SummaryScore
 
@@ -29,7 +28,8 @@ def scored(rows: Iterable[Row], metric: Metric, *, window: int = 64) -> Iterator
     scored one by one, and those it fails on again get `Status.ERROR`.
 
     Raises:
-        QualsError: the metric cannot work at all, for instance for want of its model.
+        QualsError: the metric cannot work at all, for instance for want of its model; or after the last row that could
+            be read, that ``rows`` breaks off.
     """
     for row, (score,) in scored_by(rows, [metric], window=window):
         yield row, score
@@ -44,7 +44,9 @@ def scored_by(
     """
     rows = iter(rows)
     size = min(_FIRST_WINDOW, window)  # growing, so that the first results come soon
-    while batch := list(islice(rows, size)):
+    failure: InputError | None = None
+    while not failure:
+        batch, failure = take(rows, size)  # what was read before a file breaks off counts
         sound = [row for row in batch if not row.error]
         found = [iter(safe_scores(metric, sound)) for metric in metrics]
         for row in batch:
@@ -52,7 +54,10 @@ def scored_by(
                 yield row, [_no_score(metric, Status.INVALID_ROW, str(row.error)) for metric in metrics]
             else:
                 yield row, [next(scores) for scores in found]
+        if len(batch) < size and not failure:
+            return
         size = min(2 * size, window)
+    raise failure
 
 
 class Texts(Protocol):

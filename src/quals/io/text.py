@@ -13,6 +13,8 @@ from typing import Any, BinaryIO, TextIO, cast
 
 from quals.errors import InputError
 
+_DEEPEST = 100  # structures within structures; all that is done with them goes as deep
+
 
 def open_text(path: str | Path, *, errors: str = "strict") -> TextIO:
     """Open a file for reading as UTF-8 (a byte-order mark is skipped); ``-`` is standard input.
@@ -82,6 +84,17 @@ def _json_object(line: str, file: str, number: int) -> dict[str, Any] | InputErr
         return InputError(message, file=file, line=number)
     except (ValueError, RecursionError) as error:  # a number too long, brackets too deep
         return InputError(f"not readable as JSON: {error}", file=file, line=number)
+    if line.count("[") + line.count("{") > _DEEPEST and _depth(value) > _DEEPEST:
+        return InputError(f"brackets within brackets, over {_DEEPEST} of them", file=file, line=number)
     if not isinstance(value, dict):
         return InputError(f"expected a JSON object, found {type(value).__name__}", file=file, line=number)
     return value
+
+
+def _depth(value: Any) -> int:
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        inside = (part.values() if isinstance(part, dict) else part for part in level if isinstance(part, dict | list))
+        level = [one for parts in inside for one in parts]
+    return depth - 1

@@ -39,7 +39,8 @@ def load(name: str, *, device: str | None = None, **settings: object) -> Metric:
     """The metric of this name, set up with its own settings; ``device`` is for metrics that run a model.
 
     Raises:
-        InputError: no metric has this name, or it has no such setting; the message lists those it has.
+        InputError: no metric has this name, or it has no such setting (the message lists those it has), or not with
+            such a value.
         MissingExtraError: the metric needs an optional dependency that is not installed.
     """
     if name not in METRICS:
@@ -47,9 +48,11 @@ def load(name: str, *, device: str | None = None, **settings: object) -> Metric:
     module, _, attribute = METRICS[name].partition(":")
     metric: type[Metric] = getattr(importlib.import_module(module), attribute)
     known = inspect.signature(metric).parameters
-    for setting in settings:
+    for setting, value in settings.items():
         if setting not in known:
             raise InputError(_unknown(f"setting of {name}", setting, known))
+        if isinstance(known[setting].default, bool) and not isinstance(value, bool):
+            raise InputError(f"expected true or false, found '{value}'", field=f"{name}.{setting}")
     if device is not None and "device" in known:
         settings["device"] = device
     return metric(**settings)

@@ -73,7 +73,7 @@ class Collector:
 def _score(row: Row) -> SummaryScore:
     try:
         return score_from_dict(row.fields)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         what = f"not a row of 'quals score': {type(error).__name__} {error}"
         return SummaryScore(None, Status.INVALID_ROW, str(InputError(what, file=row.file, line=row.line)))
 
@@ -82,10 +82,10 @@ def score_from_dict(row: Mapping[str, Any]) -> SummaryScore:
     """Inverse of `SummaryScore.to_dict`; further keys are ignored. Of a row with several scores, the first.
 
     Raises:
-        KeyError, TypeError, ValueError: something is missing or of the wrong kind.
+        KeyError, TypeError, ValueError, OverflowError: something is missing or of the wrong kind.
     """
     if "score" not in row and (scores := row.get("scores")):
-        row = next(iter(dict(json.loads(scores) if isinstance(scores, str) else scores).values()))
+        row = next(iter(dict(json.loads(scores) if isinstance(scores, str) else scores).values()), {})
     value, evidence = row["score"], row.get("evidence") or ()
     if isinstance(evidence, str):  # a Parquet column whose rows have no type in common
         evidence = json.loads(evidence)

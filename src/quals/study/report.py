@@ -13,7 +13,7 @@ from quals.study import export
 from quals.study.people import profiles
 from quals.study.predict import metric_rows
 from quals.study.records import ATTRIBUTES, Judgement
-from quals.study.rows import read_scores
+from quals.study.rows import MetricScores
 from quals.study.stats import Interval, alpha, cluster_shares, majority, pairs_needed, power, sign_test, tally, wilson
 from quals.study.store import Store
 from quals.study.votes import by_pair, by_systems, median_seconds, units, votes
@@ -49,7 +49,7 @@ class Report:
 def build_report(
     store: Store,
     *,
-    scores: Sequence[str] = (),
+    scores: MetricScores | None = None,
     exclude: Collection[str] = (),
     differences: Sequence[float] = DIFFERENCES,
 ) -> Report:
@@ -57,19 +57,19 @@ def build_report(
 
     Args:
         store: the study.
-        scores: files of metric scores, see `rows.read_scores`.
+        scores: what metrics say of the summaries, see `rows.read_scores`.
         exclude: names of annotators whose answers are not counted (they stay in the table of annotators).
         differences: shares better less worse to compute the power for.
 
     Raises:
-        InputError: nobody of the name, the scores cannot be read, or nothing has been judged yet.
+        InputError: nobody of the name, or nothing has been judged yet.
     """
     names = [annotator.name for annotator in store.annotators()]
     if unknown := [name for name in exclude if name not in names]:
         raise InputError(f"no annotator is called '{unknown[0]}'; there are {', '.join(names)}", field="exclude")
     everything = store.judgements()
     judgements = [judgement for judgement in everything if judgement.annotator not in exclude]
-    groups = by_systems(judgements)
+    groups = by_systems(judgement for judgement in judgements if judgement.choices)  # not a mere comment
     if not groups:
         raise InputError("nothing has been judged yet")
     seed = int(store.settings["seed"])
@@ -80,7 +80,7 @@ def build_report(
         agreement=[row for systems, group in groups.items() for row in _agreement_rows(systems, group, seed)],
         annotators=[profile.to_dict() for profile in profiles(everything)],
         items=_item_rows(judgements),
-        metrics=metric_rows(judgements, *read_scores(scores)) if scores else [],
+        metrics=metric_rows(judgements, scores.scores, list(scores.metrics)) if scores else [],
         power=[row for result in results if result["unit"] == "majority" for row in _power_rows(result, differences)],
     )
 

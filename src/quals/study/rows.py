@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import math
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from quals.errors import InputError
+from quals.io.numbers import finite
 from quals.io.rows import entries
 from quals.study.records import Document
 
@@ -58,33 +59,53 @@ def read_documents(sources: Sequence[str]) -> Intake:
     return _complete(gathered, problems)
 
 
-def read_scores(sources: Sequence[str]) -> tuple[dict[tuple[str, str], dict[str, float]], list[str]]:
-    """Read ``(document id, system) -> {metric: score}`` and the metrics' names from files of scores.
+@dataclass
+class MetricScores:
+    """What metrics say of the summaries, and what was wrong with the other rows.
 
-    Sources are written as for `read_documents`. Every column that holds a number in some row is a metric, but
-    for those that name the row; ``score`` beside a ``signature`` goes by the name of its metric. Higher is
-    taken to be better. Cells without a finite number are left out.
+    Attributes:
+        scores: the score by each metric, under document id and system.
+        metrics: the metrics' names, in the order they were met.
+        problems: rows that could not be read or used, each with its place.
+    """
+
+    scores: dict[tuple[str, str], dict[str, float]] = field(default_factory=dict)
+    metrics: dict[str, None] = field(default_factory=dict)
+    problems: list[InputError] = field(default_factory=list)
+
+
+def read_scores(sources: Sequence[str]) -> MetricScores:
+    """Gather scores by metrics, from what ``quals score`` wrote or from any file with a column for each metric.
+
+    Sources are written as for `read_documents`. In a row with a ``signature`` the ``score`` goes by the name of its
+    metric, and nothing else in it is one; ``scores`` holds those of several metrics. In any other row every number is
+    a metric's score, but for the columns that name the row. Higher is taken to be better. Cells without a finite number
+    are left out.
 
     Raises:
-        InputError: a row cannot be read, or lacks the system or the document.
+        InputError: a file cannot be read at all, or holds no number.
     """
-    scores: dict[tuple[str, str], dict[str, float]] = {}
-    metrics: dict[str, None] = {}
+    found = MetricScores()
     for source in sources:
         system, file = _split(source)
         for line, row, error in entries(file):
-            if error:
-                raise error
             try:
-                key = document_id(row), system or _text(row, "system")
+                if error:
+                    raise error
+                _add_scores(found, (document_id(row), system or _text(row, "system")), _numbers(row))
             except InputError as wrong:
-                raise InputError(wrong.message, file=file, line=line, field=wrong.field) from wrong
-            numbers = _numbers(row)
-            scores.setdefault(key, {}).update(numbers)
-            metrics.update(dict.fromkeys(numbers))
-    if not metrics:
-        raise InputError("no column holds a number", file=", ".join(sources))
-    return scores, list(metrics)
+                found.problems.append(InputError(wrong.message, file=file, line=line, field=wrong.field))
+    if not found.metrics:
+        raise found.problems[0] if found.problems else InputError("no column holds a number", file=", ".join(sources))
+    return found
+
+
+def _add_scores(found: MetricScores, key: tuple[str, str], numbers: dict[str, float]) -> None:
+    known = found.scores.setdefault(key, {})
+    found.metrics.update(dict.fromkeys(numbers))
+    for name, number in numbers.items():
+        if known.setdefault(name, number) != number:
+            raise InputError(f"'{key[1]}' already has another score of this document", field=name)
 
 
 def document_id(row: Row) -> str:
@@ -146,16 +167,28 @@ _NOT_METRICS = ("id", "document", "summary", "system", "reference", "pairs", "ch
 
 def _numbers(row: Row) -> dict[str, float]:
     signed = re.match(r"metric:([^|]+)", str(row.get("signature") or ""))
-    names = {"score": signed.group(1)} if signed else {}
-    cells = {names.get(name, name): _number(value) for name, value in row.items() if name not in _NOT_METRICS}
-    return {name: value for name, value in cells.items() if value is not None}
+    if several := row.get("scores"):
+        cells = {name: of.get("score") for name, of in _structure(several).items()}
+    else:
+        cells = {signed.group(1): row.get("score")} if signed else row
+    numbers = {name: _number(value) for name, value in cells.items() if name not in _NOT_METRICS}
+    return {name: value for name, value in numbers.items() if value is not None}
+
+
+def _structure(scores: Any) -> dict[str, Row]:
+    try:
+        found = json.loads(scores) if isinstance(scores, str) else scores
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(of, dict) for of in found.values()):
+        raise InputError("expected the scores of several metrics, as quals score writes them", field="scores")
+    return found
 
 
 def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    return None if isinstance(value, bool) else finite(value)

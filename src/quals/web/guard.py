@@ -59,7 +59,7 @@ class Guard:
         if self.settings.loopback and _hostname(host) not in _LOOPBACK_NAMES | {self.settings.host}:
             return Refusal(403, "this service answers on this machine only")
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and _netloc(origin) != host:
             return Refusal(403, "requests from pages of other sites are refused")
         if path.startswith("/v1/") and not allowed(self.settings, headers):
             message = "send the service's token as 'Authorization: Bearer TOKEN'"
@@ -93,6 +93,13 @@ def allowed(settings: ServeSettings, headers: Headers, token: str = "") -> bool:
     scheme, _, sent = headers.get("authorization", "").partition(" ")
     given = sent.strip() if scheme.lower() == "bearer" else token
     return secrets.compare_digest(given.encode(), settings.token.encode())
+
+
+def _netloc(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def _hostname(host: str) -> str | None:

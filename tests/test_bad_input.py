@@ -1,0 +1,195 @@
+"""Files as they come: what is wrong in one row costs that row, what is wrong with the command destroys nothing."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from quals.cli.main import main
+from quals.evaluate.cache import Texts
+from quals.evaluate.evidence import explained
+from quals.io.parquet import jsonl_to_parquet
+from quals.metrics.rouge import Rouge2Precision
+
+DOCUMENT, SUMMARY = "The mayor resigned on 3 May.", "The mayor resigned on 4 May."
+ROW = {"document": DOCUMENT, "summary": SUMMARY}
+
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("QUALS_CACHE", str(tmp_path / "cache"))
+
+    def call(*arguments: object) -> tuple[int, str]:
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        return int(ended.value.code or 0), capsys.readouterr().err
+
+    return call
+
+
+def write(path: Path, *rows: object) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_column_without_a_name_is_no_reference(run: Run, tmp_path: Path) -> None:
+    """pandas writes its index so."""
+    (tmp_path / "p.csv").write_text(f",document,summary\n0,{DOCUMENT},{SUMMARY}\n")
+    assert run("score", tmp_path / "p.csv", "-m", "rouge1", "-o", tmp_path / "o.jsonl")[0] == 0
+    assert read(tmp_path / "o.jsonl")[0]["status"] == "no-reference"
+
+
+def test_a_setting_that_is_neither_true_nor_false_is_refused(run: Run, tmp_path: Path) -> None:
+    file = write(tmp_path / "r.jsonl", {**ROW, "reference": DOCUMENT})
+    code, told = run("score", file, "-m", "rouge1", "--set", "rouge1.stemmer=False")
+    assert (code, "rouge1.stemmer: expected true or false, found 'False'" in told) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "file"),
+    [
+        (["agree", "{}/judged.jsonl", "-m", "copy", "-o", "{}/judged.json"], "judged.json"),
+        (["calibrate", "{}/judged.jsonl", "-o", "{}/judged.jsonl"], "judged.jsonl"),
+        (["compare", "a={}/a.jsonl", "b={}/b.jsonl", "-m", "copy", "--page", "{}/b.jsonl"], "b.jsonl"),
+        (["contrast", "{}/sets/aside.jsonl", "-o", "{}/sets", "--metric", "copy"], "sets/aside.jsonl"),
+        (["score", "{}/a.jsonl", "-m", "copy", "-o", "{}/new.jsonl", "--report", "{}/new.jsonl"], "a.jsonl"),
+    ],
+)
+def test_inputs_are_not_written_over(arguments: list[str], file: str, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "sets").mkdir()
+    for name in ("judged.jsonl", "a.jsonl", "b.jsonl", "sets/aside.jsonl"):
+        write(tmp_path / name, {**ROW, "label": 1, "reference": DOCUMENT, "samples": [SUMMARY, DOCUMENT]})
+    (tmp_path / "judged.json").symlink_to(tmp_path / "judged.jsonl")
+    before = (tmp_path / file).read_bytes()
+    code, told = run(*(argument.format(tmp_path) for argument in arguments))
+    assert code == 3
+    assert "is the input file" in told or "is the --output file" in told
+    assert (tmp_path / file).read_bytes() == before
+
+
+def test_a_parquet_cell_without_a_value_costs_its_row(run: Run, tmp_path: Path) -> None:
+    title = pa.array([b"one", b"caf\xe9", b"three"]).view(pa.string())
+    day = pa.array([1, 2, 2**31 - 1], pa.int32()).view(pa.date32())
+    table = {"document": [DOCUMENT] * 3, "summary": [SUMMARY] * 3, "title": title, "day": day}
+    pq.write_table(pa.table(table), tmp_path / "t.parquet")
+    code, told = run("score", tmp_path / "t.parquet", "-m", "copy", "-o", tmp_path / "o.jsonl")
+    assert code == 4
+    assert f"{tmp_path}/t.parquet:2: title: cannot be read" in told
+    assert f"{tmp_path}/t.parquet:3: day: cannot be read" in told
+    rows = read(tmp_path / "o.jsonl")
+    assert [row["status"] for row in rows] == ["ok", "invalid-row", "invalid-row"]
+    assert [row["title"] for row in rows] == ["one", None, "three"]
+
+
+def test_numbers_too_large_for_a_float_cost_their_row(run: Run, tmp_path: Path) -> None:
+    huge = 10**400
+    judged = write(tmp_path / "j.jsonl", *({**ROW, "label": n % 2} for n in range(6)), {**ROW, "label": huge})
+    code, told = run("agree", judged, "-m", "copy")
+    assert (code, f"{judged}:7: label: expected a number, found one that is too large" in told) == (0, True)
+    signed = {**ROW, "signature": "metric:copy|version:1"}
+    scores = [{**signed, "document": str(n), "label": n % 2, "score": n % 2 + n / 9} for n in range(20)]
+    scored = write(tmp_path / "s.jsonl", *scores, {**signed, "label": 1, "score": huge})
+    code, told = run("calibrate", scored, "-o", tmp_path / "c.json")
+    assert (code, f"{scored}:21: score: missing or not a number" in told) == (0, True), told
+    rows = [{**ROW, "score": huge, "status": "ok"}, {**ROW, "scores": "{}"}, {**ROW, "score": 0.5, "status": "ok"}]
+    assert run("report", write(tmp_path / "r.jsonl", *rows), "-o", tmp_path / "r.html")[0] == 0
+    assert "OverflowError" in (tmp_path / "r.html").read_text()
+
+
+def test_lines_are_told_with_their_numbers(run: Run, tmp_path: Path) -> None:
+    file = write(tmp_path / "n.jsonl", *[ROW] * 99, {**ROW, "summary": None})
+    assert "n.jsonl:100: summary" in run("score", file, "-m", "copy", "-o", tmp_path / "o.jsonl", "--quiet")[1]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_disk_is_an_error_of_the_run(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "full.jsonl").symlink_to("/dev/full")
+    code, told = run("score", write(tmp_path / "r.jsonl", ROW), "-m", "copy", "-o", tmp_path / "full.jsonl")
+    assert (code, told.strip()) == (3, f"quals: {tmp_path}/full.jsonl: cannot be written: No space left on device")
+
+
+def test_a_report_that_cannot_be_written_is_told_first(run: Run, tmp_path: Path) -> None:
+    file, output = write(tmp_path / "r.jsonl", ROW), tmp_path / "o.jsonl"
+    code, told = run("score", file, "-m", "copy", "-o", output, "--report", tmp_path / "no" / "r.html")
+    assert (code, "there is no folder" in told, output.exists()) == (3, True, False)
+
+
+def test_brackets_within_brackets_cost_their_row(run: Run, tmp_path: Path) -> None:
+    deep: Any = 0
+    for _ in range(600):
+        deep = [deep]
+    file = write(tmp_path / "d.jsonl", ROW, {**ROW, "x": deep}, {**ROW, "x": [[{"y": [1]}]] * 200})
+    code, told = run("score", file, "-m", "copy", "-o", tmp_path / "o.parquet")
+    assert (code, "d.jsonl:2: brackets within brackets, over 100 of them" in told) == (4, True)
+    assert pq.read_table(tmp_path / "o.parquet")["status"].to_pylist() == ["ok", "invalid-row", "ok"]
+
+
+def test_whole_numbers_stay_whole_beside_fractions(tmp_path: Path) -> None:
+    large = 2**60 + 1
+    jsonl_to_parquet(write(tmp_path / "n.jsonl", *[{"n": large}] * 300, {"n": 0.5}), tmp_path / "n.parquet")
+    written = pq.read_table(tmp_path / "n.parquet")["n"].to_pylist()
+    assert (written[0], written[-1]) == (str(large), "0.5")
+
+
+@pytest.mark.parametrize("sound", [20, 238])
+def test_a_file_that_breaks_off_has_scored_its_sound_rows(sound: int, run: Run, tmp_path: Path) -> None:
+    # Stored, not compressed, so that all before the cut can be read.
+    lines = [json.dumps({**ROW, "id": n}) + "\n" for n in range(300)]
+    whole = gzip.compress("".join(lines).encode(), compresslevel=0)
+    cut = 10 + 5 + len("".join(lines[:sound]).encode()) + 9  # the heads of file and block, and the start of a line
+    (tmp_path / "g.jsonl.gz").write_bytes(whole[:cut])
+    code, told = run("score", tmp_path / "g.jsonl.gz", "-m", "copy", "-o", tmp_path / "o.jsonl")
+    assert (code, f"g.jsonl.gz:{sound + 1}: cannot be read any further" in told) == (3, True)
+    assert [row["id"] for row in read(tmp_path / "o.jsonl")] == list(range(sound))
+
+
+def test_bytes_that_are_no_text_cost_their_row_in_csv_too(run: Run, tmp_path: Path) -> None:
+    row = f"{DOCUMENT},{SUMMARY}".encode()
+    (tmp_path / "b.csv").write_bytes(b"document,summary,title\n" + row + b",caf\xe9\n" + row + b",tea\n")
+    code, told = run("score", tmp_path / "b.csv", "-m", "copy", "-o", tmp_path / "o.jsonl")
+    assert (code, "b.csv:2: title: not text" in told) == (4, True)
+
+
+@pytest.mark.parametrize(
+    "options", [["-m", "nope"], ["-m", "copy", "--set", "stemmer"], ["-m", "copy", "--set", "quals.x=1"]]
+)
+def test_a_wrong_command_line_exits_with_2(options: list[str], run: Run, tmp_path: Path) -> None:
+    assert run("score", write(tmp_path / "r.jsonl", ROW), *options)[0] == 2
+
+
+@pytest.mark.parametrize("names", ["copy", "rouge1, rouge2-precision"])
+def test_doubts_are_of_a_metric_however_it_was_named(names: str, run: Run, tmp_path: Path) -> None:
+    files = [f"{name}={write(tmp_path / f'{name}.jsonl', ROW)}" for name in "ab"]
+    page = ["--page", tmp_path / "page.html", "--doubts", "rouge2-precision"]
+    assert run("compare", *files, "-m", names, "--resamples", 100, *page)[0] == 0
+
+
+def test_evidence_that_could_not_be_had_is_sought_again(tmp_path: Path) -> None:
+    class Failing(Rouge2Precision):
+        fails = True
+
+        def score(self, *texts: Any) -> Any:
+            if self.fails:
+                raise MemoryError
+            return super().score(*texts)
+
+    metric, rows, path = Failing(), [Texts(DOCUMENT, SUMMARY, None)], tmp_path / "evidence.jsonl"
+    assert explained(metric, rows, path) == [[]]
+    assert not read(path)
+    metric.fails = False
+    explained(metric, rows, path)
+    assert len(read(path)) == 1
