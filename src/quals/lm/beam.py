@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from quals.lm.constraints import Constraints
 from quals.lm.model import Ids, LanguageModel
-from quals.lm.search import Candidates, best_tokens
+from quals.lm.search import best_tokens
 from quals.lm.tree import ROOT, PrefixTree
 
 
@@ -79,7 +79,8 @@ def beam_search(
     while True:
         if constraints:
             log_probs = constraints.apply(log_probs, [path for search in searches for path in search.written()])
-        found = zip(best_tokens(log_probs, 2 * settings.width + 1), log_probs[:, end].tolist(), strict=True)
+        best = best_tokens(log_probs, 2 * settings.width + 1)
+        found = zip(best.tokens, best.log_probs, log_probs[:, end].tolist(), strict=True)
         for search in searches:
             search.advance([_Next(*next(found)) for _ in search.asked])
         if not any(search.frontier for search in searches):
@@ -92,7 +93,8 @@ def beam_search(
 class _Next:
     """What may follow a node: the most probable tokens, and the end token, which may not be among them."""
 
-    candidates: Candidates
+    tokens: npt.NDArray[np.int64]
+    log_probs: npt.NDArray[np.float32]
     end: float
 
 
@@ -194,7 +196,7 @@ class _Branch:
         """No end before the minimum length, nothing but the end at the maximum."""
         if self.step == self.settings.max_length:
             return np.array([self.end]), np.array([found.end])
-        tokens, log_probs = found.candidates.tokens, found.candidates.log_probs.astype(np.float64)
+        tokens, log_probs = found.tokens, found.log_probs.astype(np.float64)
         if self.step < self.settings.min_length:
             tokens, log_probs = tokens[tokens != self.end], log_probs[tokens != self.end]
         return tokens, log_probs

@@ -10,7 +10,6 @@ that choose before it, so at least one of those tokens carries no penalty and be
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -44,19 +43,15 @@ class Beam:
     penalties: tuple[float, ...]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Candidates:
-    """A node's most probable tokens, in ascending order of token id, with their log-probabilities."""
+    """The most probable tokens of each row in ascending order of token id, and their log-probabilities.
+
+    Both are (rows, candidates).
+    """
 
     tokens: npt.NDArray[np.int64]
     log_probs: npt.NDArray[np.float32]
-
-    def best(self, penalty: dict[int, float]) -> int:
-        """Index of the best token after penalties; of equals, the lowest token id."""
-        scores = self.log_probs
-        if penalty:
-            scores = scores - np.array([penalty.get(token, 0.0) for token in self.tokens.tolist()], np.float32)
-        return int(scores.argmax())
 
 
 @dataclass
@@ -77,30 +72,27 @@ class _Text:
         self.groups = [_Group() for _ in range(settings.groups)]
         self.frontier = [ROOT]  # nodes whose candidates are at hand
 
-    def choose(self, candidates: Sequence[Candidates]) -> tuple[list[int], list[int]]:
-        """Let every live group take its next token; returns parents and tokens of the nodes to read next."""
-        at = {node: found for node, found in zip(self.frontier, candidates, strict=True)}
+    def places(self) -> list[int]:
+        """Where in the frontier each group stands; -1 if it is done."""
         place = {node: i for i, node in enumerate(self.frontier)}
-        chosen: Counter[int] = Counter()
-        for group in self.groups:
-            if not group.done:
-                self._advance(group, at[group.node], chosen)
+        return [-1 if group.done else place[group.node] for group in self.groups]
+
+    def advance(self, tokens: list[int], log_probs: list[float], penalties: list[float]) -> tuple[list[int], list[int]]:
+        """Take what each group has chosen; returns parents and tokens of the nodes to read next."""
+        place = {node: i for i, node in enumerate(self.frontier)}
+        for group, token, log_prob, penalty in zip(self.groups, tokens, log_probs, penalties, strict=True):
+            if group.done:
+                continue
+            group.penalties.append(penalty)
+            group.node = self.tree.add(group.node, token)
+            if group.node == len(self.log_probs):
+                self.log_probs.append(log_prob)
+            group.done = token == self.end
         self.frontier = list(dict.fromkeys(group.node for group in self.groups if not group.done))
         return (
             [place[self.tree.parents[node]] for node in self.frontier],
             [self.tree.tokens[node] for node in self.frontier],
         )
-
-    def _advance(self, group: _Group, candidates: Candidates, chosen: Counter[int]) -> None:
-        strength = self.settings.strength
-        index = candidates.best({token: strength * count for token, count in chosen.items()} if strength else {})
-        token = int(candidates.tokens[index])
-        group.penalties.append(strength * chosen[token])
-        chosen[token] += 1
-        group.node = self.tree.add(group.node, token)
-        if group.node == len(self.log_probs):
-            self.log_probs.append(float(candidates.log_probs[index]))
-        group.done = token == self.end
 
     def beams(self) -> list[Beam]:
         paths = [self.tree.path_to(group.node) for group in self.groups]
@@ -130,13 +122,53 @@ def diverse_beam_search(
     session = lm.begin(texts)
     searches = [_Text(settings, end) for _ in texts]
     log_probs, step = session.first, 0
+    counts = np.zeros((len(texts), log_probs.shape[1]), np.int32)
     while True:
-        found = iter(best_tokens(_constrained(log_probs, end, step, settings), settings.groups))
-        steps = [search.choose([next(found) for _ in search.frontier]) for search in searches]
+        found = best_tokens(_constrained(log_probs, end, step, settings), settings.groups)
+        rows = _rows(searches)
+        chosen, penalties = choose(found, rows, counts, settings.strength)
+        taken = (values[rows, chosen].tolist() for values in (found.tokens, found.log_probs))
+        steps = [search.advance(*of) for search, *of in zip(searches, *taken, penalties.tolist(), strict=True)]
         if not any(tokens for _, tokens in steps):
             return [search.beams() for search in searches]
         log_probs = session.extend([parents for parents, _ in steps], [tokens for _, tokens in steps])
         step += 1
+
+
+def _rows(searches: Sequence[_Text]) -> npt.NDArray[np.int64]:
+    """The row with the candidates of each group of each text; -1 for a group that is done."""
+    starts = np.cumsum([0, *(len(search.frontier) for search in searches[:-1])])[:, None]
+    places = np.array([search.places() for search in searches])
+    return np.where(places < 0, -1, places + starts)
+
+
+def choose(
+    found: Candidates, rows: npt.NDArray[np.int64], counts: npt.NDArray[np.int32], strength: float
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """What each group takes: one group after the other, and that group of all texts at a time.
+
+    Args:
+        found: the candidates.
+        rows: (texts, groups), the row with a group's candidates; -1 for a group that is done.
+        counts: (texts, vocabulary), how many groups have taken a token: zeros, and zeros again afterwards.
+        strength: see `SearchSettings`.
+
+    Returns:
+        The place of the choice among its candidates (of equals, the lowest token id), and what diversity took from it;
+        (texts, groups) each.
+    """
+    chosen, penalties = np.zeros_like(rows), np.zeros(rows.shape)
+    for group in range(rows.shape[1]):
+        texts = np.flatnonzero(rows[:, group] >= 0)
+        at, here = rows[texts, group], np.arange(len(texts))
+        tokens = found.tokens[at]
+        penalty = strength * counts[texts[:, None], tokens]
+        best = (found.log_probs[at] - penalty.astype(np.float32)).argmax(1)
+        chosen[texts, group], penalties[texts, group] = best, penalty[here, best]
+        counts[texts, tokens[here, best]] += 1
+    texts, groups = np.nonzero(rows >= 0)
+    counts[texts, found.tokens[rows[texts, groups], chosen[texts, groups]]] = 0
+    return chosen, penalties
 
 
 def _constrained(log_probs: torch.Tensor, end: int, step: int, settings: SearchSettings) -> torch.Tensor:
@@ -148,7 +180,7 @@ def _constrained(log_probs: torch.Tensor, end: int, step: int, settings: SearchS
     return log_probs
 
 
-def best_tokens(log_probs: torch.Tensor, count: int) -> list[Candidates]:
+def best_tokens(log_probs: torch.Tensor, count: int) -> Candidates:
     """The ``count`` most probable tokens of each row; of equals at the border, the lowest token ids."""
     size = log_probs.shape[1]
     count = min(count, size)
@@ -160,5 +192,4 @@ def best_tokens(log_probs: torch.Tensor, count: int) -> list[Candidates]:
         ranked = log_probs[ties].sort(dim=1, descending=True, stable=True)
         values[ties], tokens[ties] = ranked.values[:, :count].cpu(), ranked.indices[:, :count].cpu()
     order = tokens.argsort(1)
-    tokens, values = np.take_along_axis(tokens, order, 1), np.take_along_axis(values, order, 1)
-    return [Candidates(*row) for row in zip(tokens, values, strict=True)]
+    return Candidates(np.take_along_axis(tokens, order, 1), np.take_along_axis(values, order, 1))
