@@ -20,7 +20,16 @@ fi
 
 workers=$(env -u OMP_NUM_THREADS nproc)  # nproc would take it for the number of cores
 export OMP_NUM_THREADS=1
-# What is held out is left out of the data by the command itself.
-torchrun --nproc-per-node "$processes" -m quals.cli.main train factcc "${files[@]}" \
-    --valid "$heldout" --model qa-small --contexts 1600 --documents 2000 --sentences 5 --noised 0.15 --unsupported 0.1 \
-    --workers "$workers" --output "$output" "$@"
+# train FOLDER OPTIONS...
+train() {
+    local folder=$1
+    shift
+    [ ! -f "$folder/quals.json" ] || { echo "$folder is finished"; return; }
+    # What is held out is left out of the data by the command itself.
+    torchrun --nproc-per-node "$processes" -m quals.cli.main train factcc "${files[@]}" --valid "$heldout" \
+        --noised 0.15 --unsupported 0.1 --lora-rank 8 --workers "$workers" --output "$folder" "$@"
+}
+
+# The second run, on other claims and at the full rate again, goes on from the first.
+train "$output/first" --model qa-small --contexts 1600 --documents 2000 --sentences 5 "$@"
+train "$output" --contexts 2400 --documents 3000 --sentences 8 "$@" --model "$output/first"

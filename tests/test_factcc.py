@@ -257,6 +257,7 @@ def test_what_is_wrong_is_named(metric: FactCC) -> None:
         ("no", None),
         ("no:  / Friday", None),
         ("nothing: a / b", None),
+        ("no:   / the chief", None),
     ],
 )
 def test_what_a_verdict_names(verdict: str, slip: Slip | None) -> None:

@@ -102,3 +102,8 @@ def test_registry_loads_by_name() -> None:
 def test_registry_errors_suggest(name: str, settings: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         registry.load(name, **settings)
+
+
+def test_one_summary_takes_one_reference() -> None:
+    with pytest.raises(InputError, match="references: expected one text"):
+        Rouge1().score("A document.", "A summary.", ["A reference."])  # type: ignore[call-overload]

@@ -13,6 +13,7 @@ from test_train import FAST, passages
 from tiny import tiny_pretrained
 
 from quals.errors import InputError
+from quals.lm.framed import pick_device
 from quals.qagen.model import QAGen
 from quals.training.run import newest_checkpoint
 from quals.training.settings import TrainSettings
@@ -94,5 +95,8 @@ def test_a_batch_that_cannot_be_dealt_out_is_an_error(batch: int, micro_batch: i
 @pytest.mark.parametrize("device", ["gpu", "cuda"])
 def test_a_device_that_is_not_there_is_an_error(device: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     with pytest.raises(InputError, match=r"^device: (must be auto, cpu or cuda, not 'gpu'|torch finds no GPU)"):
         training_arguments(tmp_path, device=device, batch=4, micro_batch=1)
+    with pytest.raises(InputError, match=r"^device: (no device goes by 'gpu'|torch finds no GPU)"):
+        pick_device(device)

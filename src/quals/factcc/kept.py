@@ -44,7 +44,7 @@ class Slip:
     def parse(cls, verdict: str) -> Slip | None:
         """Inverse of `verdict`; None for one that names no words."""
         found = re.fullmatch(rf"\s*{INCONSISTENT}: (.+?) / (.*)", verdict)
-        return cls(found[1].strip(), found[2].strip()) if found else None
+        return cls(found[1].strip(), found[2].strip()) if found and found[1].strip() else None
 
 
 @dataclass(frozen=True)

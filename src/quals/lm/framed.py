@@ -135,13 +135,19 @@ def pick_device(device: str) -> str:
     """``auto`` becomes ``cuda`` where a GPU can be used, else ``cpu``; of several processes each has its own GPU.
 
     Raises:
-        InputError: a GPU is asked for and there is none.
+        InputError: there is no such device.
     """
     import torch
 
     found = torch.cuda.is_available()
-    if device.startswith("cuda") and not found:
-        raise InputError("torch finds no GPU that it can use", field="device")
+    try:
+        wanted = torch.device("cpu" if device == "auto" else device)
+    except RuntimeError as error:
+        raise InputError(
+            f"no device goes by '{device}'; give auto, cpu, cuda, cuda:1, mps ...", field="device"
+        ) from error
+    if wanted.type == "cuda" and (wanted.index or 0) >= torch.cuda.device_count():
+        raise InputError(f"torch finds {torch.cuda.device_count() or 'no'} GPU that it can use", field="device")
     if device not in ("auto", "cuda"):
         return device
     rank = os.environ.get("LOCAL_RANK")  # set by torchrun and accelerate

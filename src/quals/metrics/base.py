@@ -76,8 +76,10 @@ class Metric(ABC):
             InputError: the sequences differ in length, or hold something other than text.
         """
         if isinstance(documents, str) and isinstance(summaries, str):
-            reference = None if references is None else [str(references)]
-            return self._read(self._score([documents], [summaries], reference)[0])
+            if not isinstance(references, str | None):
+                raise InputError("expected one text, as document and summary are", field="references")
+            alone = None if references is None else [references]
+            return self._read(self._score([documents], [summaries], alone)[0])
         for field, texts in (("documents", documents), ("summaries", summaries), ("references", references)):
             if texts is not None and (isinstance(texts, str) or not all(isinstance(text, str) for text in texts)):
                 raise InputError("expected a sequence of texts", field=field)

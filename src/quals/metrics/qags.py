@@ -111,7 +111,7 @@ class Qags(GroupedMetric[Asked]):
                 "spacy": f"{meta['lang']}_{meta['name']}@{meta['version']}",
                 "candidates": settings.candidates,
                 "beams": search.width,
-                "length": f"{search.min_length}-{search.max_length}",
+                "length": f"{search.min_length}-{search.max_length}{'-patient' if search.patient else ''}",
                 "kept": settings.questions,
                 "chunk": f"{settings.chunk}/{settings.overlap}",
                 "dtype": str(self.answerer.lm.model.dtype).removeprefix("torch."),
