@@ -125,7 +125,7 @@ def test_the_command_trains_and_goes_on_after_a_kill(
     with monkeypatch.context() as patch:  # at the first look, after step 6: a checkpoint of step 5 is there
         patch.setattr("quals.factcc.evaluate.by_kind", killed)
         assert CliRunner().invoke(cli, command(base, tmp_path, "stopped")).exit_code != 0
-    assert [path.name for path in (tmp_path / "stopped" / "checkpoints").iterdir()] == ["checkpoint-5"]
+    assert [path.name for path in (tmp_path / "stopped" / "checkpoints").glob("checkpoint-*")] == ["checkpoint-5"]
     assert not (tmp_path / "stopped" / "quals.json").exists()
     with monkeypatch.context() as patch:
         patch.setattr(kept, "make_claims", killed)  # claims are not made again
