@@ -97,9 +97,10 @@ def test_a_parquet_cell_without_a_value_costs_its_row(run: Run, tmp_path: Path) 
 
 def test_numbers_too_large_for_a_float_cost_their_row(run: Run, tmp_path: Path) -> None:
     huge = 10**400
-    judged = write(tmp_path / "j.jsonl", *({**ROW, "label": n % 2} for n in range(6)), {**ROW, "label": huge})
-    code, told = run("agree", judged, "-m", "copy")
-    assert (code, f"{judged}:7: label: expected a number, found one that is too large" in told) == (0, True)
+    for large in (huge, 1e308, -1e308):
+        judged = write(tmp_path / "j.jsonl", *({**ROW, "label": n % 2} for n in range(6)), {**ROW, "label": large})
+        code, told = run("agree", judged, "-m", "copy")
+        assert (code, f"{judged}:7: label: expected a number, found one that is too large" in told) == (0, True)
     signed = {**ROW, "signature": "metric:copy|version:1"}
     scores = [{**signed, "document": str(n), "label": n % 2, "score": n % 2 + n / 9} for n in range(20)]
     scored = write(tmp_path / "s.jsonl", *scores, {**signed, "label": 1, "score": huge})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from statistics import fmean
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from test_lm import END, make_end_likely, some_texts
 from tiny import plain_log_probs, tiny_pretrained
 
 from quals.lm.beam import BeamSettings, beam_search
+from quals.lm.flat import FlatSession
 from quals.lm.model import LanguageModel, language_model
 
 Plain = list[tuple[list[int], list[float]]]
@@ -87,6 +89,23 @@ def test_what_prompts_share_is_read_once() -> None:
     settings = BeamSettings(width=1, max_length=0)
     beam_search(lm, [text], [[[5, 6, 7], [5, 6, 8], [5, 6, 7]]], END, settings)
     assert lm.evaluated == len(text) + 4
+
+
+@pytest.mark.parametrize("architecture", ["llama", "bart"])
+def test_prompts_are_read_in_a_single_pass(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    lm = language_model(tiny_pretrained(architecture))
+    passes: list[int] = []
+    before = FlatSession._read
+
+    def counted(self: FlatSession, *args: Any) -> torch.Tensor:
+        passes.append(len(args[2]))
+        return before(self, *args)
+
+    monkeypatch.setattr(FlatSession, "_read", counted)
+    prompts = [[[5, 6, 7], [], [5, 8]], [], [[9], [9, 10]]]
+    beam_search(lm, some_texts(3), prompts, END, BeamSettings(width=1, min_length=1, max_length=1))
+    starts = 2 if architecture == "bart" else 0  # the start token behind each text that has prompts
+    assert passes == [6 + starts, 5]
 
 
 def test_of_equals_the_lower_token_first(lm: LanguageModel) -> None:

@@ -47,10 +47,8 @@ def checker(architecture: str = "llama") -> ClaimChecker:
 
 def probability(model: ClaimChecker, text: list[int], claim: str) -> float:
     """P(consistent) by a direct forward pass: a softmax over the two words' first different tokens."""
-    first, second = model.verdicts
-    shared = [*model.prompt(claim), *first[:-1]]
-    log_probs = plain_log_probs(model.lm, text, shared)[-1]
-    both = log_probs[[first[-1], second[-1]]]
+    log_probs = plain_log_probs(model.lm, text, [*model.prompt(claim), *model.common])[-1]
+    both = log_probs[list(model.verdicts)]
     return float(both.softmax(0)[0])
 
 
@@ -79,7 +77,7 @@ def test_a_text_in_parts_gives_its_best_part() -> None:
 
 def test_a_tokenizer_must_tell_the_verdicts_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = checker().verdicts
-    assert (first[:-1], first[-1] == second[-1]) == (second[:-1], False)
+    assert first != second
     monkeypatch.setattr("quals.factcc.model.INCONSISTENT", "yes")
     with pytest.raises(ModelError, match="does not tell 'yes' from 'yes'"):
         checker()
@@ -295,6 +293,23 @@ def test_results_do_not_depend_on_order_or_company(metric: FactCC) -> None:
     for one, two, three in zip(together, backward, alone, strict=True):
         assert one.value == pytest.approx(two.value, abs=1e-4)
         assert one.value == pytest.approx(three.value, abs=1e-4)
+
+
+def test_what_is_wrong_is_asked_at_once(metric: FactCC, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[list[list[int]], list[list[str]]]] = []
+    plain = ClaimChecker.slips
+
+    def noted(model: ClaimChecker, texts: list[list[int]], claims: list[list[str]]) -> Any:
+        asked.append((texts, claims))
+        return plain(model, texts, claims)
+
+    monkeypatch.setattr(ClaimChecker, "slips", noted)
+    monkeypatch.setattr(ClaimChecker, "check", lambda _, texts, claims: [[0.25] * len(group) for group in claims])
+    documents = [GOOD, GOOD, "Nobody said anything. " + GOOD]
+    metric.score(documents, [GOOD + " Nobody was hurt.", "Nobody came.", "It rained. It snowed."])
+    ((texts, claims),) = asked
+    assert len(texts) == len({tuple(text) for text in texts}) == 2
+    assert [len(group) for group in claims] == [3, 2]
 
 
 def test_long_documents_are_read_in_chunks(metric: FactCC) -> None:

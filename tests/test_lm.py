@@ -10,7 +10,7 @@ from tiny import plain_log_probs, tiny_pretrained
 
 from quals.lm.batching import in_batches
 from quals.lm.model import LanguageModel, language_model
-from quals.lm.search import SearchSettings, diverse_beam_search
+from quals.lm.search import SearchSettings, best_tokens, diverse_beam_search
 from quals.lm.tree import ROOT, PrefixTree
 
 END = 1
@@ -120,6 +120,21 @@ def test_search_breaks_ties_by_the_lowest_token(lm: LanguageModel) -> None:
     assert [beam.tokens[0] for beam in beams] == [0, 2, 3, 4, 5]
 
 
+@pytest.mark.parametrize("levels", [2, 6, 40, 10_000])
+def test_best_tokens_of_equals_are_the_lowest(levels: int) -> None:
+    """Few levels make many equals: all but the first few tokens, or about as many as are looked at."""
+    torch.manual_seed(levels)
+    log_probs = torch.randint(0, levels, (50, 97)).float()
+    log_probs[::7, 5:90] = -torch.inf
+    for count in (1, 4, 10, 97):
+        found = best_tokens(log_probs.clone(), count)
+        for row, tokens, values in zip(log_probs.tolist(), found.tokens, found.log_probs, strict=True):
+            best = sorted(range(97), key=lambda token: (-row[token], token))[:count]
+            possible = [token for token in best if row[token] > -torch.inf]
+            assert [token for token in tokens if row[token] > -torch.inf] == sorted(possible)
+            assert values.tolist() == [row[token] for token in tokens]
+
+
 def test_penalties_are_what_diversity_took(lm: LanguageModel) -> None:
     settings = SearchSettings(groups=8, strength=0.25, min_length=1, max_length=5)
     (beams,) = diverse_beam_search(lm, some_texts(1), END, settings)
@@ -173,4 +188,4 @@ def test_a_batch_that_does_not_fit_is_halved() -> None:
         return batch
 
     assert in_batches(list(range(8)), work, cost=lambda _: 1, budget=100) == list(range(8))
-    assert sizes == [8, 4, 2, 2, 4, 2, 2]
+    assert sizes == [8, 4, 2, 2, 2, 2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -103,3 +104,21 @@ def test_hub_models_are_taken_from_the_hubs_cache(tmp_path: Path) -> None:
         code = f"import quals; print(quals.Quals({name!r}, device='cpu').signature)"
         printed = run_python(code, HF_HUB_CACHE=str(tmp_path), HF_HUB_OFFLINE="1")
         assert f"|model:{name.split('/')[1]}|revision:01234567|" in printed
+
+
+def test_the_revision_is_that_of_all_weights(tmp_path: Path) -> None:
+    """Of a model in several files, and of an adapter on a base model that may change."""
+    for name, content in (("model.safetensors.index.json", "{}"), ("model-1-of-2.safetensors", "a")):
+        (tmp_path / name).write_text(content)
+    (tmp_path / "model-2-of-2.safetensors").write_text("b")
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_model.safetensors").write_text("c")
+    (adapter / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(tmp_path)}))
+    before = [store.revision(folder) for folder in (tmp_path, adapter)]
+    assert before == [store.revision(folder) for folder in (tmp_path, adapter)]
+    (tmp_path / "model-2-of-2.safetensors").write_text("B")
+    after = [store.revision(folder) for folder in (tmp_path, adapter)]
+    assert len({*before, *after}) == 4
+    shipped = store.resolve("quals-small")  # on the embedded base model, which is always the same
+    assert store.revision(shipped) == store.sha256(shipped / "adapter_model.safetensors")[:8]

@@ -15,6 +15,7 @@ from tiny import plain_log_probs, tiny_pretrained
 import quals
 from quals.errors import InputError, ModelError
 from quals.lm.chunks import chunks
+from quals.lm.load import load_pretrained
 from quals.lm.search import SearchSettings
 from quals.metrics.quals import QualsSettings
 from quals.qagen.evaluate import answer_filter_share
@@ -58,7 +59,7 @@ def trained(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def metric(trained: Path) -> quals.Quals:
-    return quals.Quals(str(trained), device="cpu", settings=QualsSettings(search=SEARCH))
+    return quals.Quals(str(trained), device="cpu", settings=QualsSettings(search=SEARCH, chunk=400))
 
 
 def test_training_teaches_and_is_recorded(trained: Path) -> None:
@@ -138,8 +139,8 @@ def test_the_score_is_the_formula(metric: quals.Quals) -> None:
 
 
 def test_reference_compatibility_biases_the_summary_side(trained: Path) -> None:
-    settings = QualsSettings(search=SEARCH, compatibility="reference")
-    reference = quals.Quals(str(trained), device="cpu", settings=settings)
+    settings = QualsSettings(search=SEARCH, chunk=400)
+    reference = quals.Quals(str(trained), device="cpu", settings=settings, compatibility="reference")
     document = "The mayor resigned on Friday."
     result = reference.score(document, " " + document)
     assert result.value is not None
@@ -215,8 +216,29 @@ def test_misuse_is_an_input_error(metric: quals.Quals) -> None:
     assert metric.score([], []) == []
 
 
+def test_what_does_not_fit_the_model_is_told_at_once(trained: Path, metric: quals.Quals) -> None:
+    with pytest.raises(InputError, match=r"chunk: 512 tokens of text and 24 written after it are more than .* 512"):
+        quals.Quals(metric.qagen, settings=QualsSettings(search=SEARCH))
+    with pytest.raises(InputError, match="dtype: 'int3' is none of float32, bfloat16, float16"):
+        quals.Quals(str(trained), dtype="int3")
+
+
+def test_half_precision_is_told_by_the_signature(trained: Path, metric: quals.Quals) -> None:
+    rounded = quals.Quals(str(trained), device="cpu", dtype="bfloat16", settings=metric.settings)
+    assert rounded.signature == metric.signature.replace("dtype:float32", "dtype:bfloat16")
+    text = "The mayor resigned on Friday. Police said so."
+    exact, found = (each.score(text, "The mayor resigned on Friday.").value for each in (metric, rounded))
+    assert found is not None
+    assert found == pytest.approx(exact, abs=0.5)
+
+
+def test_models_in_memory_are_told_apart(trained: Path) -> None:
+    pretrained, form = load_pretrained(str(trained)), QAGen.load(str(trained)).form
+    assert QAGen.of(pretrained, form).revision != QAGen.of(pretrained, form).revision
+
+
 def test_signature_tells_settings_apart(metric: quals.Quals) -> None:
     assert metric.signature.startswith("metric:quals|model:tiny|revision:")
     assert metric.signature.endswith(f"|version:{quals.__version__}")
     other = quals.Quals(metric.qagen, settings=QualsSettings(search=SEARCH, chunk=99))
-    assert other.signature == metric.signature.replace("chunk:512/64", "chunk:99/64")
+    assert other.signature == metric.signature.replace("chunk:400/64", "chunk:99/64")

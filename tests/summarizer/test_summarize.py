@@ -89,7 +89,7 @@ def test_settings_out_of_range(values: dict[str, Any], message: str) -> None:
 def test_more_than_the_model_can_hold_is_refused() -> None:
     pretrained = tiny_pretrained("llama")
     model = Summarizer.of(pretrained, PairFormat.choose(pretrained.tokenizer, encoder_decoder=False))
-    with pytest.raises(InputError, match="490 tokens of document and 60 of summary are more than the model's 512"):
+    with pytest.raises(InputError, match="490 tokens of text and 60 written after it are more than the model's 512"):
         model.summarize(DOCUMENTS, GenerationSettings(max_document=490))
     with pytest.raises(InputError, match="documents: expected a sequence of texts"):
         model.summarize("a text")

@@ -177,7 +177,7 @@ def test_sources_that_are_not_there(base: Path, tmp_path: Path, monkeypatch: pyt
         (
             "--max-document",
             400,
-            "max_document: 400 tokens of document and 256 of summary are more than the model's 512",
+            "max_document: 400 tokens of text and 256 written after it are more than the model's 512",
         ),
     ],
 )

@@ -19,7 +19,7 @@ from quals.errors import InputError
 from quals.io import results
 from quals.io.resume import skip_finished
 from quals.io.rows import FieldNames, Row, count_rows, format_of, read_rows, read_texts
-from quals.io.run import Tally, run_all
+from quals.io.run import Tally, rows_at_once, run_all
 from quals.metrics import registry
 from quals.metrics.base import Metric
 
@@ -60,7 +60,7 @@ class Options:
     worst: int
     fail_under: float | None
     resume: bool
-    batch_rows: int
+    batch_rows: int | None
     quiet: bool
 
 
@@ -106,7 +106,7 @@ class Options:
 )
 @click.option("--fail-under", type=float, metavar="X", help="Exit with 1 unless all score X or more (first metric).")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run that wrote to the same --output.")
-@click.option("--batch-rows", type=click.IntRange(1), default=64, show_default=True, help="Summaries scored at a time.")
+@click.option("--batch-rows", type=click.IntRange(1), help="Summaries scored at a time; default: 32, on a GPU 512.")
 @click.option("--quiet", is_flag=True, help="No progress bar, and no report after the run.")
 @click.pass_obj
 def score(make_metric: Callable[..., Metric] | None, /, **options: Any) -> None:
@@ -211,7 +211,11 @@ def _run(
             if options.report:
                 _run_with_report(options, rows, metrics, writer, tallies)
             else:
-                run_all(rows, metrics, writer, window=options.batch_rows, tallies=tallies)
+                run_all(rows, metrics, writer, window=_window(options, metrics), tallies=tallies)
+
+
+def _window(options: Options, metrics: Sequence[Metric]) -> int:
+    return options.batch_rows or max(map(rows_at_once, metrics))
 
 
 def _run_with_report(
@@ -225,7 +229,7 @@ def _run_with_report(
     from quals.report.rows import Collector
 
     collector = Collector(writer)
-    run_all(rows, metrics, collector, window=options.batch_rows, tallies=tallies)
+    run_all(rows, metrics, collector, window=_window(options, metrics), tallies=tallies)
     title = Path(options.file or options.summary or "").name
     write_html(collector.rows, options.report or "", facts=MetricFacts.of(metrics[0]), title=title)
 

@@ -12,6 +12,7 @@ _defaults = ServeSettings()
 @click.command()
 @click.option("--metric", default="quals", show_default=True, help="Which metric.")
 @click.option("--model", help="Which model it uses; default: the metric's own.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps ...")
 @click.option("--calibration", metavar="FILE", help="From `quals calibrate`; default: the model's own, if it has one.")
 @click.option("--host", default=_defaults.host, show_default=True, help="Other than loopback needs a token.")
 @click.option("--port", default=_defaults.port, show_default=True, type=click.IntRange(0, 65535))
@@ -22,7 +23,7 @@ _defaults = ServeSettings()
 @click.option("--characters", default=_defaults.characters, show_default=True, help="Longest text; then 413.")
 @click.option("--bytes", default=_defaults.bytes, show_default=True, help="Largest request; then 413.")
 @click.option("--timeout", default=_defaults.timeout, show_default=True, help="Seconds for a request; then 504.")
-def serve(metric: str, model: str | None, calibration: str | None, **limits: object) -> None:
+def serve(metric: str, model: str | None, device: str, calibration: str | None, **limits: object) -> None:
     """Serve a page where one can paste a document and summaries, and an API (described at /openapi.json).
 
     Stops on Ctrl-C or SIGTERM when it has finished what it accepted.
@@ -38,7 +39,7 @@ def serve(metric: str, model: str | None, calibration: str | None, **limits: obj
     except ImportError as error:
         raise MissingExtraError("quals serve", "serve") from error
     known = Calibration.load(calibration) if calibration else None
-    loaded = registry.load(metric, **({"model": model} if model else {}))
+    loaded = registry.load(metric, device=device, **({"model": model} if model else {}))
     app = create_app(loaded, settings, known)
     click.echo(f"{loaded.signature}\nServing at http://{settings.host}:{settings.port}", err=True)
     Server(app, settings).run()

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from quals.evaluate.cache import Texts, key
-from quals.evaluate.measure import rows_at_once
 from quals.io.results import json_line
-from quals.io.run import safe_scores
+from quals.io.run import rows_at_once, safe_scores
 from quals.metrics.base import Metric
 from quals.records import Status
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,8 @@ from quals.evaluate.bootstrap import clusters
 from quals.evaluate.cache import Texts
 from quals.io.numbers import finite
 from quals.io.text import json_lines
+
+_LARGEST = 1e100  # of a label; the squares of larger ones could not be summed up
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ def _judged(row: dict[str, Any], label: str, file: str, line: int) -> JudgedRow:
         if not isinstance(value, str) and not (optional and value is None):
             raise InputError(f"expected text, found {_kind(value)}", file=file, line=line, field=field)
     number = finite(row[label])
-    if number is None:
+    if number is None or abs(number) > _LARGEST:
         raise InputError(f"expected a number, found {_kind(row[label])}", file=file, line=line, field=label)
     pair = None if row.get("pair") is None else str(row["pair"])
     return JudgedRow(Texts(row["document"], row["summary"], row.get("reference")), number, pair)
@@ -109,7 +112,7 @@ def _judged(row: dict[str, Any], label: str, file: str, line: int) -> JudgedRow:
 def _kind(value: object) -> str:
     if value is None:
         return "nothing"
-    if isinstance(value, int):
+    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
         return "one that is too large"
     return str(value) if isinstance(value, float) else type(value).__name__
 

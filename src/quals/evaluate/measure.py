@@ -14,16 +14,11 @@ from quals.evaluate.agreement import Agreement, Labelled, agreement
 from quals.evaluate.bootstrap import Bootstrap, UndefinedError, clusters
 from quals.evaluate.cache import ScoreCache, Texts
 from quals.evaluate.labelled import DataSet
-from quals.io.run import safe_scores
+from quals.io.run import rows_at_once, safe_scores
 from quals.metrics.base import Metric
 from quals.records import Status, SummaryScore
 
 Advance = Callable[[int], object]
-
-
-def rows_at_once(metric: Metric) -> int:
-    """Rows scored between two writes: what a kill can lose. Few leave a GPU idle."""
-    return 32 if metric.device == "cpu" else 512
 
 
 @dataclass(frozen=True)

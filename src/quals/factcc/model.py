@@ -10,6 +10,7 @@ from typing import ClassVar
 from quals.errors import ModelError
 from quals.factcc.kept import CONSISTENT, INCONSISTENT, Slip
 from quals.lm.beam import BeamSettings
+from quals.lm.chunks import in_parts
 from quals.lm.format import FACTCC, Task, text_ids
 from quals.lm.framed import FramedModel
 
@@ -28,32 +29,27 @@ class ClaimChecker(FramedModel):
     """
 
     task: ClassVar[Task] = FACTCC
-    verdicts: tuple[list[int], list[int]] = field(init=False)
+    common: list[int] = field(init=False)  # tokens that both words begin with
+    verdicts: tuple[int, int] = field(init=False)  # the token that follows in either
 
     def __post_init__(self) -> None:
         words = [text_ids(self.lm.tokenizer, word) for word in (CONSISTENT, INCONSISTENT)]
         place = next((i for i, (one, other) in enumerate(zip(*words, strict=False)) if one != other), None)
         if place is None:
             raise ModelError(f"the tokenizer does not tell '{CONSISTENT}' from '{INCONSISTENT}'")
-        self.verdicts = words[0][: place + 1], words[1][: place + 1]
+        self.common, self.verdicts = words[0][:place], (words[0][place], words[1][place])
 
     def check(self, texts: Sequence[list[int]], claims: Sequence[Sequence[str]]) -> list[list[float]]:
         """P(consistent) of each claim about each framed text; each text is read once for all of its claims."""
-        prompts = [[self.prompt(claim) for claim in group] for group in claims]
-        targets = [[[*prompt, *verdict] for prompt in group for verdict in self.verdicts] for group in prompts]
-        return [
-            [_share(yes[-1], no[-1]) for yes, no in zip(values[::2], values[1::2], strict=True)]
-            for values in self.log_probs(texts, targets)
-        ]
+        prompts = [[[*self.prompt(claim), *self.common] for claim in group] for group in claims]
+        found = self.next_log_probs(texts, prompts, self.verdicts)
+        return [[_share(*values) for values in group] for group in found]
 
     def check_in_parts(
         self, texts: Sequence[Sequence[list[int]]], claims: Sequence[Sequence[str]]
     ) -> list[list[tuple[float, int]]]:
         """The same for texts in several parts, each framed: the highest probability and the part it is from."""
-        flat = [part for parts in texts for part in parts]
-        owners = [group for parts, group in zip(texts, claims, strict=True) for _ in parts]
-        found = iter(self.check(flat, owners))
-        return [[_best(values) for values in zip(*(next(found) for _ in parts), strict=True)] for parts in texts]
+        return in_parts(self.check, texts, claims, _best)
 
     def slips(self, texts: Sequence[list[int]], claims: Sequence[Sequence[str]]) -> list[list[Slip | None]]:
         """What the model says is wrong in each claim about each framed text; None if it names no words of the claim."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import torch
@@ -26,28 +26,25 @@ def in_batches(
         cost: tokens of an item once padded to itself.
         budget: the most tokens of a batch, padding counted; an item above it goes alone.
 
-    A batch that does not fit in the device's memory is halved and tried again.
+    A batch that does not fit in the device's memory is halved, and so is the budget of those that follow.
     """
     costs = [cost(item) for item in items]
     order = sorted(range(len(items)), key=lambda i: -costs[i])
     results: dict[int, Result] = {}
-    for batch in _packed(order, costs, budget):
-        results.update(zip(batch, _halving([items[i] for i in batch], work), strict=True))
+    while order:
+        longest = costs[order[0]]
+        batch = order[: max(1, budget // longest if longest else len(order))]
+        done = _attempt(work, [items[i] for i in batch])
+        if done is None:
+            budget = len(batch) * longest // 2
+        else:
+            results.update(zip(batch, done, strict=True))
+            order = order[len(batch) :]
     return [results[i] for i in range(len(items))]
 
 
-def _packed(order: Sequence[int], costs: Sequence[int], budget: int) -> Iterator[list[int]]:
-    batch: list[int] = []
-    for i in order:
-        if batch and (len(batch) + 1) * costs[batch[0]] > budget:
-            yield batch
-            batch = []
-        batch.append(i)
-    if batch:
-        yield batch
-
-
-def _halving(batch: list[Item], work: Callable[[list[Item]], list[Result]]) -> list[Result]:
+def _attempt(work: Callable[[list[Item]], list[Result]], batch: list[Item]) -> list[Result] | None:
+    """The results of a batch, or None if it does not fit; an item that does not fit alone is an error."""
     try:
         return work(batch)
     except torch.OutOfMemoryError:
@@ -55,5 +52,4 @@ def _halving(batch: list[Item], work: Callable[[list[Item]], list[Result]]) -> l
             raise
     # Outside the handler, so that the failed attempt's tensors are free again.
     torch.cuda.empty_cache()
-    middle = len(batch) // 2
-    return _halving(batch[:middle], work) + _halving(batch[middle:], work)
+    return None

@@ -6,9 +6,8 @@ the others live on. The search is over as soon as ``width`` sequences are finish
 moreover no live beam is better than the worst of them. They are ranked by mean log-probability per token, as
 is usual since Wu et al. 2016 (arXiv 1609.08144, section 7).
 
-The beginnings of a text (its prompts) are branches of one tree, as are all their beams: the text is encoded
-once, and whatever branches share is read once. What may follow is computed where a beam has to choose, not
-inside of prompts.
+The beginnings of a text (its prompts) are branches of one tree, read in a single pass, and all their beams go on
+from there: the text is encoded once, and whatever prompts or beams share is read once.
 """
 
 from __future__ import annotations
@@ -73,8 +72,10 @@ def beam_search(
         constraints: what is never written; a prompt counts as written.
     """
     settings = settings or BeamSettings()
-    session = lm.begin(texts)
+    if not any(prompts):
+        return [[] for _ in texts]
     searches = [_Text(group, end, settings) for group in prompts]
+    session = lm.begin(texts, [search.written() for search in searches])
     log_probs = session.first
     while True:
         if constraints:
@@ -82,11 +83,11 @@ def beam_search(
         best = best_tokens(log_probs, 2 * settings.width + 1)
         found = zip(best.tokens, best.log_probs, log_probs[:, end].tolist(), strict=True)
         for search in searches:
-            search.advance([_Next(*next(found)) for _ in search.asked])
+            search.advance([_Next(*next(found)) for _ in search.frontier])
         if not any(search.frontier for search in searches):
             return [search.hypotheses() for search in searches]
-        parents, tokens, wanted = zip(*(search.reading() for search in searches), strict=True)
-        log_probs = session.extend(parents, tokens, wanted)
+        parents, tokens = zip(*(search.reading() for search in searches), strict=True)
+        log_probs = session.extend(parents, tokens)
 
 
 @dataclass
@@ -104,26 +105,22 @@ class _Text:
     def __init__(self, prompts: Sequence[Ids], end: int, settings: BeamSettings) -> None:
         self.tree, self.log_probs = PrefixTree(), dict[int, float]()
         self.branches = [_Branch(self, prompt, end, settings) for prompt in prompts]
-        self.frontier = [ROOT]  # nodes that have just been read, or are to be read next
+        self.frontier = _distinct(self.branches)  # nodes that have just been read, or are to be read next
         self.before: list[int] = []  # the frontier of the step before
-        self.asked = [ROOT]  # those of the frontier whose next token is to be chosen
 
     def advance(self, found: Sequence[_Next]) -> None:
-        """Take every branch one token further; ``found`` is what may follow the nodes that were asked about."""
-        after = dict(zip(self.asked, found, strict=True))
+        """Take every branch one token further; ``found`` is what may follow the nodes of the frontier."""
+        after = dict(zip(self.frontier, found, strict=True))
         for branch in self.branches:
             branch.advance(after)
         self.before, self.frontier = self.frontier, _distinct(self.branches)
-        self.asked = _distinct(branch for branch in self.branches if branch.step >= 0)
 
-    def reading(self) -> tuple[list[int], list[int], list[int]]:
-        """Parents and tokens of the nodes to read next, and which of these are asked about; see `Session.extend`."""
-        parents = {node: i for i, node in enumerate(self.before)}
-        places = {node: i for i, node in enumerate(self.frontier)}
+    def reading(self) -> tuple[list[int], list[int]]:
+        """Parents and tokens of the nodes to read next; see `Session.extend`."""
+        place = {node: i for i, node in enumerate(self.before)}
         return (
-            [parents[self.tree.parents[node]] for node in self.frontier],
+            [place[self.tree.parents[node]] for node in self.frontier],
             [self.tree.tokens[node] for node in self.frontier],
-            [places[node] for node in self.asked],
         )
 
     def write(self, node: int, token: int, log_prob: float) -> int:
@@ -133,8 +130,8 @@ class _Text:
         return child
 
     def written(self) -> list[list[int]]:
-        """What stands before each node that is asked about, the node included."""
-        return [[self.tree.tokens[at] for at in self.tree.path_to(node)] for node in self.asked]
+        """What stands before each node of the frontier, the node included; at first, the different prompts."""
+        return [[self.tree.tokens[at] for at in self.tree.path_to(node)] for node in self.frontier]
 
     def hypotheses(self) -> list[list[Hypothesis]]:
         return [branch.finished for branch in self.branches]
@@ -150,19 +147,13 @@ class _Branch:
 
     def __init__(self, text: _Text, prompt: Ids, end: int, settings: BeamSettings) -> None:
         self.text, self.prompt, self.end, self.settings = text, prompt, end, settings
-        self.live: list[tuple[int, float]] = [(ROOT, 0.0)]
+        self.live: list[tuple[int, float]] = [((ROOT, *text.tree.add_path(prompt))[-1], 0.0)]
         self.finished: list[Hypothesis] = []
-        self.step = -len(prompt)  # negative while the prompt is being read
+        self.step = 0
 
     def advance(self, after: dict[int, _Next]) -> None:
-        if self.step < 0:
-            ((node, total),) = self.live
-            self.live = [(self.text.tree.add(node, self.prompt[self.step]), total)]
-        elif self.live:
-            self._choose(after)
-        self.step += 1
-
-    def _choose(self, after: dict[int, _Next]) -> None:
+        if not self.live:
+            return
         width, live, self.live = self.settings.width, self.live, []
         beams, tokens, log_probs, totals = self._continuations(live, after)
         # Of equals, the earlier beam first, then the lower token: the order they come in.
@@ -176,6 +167,7 @@ class _Branch:
         self.finished = sorted(self.finished, key=lambda hypothesis: -hypothesis.mean)[:width]
         if self.step == self.settings.max_length or (len(self.finished) == width and not self._promising()):
             self.live = []
+        self.step += 1
 
     def _promising(self) -> bool:
         """Whether some live beam is better, per token so far, than the worst finished sequence."""

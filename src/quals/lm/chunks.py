@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from quals.errors import InputError
 from quals.lm.framed import FramedModel
 from quals.records import Span
+
+Result = TypeVar("Result")
+Best = TypeVar("Best")
 
 
 @dataclass(frozen=True)
@@ -38,3 +43,22 @@ def check_chunks(size: int, overlap: int) -> None:
     """Raise `InputError` unless such windows move on."""
     if not 0 <= overlap < size:
         raise InputError(f"must be at least 0 and less than the chunk, {size}", field="overlap")
+
+
+def in_parts(
+    work: Callable[[Sequence[list[int]], Sequence[Sequence[str]]], list[list[Result]]],
+    texts: Sequence[Sequence[list[int]]],
+    asked: Sequence[Sequence[str]],
+    best: Callable[[Sequence[Result]], Best],
+) -> list[list[Best]]:
+    """``work`` on texts in several parts, each framed, and the best of what the parts give for all that is asked.
+
+    Args:
+        work: takes framed texts, and what is asked of each.
+        texts: the parts of each text.
+        asked: of each text.
+        best: chooses among the results of all parts, in their order.
+    """
+    flat = [part for parts in texts for part in parts]
+    found = iter(work(flat, [group for parts, group in zip(texts, asked, strict=True) for _ in parts]))
+    return [[best(results) for results in zip(*(next(found) for _ in parts), strict=True)] for parts in texts]

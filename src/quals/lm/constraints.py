@@ -27,9 +27,9 @@ class Constraints:
         allowed = log_probs.index_fill(
             1, torch.tensor(self.tokens, dtype=torch.long, device=log_probs.device), -torch.inf
         )
-        for row, tokens in enumerate(written):
-            if repeated := self._repeated(tokens):
-                allowed[row, repeated] = -torch.inf
+        repeated = [(row, token) for row, tokens in enumerate(written) for token in self._repeated(tokens)]
+        if repeated:
+            allowed[tuple(torch.tensor(repeated, device=log_probs.device).T)] = -torch.inf
         return allowed
 
     def _repeated(self, written: Ids) -> list[int]:

@@ -17,9 +17,11 @@ from quals.lm.model import Ids, Session
 class DecoderModel(FlatModel):
     """SmolLM2, Llama-like models, GPT-2."""
 
-    def begin(self, texts: Sequence[Ids]) -> Session:
+    def begin(self, texts: Sequence[Ids], prompts: Sequence[Sequence[Ids]] | None = None) -> Session:
         """See `LanguageModel.begin`."""
-        return self.open(texts)
+        session = self.open(texts)
+        session.follow(prompts or [[[]]] * len(texts))
+        return session
 
     def open(self, texts: Sequence[Ids]) -> FlatSession:
         """See `FlatModel.open`."""

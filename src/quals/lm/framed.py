@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import json
 import os
+import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
+
+import torch
 
 from quals.errors import InputError, ModelError
 from quals.lm import store
@@ -24,7 +27,9 @@ from quals.lm.load import Pretrained, load_pretrained
 from quals.lm.model import Ids, LanguageModel, language_model
 
 CARD = "quals.json"
+DTYPES = ("float32", "bfloat16", "float16")
 TYPICAL_LENGTH = 16  # tokens that a search keeps for each of its beams
+Result = TypeVar("Result")
 
 
 @dataclass
@@ -46,28 +51,34 @@ class TrainedModel:
     revision: str
 
     @classmethod
-    def load(cls, name: str, *, device: str = "auto", dtype: str = "") -> Self:
+    def load(cls, name: str, *, device: str = "auto", dtype: str = "float32") -> Self:
         """Load a model trained by ``quals train`` for this task.
 
         Args:
             name: a shipped name, a local folder or a Hub id.
             device: ``cpu``, ``cuda``, ``cuda:1``, ..., or ``auto``: the first GPU where there is one.
-            dtype: type of the weights; by default ``float32`` on a CPU and ``bfloat16`` elsewhere.
+            dtype: type of the weights: ``float32``, by which results are the same on every device, or ``bfloat16``
+                or ``float16``, which are faster on a GPU and round differently.
 
         Raises:
             ModelError: it cannot be found or loaded, or was trained for another task.
+            InputError: no such device, or no such type.
         """
+        if dtype not in DTYPES:
+            raise InputError(f"'{dtype}' is none of {', '.join(DTYPES)}", field="dtype")
+        device = pick_device(device)
         folder = store.resolve(name)
         card = read_card(folder, name, cls.task)
-        device = pick_device(device)
-        dtype = dtype or ("float32" if device == "cpu" else "bfloat16")
-        pretrained = load_pretrained(name, dtype=dtype, device=device)
-        return cls.of(pretrained, PairFormat.from_dict(card["format"]), Path(name).name, store.revision(folder))
+        # An adapter is merged, and the architecture tried, before anything is rounded.
+        pretrained = load_pretrained(name)
+        made = cls.of(pretrained, PairFormat.from_dict(card["format"]), Path(name).name, store.revision(folder))
+        made.lm.model.to(device, getattr(torch, dtype))
+        return made
 
     @classmethod
     def of(cls, pretrained: Pretrained, form: PairFormat, name: str = "", revision: str = "") -> Self:
-        """From a model that is already in memory."""
-        return cls(language_model(pretrained), form, name, revision)
+        """From a model that is already in memory; without a revision it gets one that no other model has."""
+        return cls(language_model(pretrained), form, name, revision or f"unsaved-{uuid.uuid4().hex[:8]}")
 
     @property
     def budget(self) -> int:
@@ -78,16 +89,56 @@ class TrainedModel:
         self, texts: Sequence[list[int]], targets: Sequence[Sequence[Sequence[int]]]
     ) -> list[list[list[float]]]:
         """`LanguageModel.log_probs` of framed texts, in batches."""
-        return in_batches(
-            list(zip(texts, targets, strict=True)),
-            lambda batch: self.lm.log_probs([text for text, _ in batch], [group for _, group in batch]),
-            cost=lambda item: len(item[0]) + sum(map(len, item[1])),
-            budget=self.budget // 8,
+        return self._behind(texts, targets, self.lm.log_probs)
+
+    def next_log_probs(
+        self, texts: Sequence[list[int]], prompts: Sequence[Sequence[Sequence[int]]], tokens: Sequence[int]
+    ) -> list[list[list[float]]]:
+        """Log-probabilities of these tokens after each prompt of each framed text, in batches."""
+
+        def work(texts: list[list[int]], prompts: list[Sequence[Sequence[int]]]) -> list[list[list[float]]]:
+            found = iter(self.lm.begin(texts, prompts).first[:, list(tokens)].tolist())
+            return [[next(found) for _ in group] for group in prompts]
+
+        return self._behind(texts, prompts, work)
+
+    def _behind(
+        self,
+        texts: Sequence[list[int]],
+        groups: Sequence[Sequence[Sequence[int]]],
+        work: Callable[[list[list[int]], list[Sequence[Sequence[int]]]], list[list[Result]]],
+    ) -> list[list[Result]]:
+        """``work`` on texts with what stands behind each of them, in batches; so much that it fills one is cut up."""
+        room = self.budget // 8
+        pieces = [list(_pieces(group, room)) for group in groups]
+        found = iter(
+            in_batches(
+                [(text, piece) for text, of in zip(texts, pieces, strict=True) for piece in of],
+                lambda batch: work([text for text, _ in batch], [piece for _, piece in batch]),
+                cost=lambda item: len(item[0]) + sum(map(len, item[1])),
+                budget=room,
+            )
         )
+        return [[value for _ in of for value in next(found)] for of in pieces]
 
     def frame(self, text: str) -> list[int]:
         """A text as the model reads it."""
         return self.form.frame(text_ids(self.lm.tokenizer, text))
+
+    def check_room(self, text: int, written: int, field: str) -> None:
+        """Make sure that a text of so many tokens fits into the model, and so many written after it.
+
+        Raises:
+            InputError: they do not; ``field`` is the setting to blame.
+        """
+        frame = len(self.form.prefix) + len(self.form.suffix) + 1
+        # An encoder and its decoder each have all the room.
+        total = max(text, written) if self.lm.model.config.is_encoder_decoder else text + written
+        if total + frame > self.lm.limit:
+            raise InputError(
+                f"{text} tokens of text and {written} written after it are more than the model's {self.lm.limit}",
+                field=field,
+            )
 
     def decode(self, ids: Ids) -> str:
         """Token ids as text, exactly: nothing stripped, special tokens shown."""
@@ -131,14 +182,24 @@ class FramedModel(TrainedModel, ABC):
         return self.form.target(text_ids(self.lm.tokenizer, first), text_ids(self.lm.tokenizer, second))
 
 
+def _pieces(group: Sequence[Sequence[int]], room: int) -> Iterator[Sequence[Sequence[int]]]:
+    """Consecutive ones together, as long as they have no more than ``room`` tokens."""
+    start, total = 0, 0
+    for i, each in enumerate(group):
+        if i > start and total + len(each) > room:
+            yield group[start:i]
+            start, total = i, 0
+        total += len(each)
+    if group:
+        yield group[start:]
+
+
 def pick_device(device: str) -> str:
     """``auto`` becomes ``cuda`` where a GPU can be used, else ``cpu``; of several processes each has its own GPU.
 
     Raises:
         InputError: there is no such device.
     """
-    import torch
-
     found = torch.cuda.is_available()
     try:
         wanted = torch.device("cpu" if device == "auto" else device)

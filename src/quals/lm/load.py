@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,13 +26,11 @@ class Pretrained:
         return bool(self.model.config.is_encoder_decoder)
 
 
-def load_pretrained(name: str, *, dtype: Any = "float32", device: str = "cpu", trainable: bool = False) -> Pretrained:
-    """Load a shipped name, a local folder or a Hub id; an adapter is put on its base model.
+def load_pretrained(name: str, *, trainable: bool = False) -> Pretrained:
+    """Load a shipped name, a local folder or a Hub id, in float32; an adapter is put on its base model.
 
     Args:
         name: see `store.resolve`.
-        dtype: name of the floating-point type of the weights.
-        device: where the weights go.
         trainable: keep an adapter apart, so that it can be trained further, instead of merging it.
 
     Raises:
@@ -44,24 +41,19 @@ def load_pretrained(name: str, *, dtype: Any = "float32", device: str = "cpu", t
 
     transformers.utils.logging.disable_progress_bar()
     folder = store.resolve(name)
-    base = _adapter_base(folder)
+    base = store.adapter_base(folder)
     source = store.resolve(base) if base else folder
     try:
         config = transformers.AutoConfig.from_pretrained(source)
         auto = transformers.AutoModelForSeq2SeqLM if config.is_encoder_decoder else transformers.AutoModelForCausalLM
-        model = auto.from_pretrained(source, dtype=getattr(torch, dtype))
+        model = auto.from_pretrained(source, dtype=torch.float32)
         tokenizer = transformers.AutoTokenizer.from_pretrained(source)
         if base:
             model = _with_adapter(model, folder, trainable)
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"cannot load the model '{name}': {error}") from error
     tokenizer.model_max_length = LONGEST
-    return Pretrained(model.to(device).eval(), tokenizer, name)
-
-
-def _adapter_base(folder: Path) -> str | None:
-    config = folder / "adapter_config.json"
-    return str(json.loads(config.read_text())["base_model_name_or_path"]) if config.is_file() else None
+    return Pretrained(model.eval(), tokenizer, name)
 
 
 def _with_adapter(model: Any, folder: Path, trainable: bool) -> Any:

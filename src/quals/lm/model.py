@@ -26,25 +26,19 @@ class Session(ABC):
     @property
     @abstractmethod
     def first(self) -> torch.Tensor:
-        """Log-probabilities of the first token after each text: (texts, vocabulary), float32."""
+        """Log-probabilities of the token after each prompt: (prompts, text by text; vocabulary), float32."""
 
     @abstractmethod
-    def extend(
-        self,
-        parents: Sequence[Sequence[int]],
-        tokens: Sequence[Sequence[int]],
-        wanted: Sequence[Sequence[int]] | None = None,
-    ) -> torch.Tensor:
+    def extend(self, parents: Sequence[Sequence[int]], tokens: Sequence[Sequence[int]]) -> torch.Tensor:
         """Read one more token on each given branch.
 
         Args:
             parents: for each text, for each new node, which node of the previous call it follows (its
-                index there; 0 after the first call, where the only node is the text itself).
+                index there; in the first call, which of the text's prompts).
             tokens: for each text, the new nodes' tokens.
-            wanted: for each text, the new nodes (by their index there) to say what follows of; all if not given.
 
         Returns:
-            Log-probabilities of the token after each wanted node: (nodes, text by text; vocabulary), float32.
+            Log-probabilities of the token after each new node: (nodes, text by text; vocabulary), float32.
         """
 
 
@@ -68,8 +62,12 @@ class LanguageModel(ABC):
         return device
 
     @abstractmethod
-    def begin(self, texts: Sequence[Ids]) -> Session:
-        """Encode the texts and start a search from each."""
+    def begin(self, texts: Sequence[Ids], prompts: Sequence[Sequence[Ids]] | None = None) -> Session:
+        """Encode the texts and start a search from each, or from prompts behind it.
+
+        ``prompts[i]`` are those of ``texts[i]``, all different, one of them perhaps empty; they are read in a single
+        pass, and what they share is read once. If not given, each text has one, which is empty.
+        """
 
     @abstractmethod
     def log_probs(self, texts: Sequence[Ids], targets: Sequence[Sequence[Ids]]) -> list[list[list[float]]]:

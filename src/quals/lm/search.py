@@ -184,10 +184,13 @@ def best_tokens(log_probs: torch.Tensor, count: int) -> Candidates:
     """The ``count`` most probable tokens of each row; of equals at the border, the lowest token ids."""
     size = log_probs.shape[1]
     count = min(count, size)
-    found = log_probs.topk(min(count + 1, size), dim=1)  # one more, to see whether it is as good
+    found = log_probs.topk(min(2 * count, size), dim=1)  # more, since others may be as good as the last
     values, tokens = found.values.cpu().numpy(), found.indices.cpu().numpy()  # here a step waits for the GPU, once
-    ties = np.flatnonzero((values[:, count - 1] == values[:, -1]) & (count < size))
-    values, tokens = values[:, :count], tokens[:, :count]
+    best = np.lexsort((tokens, -values))[:, :count]
+    border, last = np.take_along_axis(values, best, 1)[:, -1], values[:, -1]
+    values, tokens = (np.take_along_axis(each, best, 1) for each in (values, tokens))
+    # Still others as good, further down? What cannot be chosen at all does not matter.
+    ties = np.flatnonzero((border == last) & (2 * count < size) & np.isfinite(border))
     if len(ties):
         ranked = log_probs[ties].sort(dim=1, descending=True, stable=True)
         values[ties], tokens[ties] = ranked.values[:, :count].cpu(), ranked.indices[:, :count].cpu()

@@ -30,10 +30,10 @@ class Seq2SeqModel(FlatModel):
         self.start: int = pretrained.model.config.decoder_start_token_id
         super().__init__(pretrained, limit)
 
-    def begin(self, texts: Sequence[Ids]) -> Session:
-        """See `LanguageModel.begin`."""
+    def begin(self, texts: Sequence[Ids], prompts: Sequence[Sequence[Ids]] | None = None) -> Session:
+        """See `LanguageModel.begin`; the start token is the root of each tree."""
         session = self.open(texts)
-        session.logits = session.step([[0]] * len(texts), [[self.start]] * len(texts))
+        session.follow([[[self.start, *prompt] for prompt in group] for group in prompts or [[[]]] * len(texts)])
         return session
 
     def open(self, texts: Sequence[Ids]) -> FlatSession:

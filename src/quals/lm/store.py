@@ -8,6 +8,7 @@ safetensors in the cache folder and never fetched again. Nothing here runs at im
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -78,12 +79,32 @@ def lasting_name(name: str) -> str:
 
 
 def revision(folder: Path) -> str:
-    """Eight characters that change when a model's weights do: of the Hub's commit, or of the weights' hash."""
+    """Eight characters that change when a model's weights do: of the Hub's commit, or of the weights' hash.
+
+    An adapter's are its own, unless its base model is one whose weights may change.
+    """
+    own = _own_revision(folder)
+    base = adapter_base(folder)
+    if base in (None, BASE_MODEL):  # which is always the same
+        return own
+    return hashlib.sha256(f"{own} on {revision(resolve(base))}".encode()).hexdigest()[:8]
+
+
+def adapter_base(folder: Path) -> str | None:
+    """The name of the model that the adapter in a folder is put on; None if it holds no adapter."""
+    config = folder / "adapter_config.json"
+    return str(json.loads(config.read_text())["base_model_name_or_path"]) if config.is_file() else None
+
+
+def _own_revision(folder: Path) -> str:
     if folder.parent.name == "snapshots":  # the Hub's cache names its folders by commit
         return folder.name[:8]
-    for weights in ("adapter_model.safetensors", "model.safetensors", "model.safetensors.index.json"):
+    for weights in ("adapter_model.safetensors", "model.safetensors"):
         if (folder / weights).is_file():
             return sha256(folder / weights)[:8]
+    if (folder / "model.safetensors.index.json").is_file():  # in several files
+        hashes = "".join(map(sha256, sorted(folder.glob("model*.safetensors"))))
+        return hashlib.sha256(hashes.encode()).hexdigest()[:8]
     raise ModelError(f"no safetensors weights in {folder}")
 
 

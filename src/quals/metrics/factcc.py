@@ -47,7 +47,7 @@ class FactCC(GroupedMetric[Span]):
     Args:
         model: a shipped name, a local folder or a Hub id of a model trained by ``quals train factcc``, or a
             `ClaimChecker` in memory.
-        device: see `FramedModel.load`.
+        device, dtype: see `FramedModel.load`.
         pipeline: name or folder of a spaCy pipeline that finds sentences.
         settings: see `FactCCSettings`.
 
@@ -67,12 +67,15 @@ class FactCC(GroupedMetric[Span]):
         model: str | ClaimChecker = "factcc-small",
         device: str = "auto",
         *,
+        dtype: str = "float32",
         pipeline: str = PIPELINE,
         settings: FactCCSettings | None = None,
     ) -> None:
         self.settings = settings or FactCCSettings()
         self.pipeline = load_pipeline(pipeline)
-        self.checker = model if isinstance(model, ClaimChecker) else ClaimChecker.load(model, device=device)
+        self.checker = (
+            model if isinstance(model, ClaimChecker) else ClaimChecker.load(model, device=device, dtype=dtype)
+        )
         self.device = self.checker.lm.device.type
         if (room := self.checker.lm.limit - self.settings.chunk) < _LEAST_ROOM:
             raise InputError(f"leaves room for {room} tokens of a claim, less than {_LEAST_ROOM}", field="chunk")
@@ -122,10 +125,12 @@ class FactCC(GroupedMetric[Span]):
             for of in wanted.values()
         ]
         checked = self.checker.check_in_parts([[part.ids for part in each] for each in parts], claims)
+        best_of = [
+            {text: (value, each[part]) for text, (value, part) in zip(texts, found, strict=True)}
+            for each, texts, found in zip(parts, claims, checked, strict=True)
+        ]
         results = {}
-        for (document, of), each, texts, found in zip(wanted.items(), parts, claims, checked, strict=True):
-            best = {text: (value, each[part]) for text, (value, part) in zip(texts, found, strict=True)}
-            slips = self._slips(best)
+        for (document, of), each, best, slips in zip(wanted.items(), parts, best_of, self._slips(best_of), strict=True):
             results[document] = {
                 summary: self._result(
                     [self._evidence(document, span, _text(summary, span), best, slips) for span in spans], len(each)
@@ -134,11 +139,18 @@ class FactCC(GroupedMetric[Span]):
             }
         return results
 
-    def _slips(self, best: Mapping[str, tuple[float, Chunk]]) -> dict[str, Slip | None]:
-        """What is wrong in the claims that are more probably false than true."""
-        doubtful = [text for text, (value, _) in best.items() if value < 0.5]
-        found = self.checker.slips([best[text][1].ids for text in doubtful], [[text] for text in doubtful])
-        return {text: slip for text, (slip,) in zip(doubtful, found, strict=True)}
+    def _slips(self, best_of: Sequence[Mapping[str, tuple[float, Chunk]]]) -> list[dict[str, Slip | None]]:
+        """For each document, what is wrong in the claims that are more probably false than true."""
+        doubtful: dict[tuple[int, Span], tuple[list[int], list[str]]] = {}
+        for i, best in enumerate(best_of):
+            for text, (value, chunk) in best.items():
+                if value < 0.5:
+                    doubtful.setdefault((i, chunk.span), (chunk.ids, []))[1].append(text)
+        chunk_ids, claims = [ids for ids, _ in doubtful.values()], [texts for _, texts in doubtful.values()]
+        slips: list[dict[str, Slip | None]] = [{} for _ in best_of]
+        for (i, _), texts, found in zip(doubtful, claims, self.checker.slips(chunk_ids, claims), strict=True):
+            slips[i].update(zip(texts, found, strict=True))
+        return slips
 
     def _evidence(
         self,

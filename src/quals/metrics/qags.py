@@ -18,7 +18,7 @@ from quals.lm.chunks import Chunk, check_chunks, chunks
 from quals.lm.format import text_ids
 from quals.metrics.grouped import GroupedMetric, Problem
 from quals.nlp import PIPELINE, load_pipeline
-from quals.qags.answer import Answer, QuestionAnswerer
+from quals.qags.answer import GREEDY, Answer, QuestionAnswerer
 from quals.qags.candidates import Candidate, candidates
 from quals.qags.f1 import token_f1
 from quals.qags.questions import Question, QuestionGenerator, can_be_asked, is_answered_by, most_probable
@@ -64,9 +64,12 @@ class Qags(GroupedMetric[Asked]):
         question_model: a shipped name, a local folder or a Hub id of a model trained by ``quals train qg``, or
             a `QuestionGenerator` in memory.
         answer_model: the same for ``quals train qa`` and `QuestionAnswerer`.
-        device: see `FramedModel.load`.
+        device, dtype: see `FramedModel.load`.
         pipeline: name or folder of a spaCy pipeline that finds entities and noun chunks.
         settings: see `QagsSettings`.
+
+    Raises:
+        InputError: the answer model reads too little for a chunk, a question and its answer.
     """
 
     name: ClassVar[str] = "qags"
@@ -82,6 +85,7 @@ class Qags(GroupedMetric[Asked]):
         answer_model: str | QuestionAnswerer = "qa-small",
         device: str = "auto",
         *,
+        dtype: str = "float32",
         pipeline: str = PIPELINE,
         settings: QagsSettings | None = None,
     ) -> None:
@@ -90,14 +94,16 @@ class Qags(GroupedMetric[Asked]):
         self.generator = (
             question_model
             if isinstance(question_model, QuestionGenerator)
-            else QuestionGenerator.load(question_model, device=device)
+            else QuestionGenerator.load(question_model, device=device, dtype=dtype)
         )
         self.answerer = (
             answer_model
             if isinstance(answer_model, QuestionAnswerer)
-            else QuestionAnswerer.load(answer_model, device=device)
+            else QuestionAnswerer.load(answer_model, device=device, dtype=dtype)
         )
         self.device = self.answerer.lm.device.type
+        behind = self.settings.search.max_length + GREEDY.max_length + 1  # question, separator, answer
+        self.answerer.check_room(self.settings.chunk, behind, "chunk")
 
     @property
     def signature(self) -> str:
@@ -114,7 +120,7 @@ class Qags(GroupedMetric[Asked]):
                 "length": f"{search.min_length}-{search.max_length}{'-patient' if search.patient else ''}",
                 "kept": settings.questions,
                 "chunk": f"{settings.chunk}/{settings.overlap}",
-                "dtype": str(self.answerer.lm.model.dtype).removeprefix("torch."),
+                "dtype": "/".join(dict.fromkeys(str(m.lm.model.dtype)[6:] for m in (self.generator, self.answerer))),
             },
         )
 

@@ -9,7 +9,7 @@ The pairs are written by QAGen from the summary (Nan et al. 2021, arXiv 2105.046
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import ClassVar, Literal
 
@@ -56,9 +56,12 @@ class Quals(GroupedMetric[GeneratedPair]):
 
     Args:
         model: a shipped name, a local folder or a Hub id of a QAGen model, or a `QAGen` in memory.
-        device: see `QAGen.load`.
+        device, dtype: see `QAGen.load`.
         settings: see `QualsSettings`.
-        compatibility: shorthand for ``settings`` that differ in nothing else.
+        compatibility: instead of that of the settings.
+
+    Raises:
+        InputError: the model reads too little for a chunk and a pair.
     """
 
     name: ClassVar[str] = "quals"
@@ -74,11 +77,14 @@ class Quals(GroupedMetric[GeneratedPair]):
         model: str | QAGen = "quals-small",
         device: str = "auto",
         *,
+        dtype: str = "float32",
         settings: QualsSettings | None = None,
-        compatibility: Compatibility = "clean",
+        compatibility: Compatibility | None = None,
     ) -> None:
-        self.settings = settings or QualsSettings(compatibility=compatibility)
-        self.qagen = model if isinstance(model, QAGen) else QAGen.load(model, device=device)
+        settings = settings or QualsSettings()
+        self.settings = replace(settings, compatibility=compatibility) if compatibility else settings
+        self.qagen = model if isinstance(model, QAGen) else QAGen.load(model, device=device, dtype=dtype)
+        self.qagen.check_room(self.settings.chunk, self.settings.search.max_length, "chunk")
         self.device = self.qagen.lm.device.type
 
     @property

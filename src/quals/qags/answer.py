@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from quals.lm.beam import BeamSettings
+from quals.lm.chunks import in_parts
 from quals.lm.format import QA, Task
 from quals.lm.framed import FramedModel
 
@@ -41,12 +42,7 @@ class QuestionAnswerer(FramedModel):
         self, texts: Sequence[Sequence[list[int]]], questions: Sequence[Sequence[str]]
     ) -> list[list[tuple[Answer, int]]]:
         """The same for texts in several parts, each framed: the best answer and the part it is from."""
-        flat = [part for parts in texts for part in parts]
-        owners = [group for parts, group in zip(texts, questions, strict=True) for _ in parts]
-        found = iter(self.answer(flat, owners))
-        return [
-            [best_answer(answers) for answers in zip(*(next(found) for _ in parts), strict=True)] for parts in texts
-        ]
+        return in_parts(self.answer, texts, questions, best_answer)
 
     def sample(self, context: str, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
         """The questions of ``pairs`` with the model's own answers."""

@@ -84,7 +84,7 @@ class Summarizer(TrainedModel):
         if isinstance(documents, str):
             raise InputError("expected a sequence of texts", field="documents")
         window = settings.max_document or self.window
-        self.check_room(window, settings.max_length)
+        self.check_room(window, settings.max_length, "max_document")
         problems = [_problem(document) for document in documents]
         ids = [
             text_ids(self.lm.tokenizer, document)
@@ -106,21 +106,6 @@ class Summarizer(TrainedModel):
             Summaries((), (), *problem) if problem else self._result(next(written), next(lengths), window)
             for problem in problems
         ]
-
-    def check_room(self, document: int, summary: int) -> None:
-        """Make sure that so many tokens fit into the model.
-
-        Raises:
-            InputError: they do not.
-        """
-        frame = len(self.form.prefix) + len(self.form.suffix) + 1
-        # An encoder and its decoder each have all the room.
-        total = max(document, summary) if self.lm.model.config.is_encoder_decoder else document + summary
-        if total + frame > self.lm.limit:
-            raise InputError(
-                f"{document} tokens of document and {summary} of summary are more than the model's {self.lm.limit}",
-                field="max_document",
-            )
 
     def _write(self, texts: list[list[int]], settings: GenerationSettings) -> list[list[Hypothesis]]:
         constraints = Constraints(self._never_written(), settings.no_repeat_ngram)

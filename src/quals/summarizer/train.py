@@ -160,7 +160,7 @@ def _fit(
     settings, folder, pretrained = start.settings, start.folder, start.pretrained
     model = Summarizer.of(pretrained, start.form, name=folder.name)
     model.window = settings.max_document
-    model.check_room(settings.max_document, settings.max_summary)
+    model.check_room(settings.max_document, settings.max_summary, "max_document")
     claim_folder(folder, settings.to_dict(), {each.role: each.encoding.fingerprint() for each in used})
     few = Data(validation.sources, validation.examples[: settings.validate], validation.dropped)
     held_out = start.encode("validation data", few)

@@ -1,0 +1,39 @@
+"""What all our models share, beyond what the tests of each see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tiny import tiny_pretrained
+
+from quals.factcc.model import ClaimChecker
+from quals.lm.format import PairFormat
+
+
+def test_much_behind_one_text_is_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretrained = tiny_pretrained("llama")
+    model = ClaimChecker.of(pretrained, PairFormat.choose(pretrained.tokenizer, encoder_decoder=False))
+    texts = [model.frame("The mayor resigned on 3 May."), model.frame("Police said so.")]
+    claims = [[f"The mayor resigned on {day} May." for day in range(30)], ["Nobody resigned."], []]
+    texts.append(texts[0])
+    targets = [[model.target(claim, "yes") for claim in group] for group in claims]
+    whole, values = model.check(texts, claims), model.log_probs(texts, targets)
+    room, sizes = 60, []
+    for name in ("begin", "log_probs"):
+        plain = getattr(model.lm, name)
+
+        def noted(texts: list[list[int]], behind: list[list[list[int]]], plain: Any = plain) -> Any:
+            sizes.append((len(texts), sum(len(each) for group in behind for each in group)))
+            return plain(texts, behind)
+
+        monkeypatch.setattr(model.lm, name, noted)
+    monkeypatch.setattr(ClaimChecker, "budget", 8 * room)
+    assert model.check(texts, claims) == [pytest.approx(group, abs=1e-5) for group in whole]
+    assert all(size <= room for _, size in sizes)
+    count = len(sizes)
+    assert count > 5
+    for group, expected in zip(model.log_probs(texts, targets), values, strict=True):
+        assert [pytest.approx(each, abs=1e-5) for each in expected] == group
+    assert len(sizes) > count
+    assert all(size <= room for _, size in sizes)
