@@ -149,6 +149,7 @@ def _close(one: float | None, other: float | None) -> bool:
 @click.option("--question-model", default="qg-small", show_default=True)
 @click.option("--answer-model", default="qa-small", show_default=True)
 @click.option("--device", default="auto", show_default=True)
+@click.option("--dtype", default="float32", show_default=True, help="Or bfloat16 or float16, for a GPU.")
 @click.option("--rows", "limit", default=100, show_default=True, help="From the first.")
 @click.option("--block", default=20, show_default=True, help="Rows a system takes at a turn.")
 @click.option("--threads", default=0, help="CPU threads; 0 leaves torch's choice.")
@@ -160,6 +161,7 @@ def speed(
     question_model: str,
     answer_model: str,
     device: str,
+    dtype: str,
     limit: int,
     block: int,
     threads: int,
@@ -178,10 +180,10 @@ def speed(
     metric, wanted = None, names.split(",")
     if "quals" in wanted:
         started = time.perf_counter()
-        metric = quals.Quals(device=device)
+        metric = quals.Quals(device=device, dtype=dtype)
         metric.score(*rows[0])
         result["load_and_first_score_s"] = time.perf_counter() - started
-    found = systems(wanted, metric, lambda: Qags(question_model, answer_model, device=device))
+    found = systems(wanted, metric, lambda: Qags(question_model, answer_model, device=device, dtype=dtype))
     compare(found, rows, block)
     result |= figures(found, block)
     if metric:
