@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import pytest
 import torch
@@ -17,6 +19,7 @@ from quals.errors import InputError, ModelError
 from quals.lm.chunks import chunks
 from quals.lm.load import load_pretrained
 from quals.lm.search import SearchSettings
+from quals.metrics import registry
 from quals.metrics.quals import QualsSettings
 from quals.qagen.evaluate import answer_filter_share
 from quals.qagen.model import QAGen
@@ -214,6 +217,42 @@ def test_misuse_is_an_input_error(metric: quals.Quals) -> None:
     with pytest.raises(InputError, match="neither clean nor reference"):
         QualsSettings(compatibility="other")  # type: ignore[arg-type]
     assert metric.score([], []) == []
+
+
+def test_settings_by_name(trained: Path) -> None:
+    search: dict[str, Any] = {
+        "search.groups": 12,
+        "search.min_length": 2,
+        "search.max_length": 24,
+        "search.strength": 1,
+    }
+    made = registry.load("quals", model=str(trained), device="cpu", chunk=99, pairs=3, **search)
+    assert isinstance(made, quals.Quals)
+    assert made.settings == QualsSettings(search=replace(SEARCH, strength=1.0), pairs=3, chunk=99)
+    assert "|beams:12|diversity:1.0|length:2-24|pairs:3|chunk:99/64|" in made.signature
+    base = QualsSettings(search=SEARCH, chunk=99)
+    changed = registry.load("quals", model=made.qagen, settings=base, overlap=7)
+    assert isinstance(changed, quals.Quals)
+    assert changed.settings == replace(base, overlap=7)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"pairs": 0}, "pairs: must be at least 1"),
+        ({"pairs": 2.5}, r"pairs: expected a whole number, found '2.5'"),
+        ({"chunk": 30, "overlap": 30}, "overlap: must be at least 0 and less than the chunk, 30"),
+        ({"search.groups": True}, "groups: expected a whole number, found 'True'"),
+        (
+            {"serch.groups": 3},
+            r"no setting of quals 'serch.groups'; did you mean 'search.groups'\? \(known: model, d",
+        ),
+        ({"dtype": "half"}, "dtype: 'half' is none of"),
+    ],
+)
+def test_wrong_settings_by_name(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        registry.load("quals", **settings)
 
 
 def test_what_does_not_fit_the_model_is_told_at_once(trained: Path, metric: quals.Quals) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from operator import ge, gt, le, lt
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import click
 
@@ -37,7 +37,7 @@ class Settings:
     def __post_init__(self) -> None:
         """Check the ranges."""
         for each in fields(self):
-            limits = [(*_LIMITS[name], limit) for name, limit in each.metadata["limits"].items()]
+            limits = [(*_LIMITS[name], limit) for name, limit in each.metadata.get("limits", {}).items()]
             if not all(holds(getattr(self, each.name), limit) for _, holds, limit in limits):
                 wanted = " and ".join(f"{words} {limit}" for words, _, limit in limits)
                 raise InputError(f"must be {wanted}", field=each.name)
@@ -45,6 +45,44 @@ class Settings:
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
         return asdict(self)
+
+    def names(self) -> list[str]:
+        """Of all settings; those of settings within these as ``outer.inner``."""
+        found = []
+        for each in fields(self):
+            value = getattr(self, each.name)
+            inner = value.names() if isinstance(value, Settings) else []
+            found += [f"{each.name}.{name}" for name in inner] or [each.name]
+        return found
+
+    def having(self, given: Mapping[str, object]) -> Self:
+        """These, but for what is ``given`` under one of the `names`.
+
+        Raises:
+            InputError: a value is of another type than the one here, or out of its range.
+        """
+        inner: dict[str, dict[str, object]] = {}
+        changed: dict[str, Any] = {}
+        for name, value in given.items():
+            outer, dot, rest = name.partition(".")
+            if dot:
+                inner.setdefault(outer, {})[rest] = value
+            else:
+                changed[name] = _like(getattr(self, name), value, name)
+        return replace(self, **changed, **{name: getattr(self, name).having(of) for name, of in inner.items()})
+
+
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+
+
+def _like(old: object, new: object, name: str) -> object:
+    """The new value, if it is of the old one's type; a whole number is a number, too."""
+    kind = type(old)
+    if kind is float and type(new) is int:
+        return float(new)
+    if type(new) is not kind:
+        raise InputError(f"expected {_KINDS[kind]}, found '{new}'", field=name)
+    return new
 
 
 def options(settings: type[Settings]) -> Callable[[Command], Command]:

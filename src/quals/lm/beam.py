@@ -23,16 +23,20 @@ from quals.lm.constraints import Constraints
 from quals.lm.model import Ids, LanguageModel
 from quals.lm.search import best_tokens
 from quals.lm.tree import ROOT, PrefixTree
+from quals.settings import Settings, setting
 
 
 @dataclass(frozen=True)
-class BeamSettings:
-    """Settings of the search; a width of 1 is greedy search."""
+class BeamSettings(Settings):
+    """Settings of the search; a width of 1 is greedy search.
 
-    width: int = 10
-    min_length: int = 0  # tokens before the end token
-    max_length: int = 40  # tokens before the end token, which is then forced
-    patient: bool = False  # otherwise a few short sequences can end the search before a better, longer one is done
+    If it is not patient, a few short sequences can end it before a better, longer one is done.
+    """
+
+    width: int = setting(10, "Beams.", least=1)
+    min_length: int = setting(0, "Tokens before the end token, at least.", least=0)
+    max_length: int = setting(40, "Tokens before the end token, which is then forced.", least=0)
+    patient: bool = setting(False, "Go on while a beam is better than the worst finished one.")
 
 
 @dataclass(frozen=True)

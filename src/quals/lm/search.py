@@ -19,16 +19,17 @@ import torch
 
 from quals.lm.model import Ids, LanguageModel
 from quals.lm.tree import ROOT, PrefixTree
+from quals.settings import Settings, setting
 
 
 @dataclass(frozen=True)
-class SearchSettings:
+class SearchSettings(Settings):
     """Settings of the search; the defaults are those of the QUALS paper."""
 
-    groups: int = 60
-    strength: float = 0.5  # nats per earlier group with the same token
-    min_length: int = 8  # tokens before the end token
-    max_length: int = 60  # tokens before the end token, which is then forced
+    groups: int = setting(60, "Groups, each of one beam.", least=1)
+    strength: float = setting(0.5, "Nats that a token costs for each earlier group which chose it.", least=0)
+    min_length: int = setting(8, "Tokens before the end token, at least.", least=0)
+    max_length: int = setting(60, "Tokens before the end token, which is then forced.", least=1)
 
 
 @dataclass(frozen=True)

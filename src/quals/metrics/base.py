@@ -11,6 +11,7 @@ from typing import ClassVar, overload
 from quals.calibrate.calibration import Calibration, shipped
 from quals.errors import InputError
 from quals.records import SummaryScore
+from quals.settings import Settings
 
 
 class Metric(ABC):
@@ -23,6 +24,7 @@ class Metric(ABC):
     name: ClassVar[str]
     range: ClassVar[tuple[float, float]]
     reading: ClassVar[str]
+    settings_type: ClassVar[type[Settings] | None] = None  # of the argument ``settings``, if the class has one
     device: str = "cpu"  # what the work is done on, as torch names it; set by metrics that run a model
 
     @property

@@ -21,12 +21,13 @@ from quals.lm.format import text_ids
 from quals.metrics.grouped import GroupedMetric, Problem
 from quals.nlp import PIPELINE, load_pipeline, sentences
 from quals.records import ClaimEvidence, Span, Status, SummaryScore
+from quals.settings import Settings, setting
 from quals.signature import signature
 from quals.texts import find_answer
 
 
 @dataclass(frozen=True)
-class FactCCSettings:
+class FactCCSettings(Settings):
     """Everything that changes the number, besides the model and the spaCy pipeline.
 
     Attributes:
@@ -34,10 +35,12 @@ class FactCCSettings:
         overlap: tokens that neighbouring chunks share.
     """
 
-    chunk: int = 320
-    overlap: int = 64
+    chunk: int = setting(320, "Tokens of a document read at a time.", least=1)
+    overlap: int = setting(64, "Tokens that neighbouring chunks share.", least=0)
 
     def __post_init__(self) -> None:
+        """Check the ranges."""
+        super().__post_init__()
         check_chunks(self.chunk, self.overlap)
 
 
@@ -56,6 +59,7 @@ class FactCC(GroupedMetric[Span]):
     """
 
     name: ClassVar[str] = "factcc"
+    settings_type = FactCCSettings
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     reading: ClassVar[str] = (
         "Mean probability, over the summary's sentences, that the document bears them out: 1 if it surely does, 0 if "

@@ -23,12 +23,13 @@ from quals.qags.candidates import Candidate, candidates
 from quals.qags.f1 import token_f1
 from quals.qags.questions import Question, QuestionGenerator, can_be_asked, is_answered_by, most_probable
 from quals.records import QuestionEvidence, Span, Status, SummaryScore
+from quals.settings import Settings, setting
 from quals.signature import signature
 from quals.texts import find_answer
 
 
 @dataclass(frozen=True)
-class QagsSettings:
+class QagsSettings(Settings):
     """Everything that changes the number, besides the models and the spaCy pipeline.
 
     Attributes:
@@ -39,13 +40,15 @@ class QagsSettings:
         overlap: tokens that neighbouring chunks share.
     """
 
-    candidates: int = 10
+    candidates: int = setting(10, "Answers chosen from the summary.", least=1)
     search: BeamSettings = field(default_factory=BeamSettings)
-    questions: int = 20
-    chunk: int = 384
-    overlap: int = 128
+    questions: int = setting(20, "Questions kept, at most.", least=1)
+    chunk: int = setting(384, "Tokens of a document read at a time.", least=1)
+    overlap: int = setting(128, "Tokens that neighbouring chunks share.", least=0)
 
     def __post_init__(self) -> None:
+        """Check the ranges."""
+        super().__post_init__()
         check_chunks(self.chunk, self.overlap)
 
 
@@ -73,6 +76,7 @@ class Qags(GroupedMetric[Asked]):
     """
 
     name: ClassVar[str] = "qags"
+    settings_type = QagsSettings
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     reading: ClassVar[str] = (
         "How far document and summary give the same answers to questions about the summary: 1 if all answers agree, "

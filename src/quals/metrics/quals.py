@@ -21,13 +21,14 @@ from quals.metrics.grouped import GroupedMetric, Problem
 from quals.qagen.model import QAGen
 from quals.qagen.select import GeneratedPair, choose, parse
 from quals.records import PairEvidence, Span, Status, SummaryScore
+from quals.settings import Settings, setting
 from quals.signature import signature
 
 Compatibility = Literal["clean", "reference"]
 
 
 @dataclass(frozen=True)
-class QualsSettings:
+class QualsSettings(Settings):
     """Everything that changes the number, besides the model.
 
     Attributes:
@@ -40,12 +41,14 @@ class QualsSettings:
     """
 
     search: SearchSettings = field(default_factory=SearchSettings)
-    pairs: int = 10
-    chunk: int = 512
-    overlap: int = 64
+    pairs: int = setting(10, "Pairs kept for scoring.", least=1)
+    chunk: int = setting(512, "Tokens of a document read at a time.", least=1)
+    overlap: int = setting(64, "Tokens that neighbouring chunks share.", least=0)
     compatibility: Compatibility = "clean"
 
     def __post_init__(self) -> None:
+        """Check the ranges."""
+        super().__post_init__()
         if self.compatibility not in ("clean", "reference"):
             raise InputError(f"'{self.compatibility}' is neither clean nor reference", field="compatibility")
         check_chunks(self.chunk, self.overlap)
@@ -65,6 +68,7 @@ class Quals(GroupedMetric[GeneratedPair]):
     """
 
     name: ClassVar[str] = "quals"
+    settings_type = QualsSettings
     range: ClassVar[tuple[float, float]] = (float("-inf"), float("inf"))
     reading: ClassVar[str] = (
         "Nats per token that the summary's facts lose when they are looked for in the document: usually below 0, "

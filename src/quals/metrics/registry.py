@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from quals.errors import InputError
 from quals.metrics.base import Metric
+from quals.settings import Settings
 
 # name -> "module:class"; the module is imported when the metric is asked for
 METRICS = {
@@ -48,14 +49,20 @@ def load(name: str, *, device: str | None = None, **settings: object) -> Metric:
     module, _, attribute = METRICS[name].partition(":")
     metric: type[Metric] = getattr(importlib.import_module(module), attribute)
     known = inspect.signature(metric).parameters
+    base = settings.pop("settings", None) or (metric.settings_type and metric.settings_type())
+    inner = [one for one in base.names() if one not in known] if isinstance(base, Settings) else []
     for setting, value in settings.items():
-        if setting not in known:
-            raise InputError(_unknown(f"setting of {name}", setting, known))
-        if isinstance(known[setting].default, bool) and not isinstance(value, bool):
+        if setting not in known and setting not in inner:
+            names = [one for one in known if one != "settings"] + inner
+            raise InputError(_unknown(f"setting of {name}", setting, names))
+        if setting in known and isinstance(known[setting].default, bool) and not isinstance(value, bool):
             raise InputError(f"expected true or false, found '{value}'", field=f"{name}.{setting}")
+    arguments = {one: value for one, value in settings.items() if one in known}
+    if isinstance(base, Settings):
+        arguments["settings"] = base.having({one: value for one, value in settings.items() if one in inner})
     if device is not None and "device" in known:
-        settings["device"] = device
-    return metric(**settings)
+        arguments["device"] = device
+    return metric(**arguments)
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:
