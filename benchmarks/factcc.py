@@ -18,16 +18,17 @@ import click
 
 from quals.factcc.evaluate import by_kind, judged, without_the_document
 from quals.factcc.generate import Settings, make_claims, read_articles
-from quals.factcc.kept import passage_of
+from quals.factcc.kept import CONSISTENT, Slip, passage_of
 from quals.factcc.model import ClaimChecker
 from quals.lm.chunks import chunks
 from quals.metrics.factcc import FactCCSettings
 from quals.nlp import load_pipeline
+from quals.texts import gist
 from quals.training.data import Passage
 
 
 def measure(checker: ClaimChecker, passages: Sequence[Passage], settings: FactCCSettings) -> dict[str, object]:
-    """``accuracy``: balanced, over all claims and by kind; ``claims``: how many there are of each kind."""
+    """``accuracy``: balanced, over all claims and by kind; ``claims``: how many there are of each kind; ``named``."""
     claims = [[pair.question for pair in passage.pairs] for passage in passages]
     parts = [chunks(checker, passage.context, settings.chunk, settings.overlap) for passage in passages]
     found = checker.check_in_parts([[part.ids for part in each] for each in parts], claims)
@@ -37,7 +38,28 @@ def measure(checker: ClaimChecker, passages: Sequence[Passage], settings: FactCC
         "chunks": sum(map(len, parts)),
         "claims": dict(Counter(claim.kind for claim in checked)),
         "accuracy": by_kind(checked) | without_the_document(checker, passages),
+        "named": named(checker, passages, [[part.ids for part in each] for each in parts], found),
     }
+
+
+def named(
+    checker: ClaimChecker,
+    passages: Sequence[Passage],
+    parts: Sequence[Sequence[list[int]]],
+    found: Sequence[Sequence[tuple[float, int]]],
+) -> dict[str, dict[str, int]]:
+    """Of the false and of the true claims that it doubts: in how many it names the words that are false, or others."""
+    counts = {kind: Counter({"doubted": 0, "right": 0, "other": 0}) for kind in ("false", "true")}
+    for passage, of, values in zip(passages, parts, found, strict=True):
+        for pair, (value, part) in zip(passage.pairs, values, strict=True):
+            if value >= 0.5:
+                continue
+            ((slip,),) = checker.slips([of[part]], [[pair.question]])
+            truth, count = Slip.parse(pair.answer), counts["true" if pair.answer == CONSISTENT else "false"]
+            count["doubted"] += 1
+            if slip:
+                count["right" if truth and gist(slip.words) == gist(truth.words) else "other"] += 1
+    return {kind: dict(count) for kind, count in counts.items()}
 
 
 @click.command(help=__doc__)
@@ -56,6 +78,7 @@ def main(heldout: str, model: str, device: str, documents: int, seed: int, outpu
     figures = measure(checker, [passage for passage in made if passage.pairs], FactCCSettings())
     for name, value in figures["accuracy"].items():  # type: ignore[attr-defined]
         click.echo(f"{name:<20} {value:.1%}")
+    click.echo(f"words named: {figures['named']}")
     if output:
         made_with = {"model": checker.name, "revision": checker.revision, "file": Path(heldout).name, "seed": seed}
         output.write_text(json.dumps(made_with | figures, indent=1) + "\n")

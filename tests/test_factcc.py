@@ -268,19 +268,25 @@ def test_words_that_do_not_stand_in_claim_or_document_are_not_named(
 ) -> None:
     claim = "The chief resigned on Friday."
 
-    def evidence(verdict: str) -> ClaimEvidence:
+    def evidence(words: str, mended: float = 0.9) -> ClaimEvidence:
+        def check(_: ClaimChecker, texts: list[list[int]], claims: list[list[str]]) -> list[list[float]]:
+            return [[0.25 if one == claim else mended for one in group] for group in claims]
+
         with monkeypatch.context() as patch:
-            patch.setattr(ClaimChecker, "decode", lambda *_: verdict)
+            patch.setattr(ClaimChecker, "decode", lambda *_: words)  # what is written after "no:"
+            patch.setattr(ClaimChecker, "check", check)
             (piece,) = metric.score(GOOD, claim).evidence
         assert isinstance(piece, ClaimEvidence)
         return piece
 
-    named = evidence(" no: chief / mayor")
+    named, place = evidence(" Chief / mayor"), GOOD.index("mayor")
     assert (named.doubted, named.instead, named.summary_span) == ("chief", "mayor", Span(4, 9))
-    half = evidence(" no: chief / governor")
+    assert named.document_span == Span(place, place + 5)
+    half = evidence(" chief / governor")
     assert (half.doubted, half.instead, half.summary_span) == ("chief", "", Span(4, 9))
-    none = evidence(" no: governor / mayor")
-    assert (none.doubted, none.instead, none.summary_span) == ("", "", Span(0, len(claim)))
+    assert half.document_span == Span(0, len(GOOD))
+    for none in (evidence(" governor / mayor"), evidence(" chief / chief"), evidence(" chief / mayor", mended=0.3)):
+        assert (none.doubted, none.instead, none.summary_span) == ("", "", Span(0, len(claim)))
 
 
 def test_results_do_not_depend_on_order_or_company(metric: FactCC) -> None:

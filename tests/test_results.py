@@ -149,12 +149,17 @@ def test_tally():
 
 
 @pytest.mark.parametrize(
-    ("pairs", "threshold", "meets"),
-    [([("a", "a")], 0, True), ([("a b", "a c")], -0.5, True), ([("a b", "a c")], -0.4, False),
-     ([("a", "a"), ("a", "")], -9, False), ([], -9, False)],
-)  # fmt: skip
-def test_meets(pairs, threshold, meets):
-    assert run(rows_of(*pairs), Overlap(), JsonlNowhere()).meets(threshold) is meets
+    ("pairs", "threshold", "shortfall"),
+    [
+        ([("a", "a")], 0, ""),
+        ([("a b", "a c")], -0.5, ""),
+        ([("a b", "a c")], -0.4, "the lowest score is -0.5"),
+        ([("a", "a"), ("a", "")], -9, "1 of 2 summaries have no score"),
+        ([("a b", "a c"), ("a", "")], 0, "the lowest score is -0.5 and 1 of 2 summaries have no score"),
+    ],
+)
+def test_shortfall(pairs, threshold, shortfall):
+    assert run(rows_of(*pairs), Overlap(), JsonlNowhere()).shortfall(threshold) == shortfall
 
 
 class JsonlNowhere:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import quals.metrics
 from quals.errors import InputError, MissingExtraError
 from quals.metrics import registry
 from quals.metrics.rouge import Rouge1, Rouge2, Rouge2Precision, RougeL
@@ -81,6 +82,11 @@ def test_missing_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(sys.modules, "rouge_score_rs", None)
     with pytest.raises(MissingExtraError, match=r"quals\[agree\]"):
         Rouge1()
+
+
+def test_metrics_load_by_name() -> None:
+    assert isinstance(quals.metrics.load("rouge1"), Rouge1)
+    assert (Rouge1.needs_reference, Rouge2Precision.needs_reference) == (True, False)
 
 
 def test_registry_loads_by_name() -> None:

@@ -349,3 +349,8 @@ def test_without_a_calibration_there_is_no_probability(tmp_path):
     score(jsonl(tmp_path / "a.jsonl", GOOD), "-o", tmp_path / "o.jsonl")
     (row,) = read_jsonl(tmp_path / "o.jsonl")
     assert (row["probability"], row["band"]) == (None, None)
+
+
+def test_what_falls_short_is_said(tmp_path):
+    done = score(jsonl(tmp_path / "a.jsonl", GOOD), "--quiet", "--fail-under", "5")
+    assert (done.exit_code, "--fail-under 5: the lowest score is -0.3" in done.stderr) == (1, True)

@@ -81,6 +81,20 @@ def test_find_answer(answer: str, text: str, found: str | None) -> None:
     assert (text[span.start : span.end] if span else None) == found
 
 
+@pytest.mark.parametrize(
+    ("answer", "text", "start"),
+    [
+        ("May", "Mayor Smith may resign in May.", 26),
+        ("may", "Mayor Smith may resign in May.", 12),
+        ("4", "On 14 May 2014 it killed 4 people.", 25),
+        ("Lee", "Leeroy Hart was replaced by Lee", 28),
+        ("ow", "how, now", 1),
+    ],
+)
+def test_an_answer_is_found_as_words_of_their_own(answer: str, text: str, start: int) -> None:
+    assert find_answer(answer, text) == Span(start, start + len(answer))
+
+
 def pairs(*rows: tuple[str, str, float]) -> list[GeneratedPair]:
     return [GeneratedPair(question, answer, (), (), log_prob, Span(0, 1)) for question, answer, log_prob in rows]
 

@@ -210,8 +210,11 @@ def test_what_cannot_be_scored_has_a_status_and_a_reason(
 def test_misuse_is_an_input_error(metric: quals.Quals) -> None:
     with pytest.raises(InputError, match="summaries: 1 of them for 2 documents"):
         metric.score(["a", "b"], ["c"])
-    with pytest.raises(InputError, match="documents: expected a sequence of texts"):
-        metric.score("a", ["c"])
+    for documents, summaries, field in (("a", ["c"], "documents"), (["a"], "c", "summaries"), (None, "c", "documents")):
+        with pytest.raises(InputError, match=f"^{field}: expected a sequence of texts"):
+            metric.score(documents, summaries)
+    with pytest.raises(InputError, match=r"^documents: expected a sequence of texts"):
+        metric.score(1, 2)
     with pytest.raises(InputError, match="overlap"):
         QualsSettings(chunk=10, overlap=10)
     with pytest.raises(InputError, match="neither clean nor reference"):

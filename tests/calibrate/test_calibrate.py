@@ -1,15 +1,19 @@
 import itertools
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from word_pairs import WordPairs
 
 from quals.calibrate import Band, Calibration, Isotonic, Logistic, fit, shipped
 from quals.calibrate.labelled import read_labelled
 from quals.cli.calibrate import calibrate
 from quals.errors import InputError
+from quals.lm.store import resolve
+from quals.report.facts import MetricFacts
 
 SIGNATURE = "metric:quals|model:m|beams:60|version:0.1.0"
 
@@ -175,3 +179,28 @@ def test_scores_made_in_two_ways_are_not_mixed(tmp_path):
     rows = [{"score": 0.1, "label": 1, "signature": signature} for signature in (SIGNATURE, other)]
     with pytest.raises(InputError, match=r"in\.jsonl:2: signature"):
         read_labelled([write(tmp_path / "in.jsonl", rows)])
+
+
+def test_nothing_is_said_of_documents_shorter_than_those_it_knows(logistic, tmp_path):
+    known = replace(logistic, shortest=40, signature=WordPairs().signature)
+    known.save(tmp_path / "c.json")
+    assert Calibration.load(tmp_path / "c.json") == known
+    metric = WordPairs()
+    metric.calibrate(known)
+    short, long = metric.score(
+        ["The mayor resigned.", "The mayor resigned." + " He was tired." * 2], ["The mayor."] * 2
+    )
+    assert (short.reading, short.reason) == (
+        None,
+        "no probability: the document is shorter than any that the calibration knows (40 characters)",
+    )
+    assert (long.reading is not None, long.reason) == (True, "")
+    facts = MetricFacts.of(metric)
+    assert facts.read(short, "The mayor resigned.") is None
+    assert facts.read(short, "The mayor resigned." * 3) is not None
+
+
+def test_the_shipped_calibration_knows_no_single_sentences():
+    found = shipped(Calibration.load(resolve("quals-small") / "calibration.json").signature)
+    assert found is not None
+    assert 100 < found.shortest < 500

@@ -93,7 +93,7 @@ def test_number_text(value, text):
 
 @pytest.mark.parametrize(
     ("limits", "score", "level"),
-    [((0, 1), 0.9, 0), ((0, 1), 0.6, 1), ((0, 1), 0.4, 2), ((0, 1), 0.1, 3)]
+    [((0, 1), 0.6, 0), ((0, 1), 0.4, 1), ((0, 1), 0.2, 2), ((0, 1), 0.1, 3)]
     + [((float("-inf"), float("inf")), -loss, level) for loss, level in ((0.9, 0), (1.0, 1), (2.5, 2), (3.5, 3))],
 )
 def test_strength_of_a_mark(limits, score, level):

@@ -45,3 +45,11 @@ def test_where_a_page_cannot_go(source, monkeypatch, arguments, code, says):
     assert done.exit_code == code
     assert says in done.output + str(done.exception)
     assert json.loads(source.read_text().splitlines()[0])["document"] == DOCUMENT
+
+
+def test_a_file_without_scores_makes_no_page(tmp_path):
+    source, target = tmp_path / "in.jsonl", tmp_path / "r.html"
+    source.write_text('{"document": "The mayor resigned.", "summary": "The mayor."}\n')
+    done = CliRunner().invoke(cli, ["report", str(source), "-o", str(target)])
+    assert "no row has a score" in str(done.exception)
+    assert not target.exists()

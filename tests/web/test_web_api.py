@@ -6,11 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from click.testing import CliRunner
 from serving import running
 from word_pairs import WordPairs
 
 import quals
 from quals.calibrate import Calibration, Logistic
+from quals.cli.main import cli
 from quals.errors import InputError
 from quals.web.app import create_app
 from quals.web.batcher import Batcher
@@ -269,3 +271,8 @@ def test_what_could_not_be_done_in_time_is_refused_at_once():
         return refused.value
 
     assert asyncio.run(ask()).status_code == 429
+
+
+def test_a_metric_that_needs_references_is_refused():
+    done = CliRunner().invoke(cli, ["serve", "--metric", "rouge1"])
+    assert "rouge1 compares with reference summaries" in str(done.exception)

@@ -94,6 +94,8 @@ class Calibration:
         brier_base_rate: the same for always saying the base rate.
         log_loss: mean negative log-likelihood (natural log) on rows it was not fitted on; lower is better.
         reliability: for each tenth of the probabilities, the mean predicted and observed, and the rows.
+        shortest: characters of the shortest document it was fitted on, 0 if that is not known; of shorter ones it says
+            nothing.
     """
 
     curve: Logistic | Isotonic
@@ -106,6 +108,7 @@ class Calibration:
     brier_base_rate: float
     log_loss: float
     reliability: tuple[dict[str, float], ...] = ()
+    shortest: int = 0
 
     def read(self, score: float, signature: str) -> Reading:
         """The probability that a summary with this score is consistent, and its band.
@@ -117,9 +120,9 @@ class Calibration:
         probability = self.curve(score)
         return Reading(probability, Band.of(probability))
 
-    def fits(self, signature: str) -> bool:
-        """Whether scores with this signature are its to read."""
-        return comparable(self.signature, signature)
+    def fits(self, signature: str, document: str | None = None) -> bool:
+        """Whether scores with this signature are its to read, and one for this document if it is given."""
+        return comparable(self.signature, signature) and (document is None or len(document) >= self.shortest)
 
     def check(self, signature: str) -> None:
         """Raise the error `read` would for scores with this signature."""
@@ -141,14 +144,15 @@ class Calibration:
             KeyError, TypeError, ValueError: a value is missing or of the wrong kind.
         """
         curve = values["curve"]
-        known = {field.name: values[field.name] for field in fields(cls)}
+        known = {field.name: values[field.name] for field in fields(cls) if field.name != "shortest"}
         if values["method"] == Logistic.method:
             known["curve"] = Logistic(float(curve["slope"]), float(curve["intercept"]))
         elif values["method"] == Isotonic.method:
             known["curve"] = Isotonic(tuple(map(float, curve["scores"])), tuple(map(float, curve["probabilities"])))
         else:
             raise ValueError(f"unknown method {values['method']!r}")
-        return cls(**{**known, "data": tuple(values["data"]), "reliability": tuple(values["reliability"])})
+        known |= {"data": tuple(values["data"]), "reliability": tuple(values["reliability"])}
+        return cls(**known, shortest=int(values.get("shortest", 0)))
 
     def save(self, path: str | Path) -> None:
         """Write it as JSON.

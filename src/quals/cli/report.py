@@ -38,12 +38,16 @@ def report(
     SCORES is what `quals score --explain` wrote, JSONL or Parquet. The page needs no network and works from disk.
     """
     from quals.calibrate import Calibration
+    from quals.errors import InputError
     from quals.io.results import refuse_same_file
     from quals.io.rows import FieldNames
+    from quals.records import Status
     from quals.report import Report, read_rows
 
     rows = read_rows(scores, FieldNames(document_field, summary_field), id=id_field)
     page = Report(rows, title=title or Path(scores).name, limit=limit)
+    if page.rows and all(row.score.status is Status.INVALID_ROW for row in page.rows):
+        raise InputError("no row has a score; `quals score --explain -o` writes such files", file=scores)
     if calibration:
         page.facts = page.facts.calibrated(Calibration.load(calibration))
     refuse_same_file(output, [scores])

@@ -172,7 +172,8 @@ def _score(options: Options, make_metric: Callable[..., Metric]) -> int:
             view.report(tally, metric, named=len(metrics) > 1)
         if options.report:
             click.echo(f"Report: {options.report}", err=True)
-    if options.fail_under is not None and not tallies[0].meets(options.fail_under):
+    if options.fail_under is not None and (shortfall := tallies[0].shortfall(options.fail_under)):
+        click.echo(f"--fail-under {options.fail_under:g}: {shortfall}", err=True)
         return EXIT_BELOW
     return EXIT_TROUBLED if any(tally.troubled for tally in tallies) else 0
 

@@ -30,7 +30,7 @@ def serve(metric: str, model: str | None, device: str, calibration: str | None, 
     """
     settings = ServeSettings(**limits)  # type: ignore[arg-type]  # the options above are its fields
     from quals.calibrate import Calibration
-    from quals.errors import MissingExtraError
+    from quals.errors import InputError, MissingExtraError
     from quals.metrics import registry
 
     try:
@@ -40,6 +40,8 @@ def serve(metric: str, model: str | None, device: str, calibration: str | None, 
         raise MissingExtraError("quals serve", "serve") from error
     known = Calibration.load(calibration) if calibration else None
     loaded = registry.load(metric, device=device, **({"model": model} if model else {}))
+    if loaded.needs_reference:
+        raise InputError(f"{metric} compares with reference summaries, which are not asked for here", field="--metric")
     app = create_app(loaded, settings, known)
     click.echo(f"{loaded.signature}\nServing at http://{settings.host}:{settings.port}", err=True)
     Server(app, settings).run()

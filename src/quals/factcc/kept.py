@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import quals
 from quals.factcc.generate import Article, Claim, Settings, make_claims
+from quals.texts import find_answer
 from quals.training.data import Pair, Passage
 
 if TYPE_CHECKING:
@@ -39,6 +40,11 @@ class Slip:
     def verdict(self) -> str:
         """As it is learnt: to say which words are wrong takes more than to say that some are."""
         return f"{INCONSISTENT}: {self.words} / {self.instead}"
+
+    def mend(self, claim: str) -> str:
+        """The claim with the right words; unchanged if the wrong ones are not in it."""
+        place = find_answer(self.words, claim)
+        return claim[: place.start] + self.instead + claim[place.end :] if place else claim
 
     @classmethod
     def parse(cls, verdict: str) -> Slip | None:

@@ -16,6 +16,7 @@ from quals.lm.framed import FramedModel
 
 LONGEST_VERDICT = 48  # tokens
 _GREEDY = BeamSettings(width=1, max_length=LONGEST_VERDICT)
+_GAIN = 1.5
 
 
 @dataclass
@@ -52,22 +53,28 @@ class ClaimChecker(FramedModel):
         return in_parts(self.check, texts, claims, _best)
 
     def slips(self, texts: Sequence[list[int]], claims: Sequence[Sequence[str]]) -> list[list[Slip | None]]:
-        """What the model says is wrong in each claim about each framed text; None if it names no words of the claim."""
-        found = self.complete(texts, claims, _GREEDY)
+        """What is wrong in each claim about each framed text, if something is; None if that cannot be told.
+
+        The model is made to name words, and what the text has instead. That counts if they are words of the claim, and
+        the claim with the other words is `_GAIN` times as probably consistent.
+        """
+        begun = f"{INCONSISTENT}:"
+        written = self.complete(texts, claims, _GREEDY, begun=begun)
+        named = [[Slip.parse(begun + self.decode(best.tokens[:-1])) for (best,) in group] for group in written]
+        mended = [
+            [slip.mend(claim) if slip else claim for claim, slip in zip(*both, strict=True)]
+            for both in zip(claims, named, strict=True)
+        ]
+        before, after = self.check(texts, claims), self.check(texts, mended)
         return [
-            [_named(claim, self.decode(best.tokens[:-1])) for claim, (best,) in zip(group, written, strict=True)]
-            for group, written in zip(claims, found, strict=True)
+            [slip if new > _GAIN * old else None for slip, old, new in zip(*of, strict=True)]
+            for of in zip(named, before, after, strict=True)
         ]
 
     def sample(self, context: str, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
         """The claims of ``pairs`` with P(consistent), and in brackets the right verdicts."""
         (found,) = self.check([self.frame(context)], [[claim for claim, _ in pairs]])
         return [(claim, f"{value:.2f} ({verdict})") for (claim, verdict), value in zip(pairs, found, strict=True)]
-
-
-def _named(claim: str, verdict: str) -> Slip | None:
-    slip = Slip.parse(verdict)
-    return slip if slip and slip.words in claim else None
 
 
 def _share(one: float, other: float) -> float:

@@ -146,9 +146,14 @@ class Tally:
         """How many rows could not be read, or made the metric fail."""
         return self.statuses[Status.INVALID_ROW] + self.statuses[Status.ERROR]
 
-    def meets(self, threshold: float) -> bool:
-        """Whether every summary has a score, and none is below ``threshold``."""
-        return self.lowest is not None and self.lowest >= threshold and self.statuses[Status.OK] == self.count
+    def shortfall(self, threshold: float) -> str:
+        """What is wrong, unless every summary has a score and none is below ``threshold``; else empty."""
+        wrong = []
+        if self.lowest is not None and self.lowest < threshold:
+            wrong.append(f"the lowest score is {self.lowest:.4g}")
+        if missing := self.count - self.statuses[Status.OK]:
+            wrong.append(f"{missing} of {self.count} summaries have no score")
+        return " and ".join(wrong)
 
     def add(self, row: Row, value: float | None, status: Status, evidence: Iterable[Mapping[str, Any]]) -> None:
         """Count one result; ``evidence`` holds at least its ``keep`` worst pieces."""

@@ -158,10 +158,14 @@ class FramedModel(TrainedModel, ABC):
         """A few pairs to look at: about ``context``, with what the task is given taken from ``pairs``."""
 
     def complete(
-        self, texts: Sequence[list[int]], firsts: Sequence[Sequence[str]], settings: BeamSettings
+        self, texts: Sequence[list[int]], firsts: Sequence[Sequence[str]], settings: BeamSettings, *, begun: str = ""
     ) -> list[list[list[Hypothesis]]]:
-        """The second halves that go best with each text's first halves, by `beam_search` in batches."""
-        prompts = [[self.prompt(first) for first in group] for group in firsts]
+        """The second halves that go best with each text's first halves, by `beam_search` in batches.
+
+        If they have ``begun``, what follows is returned.
+        """
+        beginning = text_ids(self.lm.tokenizer, begun) if begun else []
+        prompts = [[[*self.prompt(first), *beginning] for first in group] for group in firsts]
         length = settings.width * TYPICAL_LENGTH
         return in_batches(
             list(zip(texts, prompts, strict=True)),

@@ -1,4 +1,5 @@
-"""One module per metric, behind the interface of `metrics.base`; ``quals.metrics.FactCC`` and so on are the classes."""
+"""One module per metric, behind the interface of `metrics.base`; ``quals.metrics.FactCC`` and so on are the classes,
+``quals.metrics.load`` makes one by its name."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ if TYPE_CHECKING:
     from quals.metrics.factcc import FactCC as FactCC
     from quals.metrics.qags import Qags as Qags
     from quals.metrics.quals import Quals as Quals
+    from quals.metrics.registry import load as load
     from quals.metrics.rouge import Rouge1 as Rouge1
     from quals.metrics.rouge import Rouge2 as Rouge2
     from quals.metrics.rouge import Rouge2Precision as Rouge2Precision
@@ -17,8 +19,10 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     import importlib
 
-    from quals.metrics.registry import METRICS
+    from quals.metrics.registry import METRICS, load
 
+    if name == "load":
+        return load
     for path in METRICS.values():
         module, _, attribute = path.partition(":")
         if attribute == name:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import ClassVar, overload
@@ -24,6 +24,7 @@ class Metric(ABC):
     name: ClassVar[str]
     range: ClassVar[tuple[float, float]]
     reading: ClassVar[str]
+    needs_reference: ClassVar[bool] = False
     settings_type: ClassVar[type[Settings] | None] = None  # of the argument ``settings``, if the class has one
     device: str = "cpu"  # what the work is done on, as torch names it; set by metrics that run a model
 
@@ -81,16 +82,27 @@ class Metric(ABC):
             if not isinstance(references, str | None):
                 raise InputError("expected one text, as document and summary are", field="references")
             alone = None if references is None else [references]
-            return self._read(self._score([documents], [summaries], alone)[0])
+            return self._read(self._score([documents], [summaries], alone)[0], documents)
         for field, texts in (("documents", documents), ("summaries", summaries), ("references", references)):
-            if texts is not None and (isinstance(texts, str) or not all(isinstance(text, str) for text in texts)):
-                raise InputError("expected a sequence of texts", field=field)
-            if texts is not None and len(texts) != len(documents):
+            if texts is None and field == "references":
+                continue
+            if (
+                isinstance(texts, str)
+                or not isinstance(texts, Iterable)
+                or not all(isinstance(text, str) for text in texts)
+            ):
+                raise InputError("expected a sequence of texts; or give one document and one summary", field=field)
+            if len(texts) != len(documents):
                 raise InputError(f"{len(texts)} of them for {len(documents)} documents", field=field)
-        return [self._read(score) for score in self._score(documents, summaries, references)]
+        scores = self._score(documents, summaries, references)
+        return [self._read(score, document) for score, document in zip(scores, documents, strict=True)]
 
-    def _read(self, score: SummaryScore) -> SummaryScore:
-        """With the probability that the calibration gives."""
+    def _read(self, score: SummaryScore, document: str) -> SummaryScore:
+        """With the probability that the calibration gives, or a note that it gives none."""
         if score.value is None or self.calibration is None or not self.calibration.fits(score.signature):
             return score
+        if not self.calibration.fits(score.signature, document):
+            least = self.calibration.shortest
+            note = f"no probability: the document is shorter than any that the calibration knows ({least} characters)"
+            return replace(score, reason="; ".join(filter(None, (score.reason, note))))
         return replace(score, reading=self.calibration.read(score.value, score.signature))

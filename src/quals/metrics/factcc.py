@@ -167,14 +167,14 @@ class FactCC(GroupedMetric[Span]):
         value, chunk = best[claim]
         if not (slip := slips.get(claim)):
             return ClaimEvidence(value, sentence, chunk.span, claim)
-        start = sentence.start + claim.index(slip.words)
+        words = find_answer(slip.words, claim)
         there = find_answer(slip.instead, _text(document, chunk.span)) if slip.instead else None
         return ClaimEvidence(
             score=value,
-            summary_span=Span(start, start + len(slip.words)),
-            document_span=chunk.span,
+            summary_span=_within(sentence, words),
+            document_span=_within(chunk.span, there),
             claim=claim,
-            doubted=slip.words,
+            doubted=_text(claim, words) if words else "",
             instead=slip.instead if there else "",
         )
 
@@ -186,6 +186,11 @@ class FactCC(GroupedMetric[Span]):
 
 _LEAST_ROOM = 64
 _WORDLESS: Problem = (Status.EMPTY_SUMMARY, "the summary has no words")
+
+
+def _within(whole: Span, part: Span | None) -> Span:
+    """A part of what a span covers, or without one all of it."""
+    return Span(whole.start + part.start, whole.start + part.end) if part else whole
 
 
 def _text(text: str, span: Span) -> str:

@@ -35,6 +35,7 @@ class _Rouge(Metric):
     words_needed: ClassVar[int] = 1  # a text with fewer has no n-gram to count
     measure: ClassVar[str] = "fmeasure"
     against: ClassVar[str] = "reference"
+    needs_reference = True
 
     def __init__(self, *, stemmer: bool = True) -> None:
         self.stemmer = stemmer
@@ -113,6 +114,7 @@ class Rouge2Precision(_Rouge):
     words_needed = 2
     measure = "precision"
     against = "document"
+    needs_reference = False
     reading = "Share of the summary's word pairs that stand in the document: 1 is all copied, 0 is none."
 
 

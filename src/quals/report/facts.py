@@ -15,7 +15,7 @@ from quals.signature import parse
 # For scores without bounds: the loss in natural log per token at which a mark gets stronger. The factors by
 # which a token became less likely are 2.7, 7.4 and 20. A rule of thumb for the eye, not a probability.
 LOSSES = (1.0, 2.0, 3.0)
-SHARES = (0.25, 0.5, 0.75)  # for scores with bounds: the same, as share of the range lost
+SHARES = (0.5, 0.75, 0.9)  # for scores with bounds: the same, as share of the range lost
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ class MetricFacts:
         calibration.check(self.signature)
         return replace(self, calibration=calibration)
 
-    def read(self, score: SummaryScore) -> Reading | None:
-        """What the calibration says; None without one, without a score, or for a score made another way."""
-        if self.calibration is None or score.value is None or not self.calibration.fits(score.signature):
+    def read(self, score: SummaryScore, document: str) -> Reading | None:
+        """What the calibration says; None without one, without a score, or for one that is not its to read."""
+        if self.calibration is None or score.value is None or not self.calibration.fits(score.signature, document):
             return None
         return self.calibration.read(score.value, score.signature)
 

@@ -67,7 +67,7 @@ def overview(rows: Sequence[ScoredRow], facts: MetricFacts) -> Overview:
     """The overview of some rows."""
     scored = [row.score for row in rows if row.score.value is not None]
     values = [score.value for score in scored if score.value is not None]
-    readings = [reading for score in scored if (reading := facts.read(score))]
+    readings = [reading for row in rows if (reading := facts.read(row.score, row.document))]
     bands = Counter(reading.band for reading in readings)
     return Overview(
         rows=len(rows),

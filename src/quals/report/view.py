@@ -94,7 +94,7 @@ def view_row(row: ScoredRow, number: int, facts: MetricFacts) -> RowView:
         id=visible(row.id),
         value=row.score.value,
         score="no score" if row.score.value is None else number_text(row.score.value),
-        reading=facts.read(row.score),
+        reading=facts.read(row.score, row.document),
         level=max((pair.level for pair in pairs), default=0),
         status=row.score.status,
         reason=visible(row.score.reason or ("" if row.score.value is not None else MEANINGS[row.score.status])),
