@@ -178,11 +178,11 @@ def test_rows_without_a_score_are_counted_by_status(tmp_path: Path) -> None:
 def test_threshold_from_other_files(tmp_path: Path) -> None:
     rows = [row(f"d{i}", str(i), float(i >= 5)) for i in range(10)]
     data = read_judged(written(tmp_path / "x.jsonl", rows))
-    moved = read_judged(written(tmp_path / "y.jsonl", [row(f"d{i}", str(i), float(i >= 7)) for i in range(10)]))
+    moved = read_judged(written(tmp_path / "y.jsonl", [row(f"e{i}", str(i), float(i >= 7)) for i in range(10)]))
     [result] = measure(Counting(), [data], [moved], ScoreCache(), bootstrap=FEW)
     assert result.threshold == 6.5
     assert result.agreement.estimates["balanced_accuracy"].value == (3 / 5 + 5 / 5) / 2
-    one_kind = read_judged(written(tmp_path / "z.jsonl", rows[:3]))
+    one_kind = read_judged(written(tmp_path / "z.jsonl", [row("f", str(i), 0.0) for i in range(3)]))
     with pytest.raises(InputError, match="no threshold can be chosen"):
         list(measure(Counting(), [data], [one_kind], ScoreCache(), bootstrap=FEW))
 
@@ -220,6 +220,18 @@ def test_command_writes_the_same_numbers_in_three_formats(tmp_path: Path) -> Non
     assert f"{copied['estimates']['pearson']['value']:.3f} (" in outputs[0].read_text()
     assert "7 of 7 rows have no score (no-reference)" in outputs[0].read_text()
     assert copied["signature"] in outputs[0].read_text()
+
+
+def test_no_threshold_is_chosen_on_what_it_judges(tmp_path: Path) -> None:
+    news = written(tmp_path / "news.jsonl", NEWS)
+    mixed = written(tmp_path / "mixed.jsonl", [*NEWS[:3], row("other", "a", 1.0)])
+    apart = written(
+        tmp_path / "apart.jsonl", [row("some other text", "some other", 1.0), row("some other text", "no other", 0.0)]
+    )
+    for tuning, shared in ((news, "4 documents of this file are"), (mixed, "2 documents of this file are")):
+        done = run(news, "--metric", "copy", "--resamples", 20, "--tune-on", apart, "--tune-on", tuning)
+        assert f"{tuning}: --tune-on: {shared} among those to be judged" in str(done.exception)
+    assert run(news, "--metric", "copy", "--resamples", 20, "--tune-on", apart).exit_code == 0
 
 
 def test_command_limits_documents_and_takes_metric_settings(tmp_path: Path) -> None:

@@ -153,6 +153,16 @@ def test_a_lost_twin_with_two_candidates_is_not_guessed() -> None:
     assert comparisons([1.0, 0.0, 1.0, 0.0, 0.0], ["d"] * 5, ["1", "1", "2", "2", "3"]) == [(0, 1), (2, 3)]
 
 
+def test_twins_of_equal_labels_are_compared_with_nobody() -> None:
+    assert comparisons([1.0, 1.0, 1.0, 0.0], ["D"] * 4, ["p1", "p1", "p2", "p2"]) == [(2, 3)]
+    assert comparisons([0.0, 0.0, 1.0], ["D"] * 3, ["p1", "p1", "p2"]) == []
+
+
+def test_names_of_pairs_may_be_used_again_for_another_document() -> None:
+    labels, documents = [1.0, 0.0, 0.0, 1.0], ["d", "d", "e", "e"]
+    assert comparisons(labels, documents, ["1"] * 4) == [(0, 1), (3, 2)]
+
+
 def test_without_pairs_the_summaries_of_a_document_are_compared() -> None:
     labels, documents = [1.0, 0.5, 0.5, 0.0, 1.0], ["d", "d", "d", "e", "e"]
     assert comparisons(labels, documents, [None] * 5) == [(0, 1), (0, 2), (4, 3)]

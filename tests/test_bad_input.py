@@ -179,6 +179,22 @@ def test_doubts_are_of_a_metric_however_it_was_named(names: str, run: Run, tmp_p
     assert run("compare", *files, "-m", names, "--resamples", 100, *page)[0] == 0
 
 
+def test_a_damaged_line_of_evidence_is_made_anew(tmp_path: Path) -> None:
+    metric, path = Rouge2Precision(), tmp_path / "evidence.jsonl"
+    rows = [Texts(DOCUMENT, f"{SUMMARY} {n}", None) for n in range(3)]
+    found = explained(metric, rows, path)
+    whole = path.read_bytes()
+    first, second, third = whole.splitlines(keepends=True)
+    for content in (first + second[:9] + b"\n" + third, first + b"\xff\n[]\n{}\n" + third, first + third[:-5]):
+        path.write_bytes(content)
+        assert explained(metric, rows, path) == found
+        end = b"" if content.endswith(b"\n") else b"\n"
+        assert path.read_bytes().startswith(content + end), "what is there stays as it is"
+        after = path.read_bytes()
+        assert explained(metric, rows, path) == found
+        assert path.read_bytes() == after, "all are there again"
+
+
 def test_evidence_that_could_not_be_had_is_sought_again(tmp_path: Path) -> None:
     class Failing(Rouge2Precision):
         fails = True

@@ -109,6 +109,17 @@ def test_documents_meet_by_text_where_an_id_is_missing(tmp_path):
     assert [each.id for each in found.documents] == ["1", "2"]
 
 
+def test_an_empty_cell_is_no_id(tmp_path):
+    files = {}
+    for system in ("one", "two"):
+        path = tmp_path / f"{system}.csv"
+        path.write_text("id,document,summary\n" + "".join(f",text {n},{system} {n}\n" for n in range(3)))
+        files[system] = str(path)
+    found = read_systems(files)
+    assert (found.matched_by, found.problems) == ("document", ())
+    assert [each.id for each in found.documents] == ["line 2", "line 3", "line 4"]
+
+
 def test_mismatches_are_errors_or_told(tmp_path):
     one = written(tmp_path / "one.jsonl", [row(1, "a"), row(1, "b"), row(2, "c", reference="other")])
     two = written(tmp_path / "two.jsonl", [row(1, "x"), row(2, "y")])
@@ -167,6 +178,12 @@ def test_formats_show_the_same_numbers(tmp_path):
     for table in to_terminal(found):
         console.print(table)
     assert "-0.167" in console.export_text()
+
+
+def test_no_cell_is_an_option_to_latex(tmp_path):
+    latex = to_latex(made(tmp_path, **{"one": THREE["one"], "[mle]": THREE["two"]}))
+    assert "\n{[}mle] & " in latex
+    assert "\n[" not in latex
 
 
 def run(*arguments: str, code: int = 0) -> Result:

@@ -225,6 +225,7 @@ def test_a_second_run_scores_nothing_anew(tmp_path, monkeypatch):
         stream.write('{"key": "half a li')
     run(tmp_path, rows, "--metric", "overlap", "--negatives", "0.5", "--positives", "0.5")
     assert asked == []
+    first["evidence.jsonl"] += b'{"key": "half a li'
     assert first == {path.name: path.read_bytes() for path in (tmp_path / "sets").iterdir()}
 
 

@@ -71,12 +71,27 @@ def test_logistic_with_soft_labels_lies_between():
         ([0.0] * 30, [1.0] * 30, "at least 10 of either kind"),
         (*labelled(slope=-2.0, intercept=-1.5), "nothing to calibrate"),
         ([], [], "at least 10"),
+        ([0.1] * 60, [0.0, 1.0] * 30, "nothing to calibrate"),
     ],
 )
 @pytest.mark.parametrize("method", ["logistic", "isotonic"])
 def test_no_curve_where_there_is_nothing_to_learn(scores, labels, says, method):
     with pytest.raises(InputError, match=says):
         fit(scores, labels, signature=SIGNATURE, data=[], method=method)
+
+
+def test_equal_scores_have_no_logistic_curve():
+    with pytest.raises(InputError, match=r"^all scores are equal"):
+        fit([0.1] * 60, [0.0, 1.0] * 30, signature=SIGNATURE, data=[])
+
+
+@pytest.mark.parametrize("method", ["logistic", "isotonic"])
+def test_a_fold_without_a_curve_is_said_to_be_one(method):
+    # Only the rows of document 0 rise, and the curve they are judged with is fitted without them.
+    scores, labels = [0.0] * 20 + [1.0] * 40, [0.0] * 20 + [1.0] * 20 + [0.0, 1.0] * 10
+    groups = [0] * 40 + [1 + number // 4 for number in range(20)]
+    with pytest.raises(InputError, match=r"^in a fold of the cross-validation .*too few rows"):
+        fit(scores, labels, signature=SIGNATURE, data=[], groups=groups, method=method)
 
 
 def test_rows_of_one_document_are_never_judged_by_their_siblings():
@@ -204,3 +219,78 @@ def test_the_shipped_calibration_knows_no_single_sentences():
     found = shipped(Calibration.load(resolve("quals-small") / "calibration.json").signature)
     assert found is not None
     assert 100 < found.shortest < 500
+
+
+def scored(count=200, document="document", **more):
+    """Labelled rows as ``quals score`` writes them, two for each document."""
+    return [
+        {"score": s, "label": bool(y), "status": "ok", "signature": SIGNATURE, document: f"d{i // 2}", **more}
+        for i, (s, y) in enumerate(zip(*labelled(count), strict=True))
+    ]
+
+
+@pytest.mark.parametrize(("name", "option"), [("document", None), ("article", None), ("body", "body")])
+def test_documents_are_found_as_everywhere(tmp_path, name, option):
+    source = write(tmp_path / "in.jsonl", scored(20, name))
+    rows = read_labelled([source], document=option)
+    assert rows.documents == [f"d{i // 2}" for i in range(20)]
+    assert rows.without_document == 0
+
+
+def test_rows_without_a_document_are_told_of_once(tmp_path):
+    source = write(tmp_path / "in.jsonl", scored(200, "body"))
+    done = CliRunner().invoke(calibrate, [source, "-o", str(tmp_path / "c.json")])
+    assert done.exit_code == 0, done.output
+    assert done.stderr.count("200 of 200 rows have no document") == 1
+    assert Calibration.load(tmp_path / "c.json").shortest == 0
+    named = CliRunner().invoke(calibrate, [source, "-o", str(tmp_path / "c.json"), "--document-field", "body"])
+    assert (named.exit_code, named.stderr) == (0, "")
+    assert Calibration.load(tmp_path / "c.json").shortest == 2
+    absent = read_labelled([source], document="text")
+    assert (absent.scores, len(absent.faults)) == ([], 200)
+
+
+def several(rows, *names):
+    """The rows as of several metrics, of which the last has the scores."""
+    made = []
+    for row in rows:
+        of = {part: row[part] for part in ("score", "status", "signature")}
+        other = {"score": None, "status": "error", "signature": "metric:other"}
+        rest = {part: value for part, value in row.items() if part not in of}
+        made.append({**rest, "scores": {**dict.fromkeys(names[:-1], other), names[-1]: of}})
+    return made
+
+
+def test_of_several_metrics_one_is_taken(tmp_path):
+    plain = read_labelled([write(tmp_path / "one.jsonl", scored(20))])
+    path = write(tmp_path / "two.jsonl", several(scored(20), "rouge1", "quals"))
+    first, named, absent = (read_labelled([path], metric=name) for name in (None, "quals", "qags"))
+    assert (first.unscored, first.scores) == (20, [])
+    assert named == read_labelled([tmp_path / "one.jsonl"], metric="quals")
+    assert (named.scores, named.signature) == (plain.scores, SIGNATURE)
+    assert "no score by qags (there are: rouge1, quals)" in str(absent.faults[0])
+    assert read_labelled([write(tmp_path / "q.jsonl", several(scored(20), "quals"))]).scores == plain.scores
+    other = read_labelled([tmp_path / "one.jsonl"], metric="rouge1")
+    assert "no score by rouge1, but by quals" in str(other.faults[0])
+
+
+def test_command_takes_the_metric_as_it_was_named_for_scoring(tmp_path):
+    source = write(tmp_path / "in.jsonl", several(scored(), "quals", "rouge2-precision"))
+    options = [source, "-o", str(tmp_path / "c.json"), "--metric"]
+    done = CliRunner().invoke(calibrate, [*options, "copy"])
+    assert done.exit_code == 0, done.output
+    assert Calibration.load(tmp_path / "c.json").rows == 200
+    assert "name one" in str(CliRunner().invoke(calibrate, [*options, "rouge"]).exception)
+
+
+def test_a_calibration_of_no_use_is_written_and_said_to_be_of_none(tmp_path):
+    rng = np.random.default_rng(6)
+    rows = [
+        {"score": i % 10 / 10, "label": int(y), "signature": SIGNATURE, "document": f"d{i}"}
+        for i, y in enumerate(rng.integers(0, 2, 200))
+    ]
+    done = CliRunner().invoke(calibrate, [write(tmp_path / "in.jsonl", rows), "-o", str(tmp_path / "c.json")])
+    assert done.exit_code == 0, done.output
+    stored = Calibration.load(tmp_path / "c.json")
+    assert stored.brier >= stored.brier_base_rate
+    assert "no better than always saying" in done.stderr

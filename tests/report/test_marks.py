@@ -1,3 +1,7 @@
+import re
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,6 +43,22 @@ def test_sentences():
     text = "He said: “No.” Then he left!\nA heading\n 3.5 metres, e.g. this. "
     found = [text[span.start : span.end] for span in sentences(text)]
     assert found == ["He said: “No.”", "Then he left!", "A heading", "3.5 metres, e.g.", "this."]
+
+
+_LAZY = re.compile(r"\S.*?(?:[.!?…]+[\"'”’»)\]]*(?=\s|$)|$)", re.MULTILINE)
+
+
+@given(st.text(st.sampled_from("ab .!?…\"'”)]\n\r\t\x85"), max_size=30))
+def test_sentences_are_those_of_the_plain_definition(text):
+    assert [(span.start, span.end) for span in sentences(text)] == [match.span() for match in _LAZY.finditer(text)]
+
+
+@pytest.mark.parametrize("piece", [".", "!)", "a.", ".a"])
+def test_a_long_row_of_ends_is_read_to_its_end(piece):
+    # The limit is no measure: it ends a search whose time is the square of the length, which here takes an hour.
+    code = f"from quals.report.marks import sentences; print(len(sentences({piece!r} * 300_000 + 'a')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "1\n"
 
 
 DOCUMENT = "The mayor resigned on Tuesday. The deputy leads the council. The ferry sails."

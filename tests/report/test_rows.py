@@ -1,4 +1,5 @@
 import json
+import math
 
 import pytest
 from click.testing import CliRunner
@@ -43,6 +44,7 @@ def test_other_fields_and_rows_without_a_name(tmp_path):
         ('{"score": NaN, "status": "ok"}', "nan is not a score"),
         ('{"score": 1, "status": "ok", "evidence": [{"score": "x"}]}', "could not convert"),
         ('{"score": 1, "status": "ok", "evidence": 3}', "not iterable"),
+        ('{"score": 1, "status": "ok", "evidence": [{"score": NaN}]}', "nan in the evidence"),
     ],
 )
 def test_a_bad_row_is_a_row_with_its_reason(tmp_path, rows, line, says):
@@ -58,6 +60,30 @@ def test_pairs_with_tokens_missing_are_refused():
     piece = PairEvidence(0.0, None, None, "q", "a", ("t",), (-1.0,), (-1.0,)).to_dict()
     with pytest.raises(ValueError, match="1 tokens with 1 and 2"):
         evidence_from_dict({**piece, "document_logprobs": [-1.0, -2.0]})
+
+
+@pytest.mark.parametrize("field", ["score", "summary_logprobs", "document_logprobs"])
+def test_what_is_not_a_number_is_no_evidence(field):
+    piece = PairEvidence(0.0, None, None, "q", "a", ("t",), (-1.0,), (-1.0,)).to_dict()
+    with pytest.raises(ValueError, match="nan in the evidence"):
+        evidence_from_dict({**piece, field: math.nan if field == "score" else [math.nan]})
+
+
+@pytest.mark.parametrize("field", ["score", "summary_logprobs", "document_logprobs"])
+def test_a_row_whose_evidence_is_not_a_number_leaves_the_page_whole(tmp_path, rows, field):
+    piece = PairEvidence(0.0, None, None, "q", "a", ("t",), (-1.0,), (-1.0,)).to_dict()
+    nan = math.nan if field == "score" else [math.nan]
+    bad = {"score": 0.0, "status": "ok", "evidence": [{**piece, field: nan}]}
+    never = {**bad, "evidence": [{**piece, "document_logprobs": [-math.inf], "score": -math.inf}]}
+    source = written(tmp_path / "s.jsonl", rows[:1])
+    with source.open("a") as stream:
+        for row in (bad, never):
+            stream.write(json.dumps({"document": "d", "summary": "s", **row}) + "\n")
+    target = tmp_path / "out.html"
+    done = CliRunner().invoke(report, [str(source), "-o", str(target)])
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert "nan in the evidence" in target.read_text()
+    assert [row.score.status for row in read_rows(source)][1:] == [Status.INVALID_ROW, Status.OK]
 
 
 def test_evidence_of_other_metrics_keeps_its_fields():

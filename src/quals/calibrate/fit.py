@@ -43,7 +43,7 @@ def fit(
         seed: of the division into folds.
 
     Raises:
-        InputError: fewer than 10 summaries of a kind, or scores that do not rise with the labels.
+        InputError: fewer than 10 summaries of a kind, or scores that do not rise with the labels, be it in one fold.
         MissingExtraError: scipy is not installed.
     """
     import numpy as np
@@ -55,14 +55,19 @@ def fit(
             f"{len(y)} labelled scores, {y.sum():g} of them consistent: at least {LEAST:g} of either kind are needed"
         )
     place = _folds(groups or range(len(y)), folds, seed)
+    curve = fitter(x, y)
     held_out = np.empty_like(y)
     for fold in set(place.tolist()):
         out = place == fold
-        curve = fitter(x[~out], y[~out])
-        held_out[out] = [curve(score) for score in x[out]]
+        try:
+            without = fitter(x[~out], y[~out])
+        except InputError as error:
+            why = "too few rows, or too weak a relation"
+            raise InputError(f"in a fold of the cross-validation {error} ({why})") from error
+        held_out[out] = [without(score) for score in x[out]]
     safe = np.clip(held_out, 1e-9, 1 - 1e-9)
     return Calibration(
-        curve=fitter(x, y),
+        curve=curve,
         signature=signature,
         data=tuple(data),
         rows=len(y),
@@ -91,6 +96,8 @@ def _logistic(x: Floats, y: Floats) -> Logistic:
     import numpy as np
     from scipy.optimize import minimize
 
+    if x.min() == x.max():
+        raise InputError("all scores are equal: there is nothing to calibrate")
     # Platt's targets keep the probabilities off 0 and 1 when the kinds can be told apart completely.
     positives, negatives = y.sum(), len(y) - y.sum()
     targets = y * (positives + 1) / (positives + 2) + (1 - y) / (negatives + 2)

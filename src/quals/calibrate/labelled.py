@@ -9,8 +9,9 @@ from typing import Any
 
 from quals.errors import InputError
 from quals.io.numbers import finite
+from quals.io.rows import DEFAULT_FIELDS
 from quals.io.text import json_lines
-from quals.signature import comparable
+from quals.signature import comparable, parse
 
 
 @dataclass
@@ -19,16 +20,25 @@ class Labelled:
 
     scores: list[float] = field(default_factory=list)
     labels: list[float] = field(default_factory=list)
-    documents: list[str] = field(default_factory=list)
+    documents: list[str] = field(default_factory=list)  # a row without one has a name of its own
     signature: str = ""
+    without_document: int = 0
     unscored: int = 0  # rows whose status says why they have no score
     faults: list[InputError] = field(default_factory=list)
 
 
-def read_labelled(paths: Iterable[str | Path], *, label: str = "label") -> Labelled:
+def read_labelled(
+    paths: Iterable[str | Path], *, label: str = "label", document: str | None = None, metric: str | None = None
+) -> Labelled:
     """Read the rows of ``quals score``'s output that carry a label in 0..1 (or true/false).
 
     Rows without a score are counted, rows with a fault are listed; neither stops the reading.
+
+    Args:
+        paths: of JSONL files, plain or gzipped.
+        label: the field that holds the label.
+        document: the field that holds the document; None stands for the first of `DEFAULT_FIELDS` that a row has.
+        metric: whose scores to take; None stands for the first metric of each row.
 
     Raises:
         InputError: a file cannot be read, or two rows were scored with different settings.
@@ -37,10 +47,23 @@ def read_labelled(paths: Iterable[str | Path], *, label: str = "label") -> Label
     for path, line, row in _rows(paths):
         if isinstance(row, InputError):
             found.faults.append(row)
-        elif row.get("score") is None and row.get("status", "ok") != "ok":
-            found.unscored += 1
-        else:
-            _add(found, row, label, str(path), line)
+            continue
+        try:
+            scored = _scored(row, metric, str(path), line)
+            if scored.get("score") is None and scored.get("status", "ok") != "ok":
+                found.unscored += 1
+                continue
+            score = _number(scored, "score", str(path), line)
+            target = _target(row, label, str(path), line)
+            group = _document(row, document, str(path), line)
+        except InputError as fault:
+            found.faults.append(fault)
+            continue
+        _keep_signature(found, str(scored.get("signature", "")), str(path), line)
+        found.scores.append(score)
+        found.labels.append(target)
+        found.documents.append(group or f"{path}:{line}")
+        found.without_document += group is None
     return found
 
 
@@ -50,16 +73,36 @@ def _rows(paths: Iterable[str | Path]) -> Iterator[tuple[str | Path, int, dict[s
             yield path, line, row
 
 
-def _add(found: Labelled, row: dict[str, Any], label: str, file: str, line: int) -> None:
-    try:
-        score = _number(row, "score", file, line)
-        target = _number(row, label, file, line)
-        if not 0 <= target <= 1:
-            raise InputError(f"{target:g} is not in 0..1", file=file, line=line, field=label)
-    except InputError as fault:
-        found.faults.append(fault)
-        return
-    signature = str(row.get("signature", ""))
+def _scored(row: dict[str, Any], metric: str | None, file: str, line: int) -> dict[str, Any]:
+    """What the metric says of the row, be it alone there or one of several."""
+    several = row.get("scores")
+    if "score" in row or not isinstance(several, dict):
+        alone = parse(str(row.get("signature", ""))).get("metric", metric)
+        if metric is not None and alone != metric:
+            raise InputError(f"no score by {metric}, but by {alone}", file=file, line=line, field="score")
+        return row
+    name = next(iter(several), None) if metric is None else metric
+    if not isinstance(scored := several.get(name), dict):
+        there = ", ".join(several) or "none"
+        raise InputError(f"no score by {name} (there are: {there})", file=file, line=line, field="scores")
+    return scored
+
+
+def _target(row: dict[str, Any], label: str, file: str, line: int) -> float:
+    target = _number(row, label, file, line)
+    if not 0 <= target <= 1:
+        raise InputError(f"{target:g} is not in 0..1", file=file, line=line, field=label)
+    return target
+
+
+def _document(row: dict[str, Any], field: str | None, file: str, line: int) -> str | None:
+    if field is not None and field not in row:
+        raise InputError(f"missing; the row has: {', '.join(row)}", file=file, line=line, field=field)
+    names = DEFAULT_FIELDS["document"] if field is None else (field,)
+    return next((str(row[name]) for name in names if row.get(name)), None)
+
+
+def _keep_signature(found: Labelled, signature: str, file: str, line: int) -> None:
     found.signature = found.signature or signature
     if not comparable(signature, found.signature):
         raise InputError(
@@ -68,9 +111,6 @@ def _add(found: Labelled, row: dict[str, Any], label: str, file: str, line: int)
             line=line,
             field="signature",
         )
-    found.scores.append(score)
-    found.labels.append(target)
-    found.documents.append(str(row.get("document") or f"{file}:{line}"))
 
 
 def _number(row: dict[str, Any], field: str, file: str, line: int) -> float:

@@ -2,34 +2,50 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from quals.cli.metrics import metric_names
+from quals.errors import InputError
+
+if TYPE_CHECKING:
+    from quals.calibrate.labelled import Labelled
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="LABELLED.jsonl...")
 @click.option("-o", "--output", default="calibration.json", show_default=True, help="Where the calibration goes.")
 @click.option("--label", default="label", show_default=True, help="Field with the label: 1 consistent, 0 not.")
+@click.option("--document-field", metavar="NAME", help="Default: document, source, article or text.")
+@click.option("--metric", metavar="NAME", help="Whose scores, in a file of several; default: the first one's.")
 @click.option("--method", type=click.Choice(["logistic", "isotonic"]), default="logistic", show_default=True)
 @click.option(
     "--folds", default=5, show_default=True, type=click.IntRange(2), help="Of the cross-validation that judges it."
 )
 @click.option("--name", "names", multiple=True, help="Name of the data, for the record; default: the file names.")
-def calibrate(files: tuple[str, ...], output: str, label: str, method: str, folds: int, names: tuple[str, ...]) -> None:
+def calibrate(
+    files: tuple[str, ...],
+    output: str,
+    label: str,
+    document_field: str | None,
+    metric: str | None,
+    method: str,
+    folds: int,
+    names: tuple[str, ...],
+) -> None:
     """Learn from labelled scores what a score means: the probability that the summary is consistent.
 
     LABELLED.jsonl is what `quals score` wrote for rows that carry a label. The result serves
     `quals report --calibration` and `quals serve --calibration`, for scores made with the same settings only.
     """
     from quals.calibrate import fit
-    from quals.calibrate.labelled import read_labelled
     from quals.io.results import refuse_same_file
 
     refuse_same_file(output, files)
-    rows = read_labelled(files, label=label)
-    for fault in rows.faults:
-        click.echo(f"left out: {fault}", err=True)
+    rows = _read(files, label, document_field, metric)
     fitted = fit(
         rows.scores,
         rows.labels,
@@ -39,11 +55,37 @@ def calibrate(files: tuple[str, ...], output: str, label: str, method: str, fold
         method=method,
         folds=folds,
     )
+    if not rows.without_document:
+        fitted = replace(fitted, shortest=min(map(len, rows.documents)))
     fitted.save(output)
     left_out = (
         f", {len(rows.faults)} faulty and {rows.unscored} unscored left out" if rows.faults or rows.unscored else ""
     )
+    if fitted.brier >= fitted.brier_base_rate:
+        click.echo(
+            f"{output}: of no use: on rows held out it does no better than always saying {fitted.base_rate:.0%}",
+            err=True,
+        )
     click.echo(
         f"{output}: {method}, {fitted.rows} rows{left_out}; held-out Brier score {fitted.brier:.4f} "
         f"(always saying {fitted.base_rate:.0%}: {fitted.brier_base_rate:.4f}), log loss {fitted.log_loss:.4f}"
     )
+
+
+def _read(files: tuple[str, ...], label: str, document_field: str | None, metric: str | None) -> Labelled:
+    """The labelled rows; what is wrong with them on standard error."""
+    from quals.calibrate.labelled import read_labelled
+
+    wanted = metric_names(metric) if metric else [None]
+    if len(wanted) > 1:
+        raise InputError(f"'{metric}' stands for {', '.join(map(str, wanted))}: name one", field="--metric")
+    rows = read_labelled(files, label=label, document=document_field, metric=wanted[0])
+    for fault in rows.faults:
+        click.echo(f"left out: {fault}", err=True)
+    if rows.without_document:
+        click.echo(
+            f"{rows.without_document} of {len(rows.scores)} rows have no document and are held out one by one, not "
+            "together with others of theirs; name its field with --document-field",
+            err=True,
+        )
+    return rows

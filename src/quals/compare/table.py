@@ -178,6 +178,7 @@ _LATEX = {ord(character): f"\\{character}" for character in "&%$#_{}"} | {
     ord("*"): r"\textsuperscript{*}",
     ord("–"): "--",
     ord("\n"): " ",
+    ord("["): "{[}",  # at the start of a row it would begin an option of the command before it
 }
 
 

@@ -120,22 +120,22 @@ def comparisons(
 ) -> list[tuple[int, int]]:
     """The (better, worse) rows to compare: of one pair, with unequal labels; of one document, if there are no pairs.
 
-    Files of pairs often keep a summary that belongs to several pairs only once. A row whose pair has lost
-    its other side is compared with the rows of the same document that it could have belonged with, if
-    there is exactly one; otherwise it is left out.
+    A pair's name need be unique only within its document. Files of pairs often keep a summary that belongs to
+    several pairs only once. A row that is alone in its pair, which has lost its other side, is compared with the
+    rows of the same document that it could have belonged with, if there is exactly one; otherwise it is left out.
     """
-    by_pair: dict[str, list[int]] = defaultdict(list)
+    by_pair: dict[tuple[str, str], list[int]] = defaultdict(list)
     by_document: dict[str, list[int]] = defaultdict(list)
     for row, pair in enumerate(pairs if _has_pairs(pairs) else documents):
         if pair is not None:
-            by_pair[pair].append(row)
+            by_pair[documents[row], pair].append(row)
             by_document[documents[row]].append(row)
     found: set[tuple[int, int]] = set()
-    for rows in by_pair.values():
-        if len({labels[row] for row in rows}) > 1:
+    for (document, _), rows in by_pair.items():
+        if len(rows) > 1:  # of equal labels, they are twins all the same, and there is nothing to compare
             found |= _ordered(rows, rows, labels)
             continue
-        others = [row for row in by_document[documents[rows[0]]] if labels[row] != labels[rows[0]]]
+        others = [row for row in by_document[document] if labels[row] != labels[rows[0]]]
         if len(others) == 1:
             found |= _ordered(rows, others, labels)
     return sorted(found)

@@ -6,14 +6,16 @@ that are shown or handed on.
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from quals.errors import InputError
 from quals.evaluate.cache import Texts, key
 from quals.io.results import json_line
 from quals.io.run import rows_at_once, safe_scores
+from quals.io.text import json_lines
 from quals.metrics.base import Metric
 from quals.records import Status
 
@@ -29,6 +31,8 @@ def explained(
     advance(sum(name in known for name in keys))
     missing = [(name, row) for name, row in zip(keys, rows, strict=True) if name not in known]
     with path.open("a", encoding="utf-8", newline="\n") as stream:
+        if missing and _breaks_off(path):
+            stream.write("\n")
         size = rows_at_once(metric)
         for start in range(0, len(missing), size):
             batch = missing[start : start + size]
@@ -43,12 +47,17 @@ def explained(
 
 
 def _read(path: Path) -> dict[str, Pieces]:
-    """What the file holds; a last line that was not written to its end is cut off it."""
+    """What the file holds; a line that was not written to its end, or is damaged, is as if it were not there."""
     if not path.exists():
         return {}
-    content = path.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1]
-    if len(whole) < len(content):
-        path.write_bytes(whole)
-    rows = [json.loads(line) for line in whole.splitlines()]
-    return {row["key"]: row["evidence"] for row in rows}
+    rows = [row for _, row in json_lines(path) if not isinstance(row, InputError)]
+    return {row["key"]: row["evidence"] for row in rows if isinstance(row.get("key"), str) and "evidence" in row}
+
+
+def _breaks_off(path: Path) -> bool:
+    """Whether the file's last line has no end."""
+    with path.open("rb") as stream:
+        if not stream.seek(0, os.SEEK_END):
+            return False
+        stream.seek(-1, os.SEEK_END)
+        return stream.read() != b"\n"

@@ -62,9 +62,11 @@ def measure(
 
     Raises:
         MissingExtraError: scipy is not installed; told before anything is scored.
-        InputError: no threshold can be chosen on ``tuning``: its scored rows have labels of one kind.
+        InputError: a set of ``tuning`` has documents of ``sets``, which is told as early; or no threshold can be
+            chosen on ``tuning``: its scored rows have labels of one kind.
     """
     statistics.scipy_stats()
+    _keep_apart(sets, tuning)
     threshold = _tuned(metric, tuning, cache, positive_from, advance) if tuning else None
     for data in sets:
         scores = score_rows(metric, [row.texts for row in data.rows], cache, advance)
@@ -100,6 +102,16 @@ def score_rows(
         known.update(scored)
         advance(sum(times[row] for row in batch))
     return [known[row] for row in rows]
+
+
+def _keep_apart(sets: Sequence[DataSet], tuning: Sequence[DataSet]) -> None:
+    """No document that is judged has a say in the threshold."""
+    judged = {document for data in sets for document in data.documents}
+    for data in tuning:
+        if shared := len(judged & set(data.documents)):
+            what = "document of this file is" if shared == 1 else "documents of this file are"
+            message = f"{shared} {what} among those to be judged; choose the threshold on others"
+            raise InputError(message, file=data.file, field="--tune-on")
 
 
 def _tuned(

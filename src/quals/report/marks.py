@@ -13,7 +13,11 @@ from quals.records import Span
 # Control characters have no glyph, and browsers drop or replace some; U+2400.. are pictures of them.
 _VISIBLE = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"} | {0x7F: 0x2421}
 _VISIBLE |= dict.fromkeys(range(0xD800, 0xE000), 0xFFFD)  # lone surrogates cannot be written as UTF-8
-_SENTENCE = re.compile(r"\S.*?(?:[.!?…]+[\"'”’»)\]]*(?=\s|$)|$)", re.MULTILINE)
+_CLOSING = "\"'”’»)\\]"  # may stand between the end of a sentence and the space after it
+# Possessive throughout, for trying again from every dot of a long row of them would take the square of its length.
+_SENTENCE = re.compile(
+    rf"\S(?:[^.!?…\n]++|[.!?…]++(?![{_CLOSING}]*+(?:\s|$)))*+(?:[.!?…]++[{_CLOSING}]*+)?", re.MULTILINE
+)
 _WORD = re.compile(r"\w+")
 
 

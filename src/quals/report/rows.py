@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -100,16 +101,20 @@ def score_from_dict(row: Mapping[str, Any]) -> SummaryScore:
 
 
 def evidence_from_dict(piece: Mapping[str, Any]) -> Evidence:
-    """A `PairEvidence` if it has all its fields, else an `OtherEvidence` that keeps what there is."""
+    """A `PairEvidence` if it has all its fields, else an `OtherEvidence` that keeps what there is.
+
+    Raises:
+        KeyError, TypeError, ValueError, OverflowError: something is missing, of the wrong kind or not a number.
+    """
     common: dict[str, Any] = {
-        "score": float(piece["score"]),
+        "score": _number(piece["score"]),
         "summary_span": _span(piece.get("summary_span")),
         "document_span": _span(piece.get("document_span")),
     }
     if not all(field.name in piece for field in fields(PairEvidence)):
         return OtherEvidence(**common, facts={key: value for key, value in piece.items() if key not in common})
     tokens = tuple(str(token) for token in piece["tokens"])
-    summary, document = (tuple(map(float, piece[name])) for name in ("summary_logprobs", "document_logprobs"))
+    summary, document = (tuple(map(_number, piece[name])) for name in ("summary_logprobs", "document_logprobs"))
     if not len(tokens) == len(summary) == len(document):
         raise ValueError(f"{len(tokens)} tokens with {len(summary)} and {len(document)} log-probabilities")
     return PairEvidence(
@@ -128,6 +133,13 @@ def facts_of(evidence: Evidence) -> Mapping[str, Any]:
         return evidence.facts
     common = {field.name for field in fields(Evidence)}
     return {name: getattr(evidence, name) for field in fields(evidence) if (name := field.name) not in common}
+
+
+def _number(value: Any) -> float:
+    number = float(value)
+    if math.isnan(number):
+        raise ValueError(f"{value} in the evidence")
+    return number
 
 
 def _span(value: Mapping[str, Any] | None) -> Span | None:
