@@ -89,8 +89,8 @@ class ClaimEvidence(Evidence):
 
     ``score`` is the probability that it is consistent. If that is below 1/2 and the model names words that are
     wrong, these are ``doubted``, and ``instead`` is what it finds in the document in their place ("" for nothing
-    that stands there). ``summary_span`` is the doubted words, or else the sentence; ``document_span`` the chunk of
-    the document under which it was most probable.
+    that stands there). ``summary_span`` is the doubted words, or else the sentence; ``document_span`` the words
+    found instead, or else the chunk of the document under which the sentence was most probable.
     """
 
     claim: str

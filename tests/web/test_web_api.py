@@ -64,7 +64,16 @@ def test_422_names_the_field(service, path, body, field):
 def test_422_for_what_is_not_json(service):
     answer = service.post("/v1/score", content="{", headers={"Content-Type": "application/json"})
     assert answer.status_code == 422
-    assert "JSON" in answer.json()["error"]["message"]
+    error = answer.json()["error"]
+    assert (error["message"].startswith("not valid JSON at character 1: "), error["field"]) == (True, None)
+
+
+def test_a_report_of_several_summaries_is_called_scores(service):
+    form = {"document": "The mayor resigned.", "summaries": "The mayor.\n\nThe chief."}
+    page = service.post("/report", data=form).text
+    assert "<title>Scores" in page
+    file = {"summaries_file": ("mine.txt", b"The mayor.\n\nThe chief.")}
+    assert "<title>mine.txt" in service.post("/report", data=form, files=file).text
 
 
 def test_413_for_rows_characters_and_bytes():
@@ -74,6 +83,8 @@ def test_413_for_rows_characters_and_bytes():
         assert (answer.status_code, answer.json()["error"]["field"]) == (413, "rows")
         answer = httpx.post(f"{url}/v1/scores", json={"rows": [row, {"document": "x" * 51, "summary": "y"}]})
         assert (answer.status_code, answer.json()["error"]["field"]) == (413, "rows.1.document")
+        answer = httpx.post(f"{url}/v1/score", json={"document": "x" * 51, "summary": "y"})
+        assert (answer.status_code, answer.json()["error"]["field"]) == (413, "document")
         long = json.dumps({"document": "x" * 3000, "summary": "y"}).encode()
         headers = {"Content-Type": "application/json"}
         assert httpx.post(f"{url}/v1/score", content=long, headers=headers).status_code == 413

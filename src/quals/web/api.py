@@ -37,7 +37,7 @@ state = APIRouter(tags=["state"])
 @scoring.post("/score")
 async def score_one(request: Request, row: Row, explain: Explain = False) -> Score:
     """Score one summary."""
-    return (await _score(request, [row], explain))[0]
+    return (await _score(request, [row], explain, alone=True))[0]
 
 
 @scoring.post("/scores")
@@ -75,8 +75,8 @@ def service_of(request: Request) -> Service:
     return service
 
 
-async def _score(request: Request, rows: Sequence[Row], explain: bool) -> list[Score]:
+async def _score(request: Request, rows: Sequence[Row], explain: bool, *, alone: bool = False) -> list[Score]:
     service = service_of(request)
-    accepted = service.accept([(row.document, row.summary) for row in rows])
+    accepted = service.accept([(row.document, row.summary) for row in rows], alone=alone)
     scores = [score async for score in service.results(accepted)]
     return [Score.of(score, id=row.id, explain=explain) for row, score in zip(rows, scores, strict=True)]

@@ -33,11 +33,12 @@ _BETWEEN_SUMMARIES = re.compile(r"\n[^\S\n]*\n\s*")
 
 @dataclass(frozen=True)
 class _Asked:
-    """What came with the form."""
+    """What came with the form; ``name`` is that of the file with the summaries, if there was one."""
 
     document: str
     summaries: list[str]
     names: list[str]
+    name: str
 
 
 @router.get("/")
@@ -87,7 +88,7 @@ async def report(request: Request) -> Response:
     except HTTPException as error:
         return HTMLResponse(_page(request, error=str(error.detail)), error.status_code, error.headers)
     rows = [ScoredRow(asked.document, *row) for row in zip(asked.summaries, scores, asked.names, strict=True)]
-    html = Report(rows, service.facts, title=asked.names[0] or "Scores").html()
+    html = Report(rows, service.facts, title=asked.name or "Scores").html()
     return HTMLResponse(html, headers={"Content-Security-Policy": policy()})
 
 
@@ -109,7 +110,7 @@ async def _read(request: Request) -> _Asked:
             raise Refusal(422, f"no {what} given", field=what)
     several = len(summaries) > 1
     names = [f"{name} {number}".strip() if several else name for number in range(1, len(summaries) + 1)]
-    return _Asked(document, summaries, names)
+    return _Asked(document, summaries, names, name)
 
 
 async def _text(form: Any, field: str) -> tuple[str, str]:

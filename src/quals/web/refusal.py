@@ -25,7 +25,10 @@ def answer(error: Exception) -> JSONResponse:
     """The answer to a refusal, or to one of the framework's own, as `schemas.Problem`."""
     if isinstance(error, RequestValidationError):
         first = error.errors()[0]
-        error = Refusal(422, first["msg"], field=".".join(map(str, first["loc"][1:])) or None)
+        if first["type"] == "json_invalid":
+            error = Refusal(422, f"not valid JSON at character {first['loc'][-1]}: {first['ctx']['error']}")
+        else:
+            error = Refusal(422, first["msg"], field=".".join(map(str, first["loc"][1:])) or None)
     assert isinstance(error, AnyHTTPException)
     body = {"message": str(error.detail), "field": getattr(error, "field", None)}
     return JSONResponse({"error": body}, error.status_code, error.headers)

@@ -21,8 +21,8 @@ class Service:
     facts: MetricFacts
     settings: ServeSettings
 
-    def accept(self, rows: Sequence[tuple[str, str]]) -> list[asyncio.Future[SummaryScore]]:
-        """Take (document, summary) rows into the queue.
+    def accept(self, rows: Sequence[tuple[str, str]], *, alone: bool = False) -> list[asyncio.Future[SummaryScore]]:
+        """Take (document, summary) rows into the queue; ``alone`` says that the request is one row, not a list.
 
         Raises:
             Refusal: too many rows, or a text that is too long (413); and see `Batcher.submit`.
@@ -34,7 +34,7 @@ class Service:
             for name, text in zip(("document", "summary"), row, strict=True):
                 if len(text) > limits.characters:
                     message = f"{len(text):,} characters; at most {limits.characters:,} are taken"
-                    raise Refusal(413, message, field=f"rows.{number}.{name}")
+                    raise Refusal(413, message, field=name if alone else f"rows.{number}.{name}")
         return self.batcher.submit(rows)
 
     async def results(self, accepted: Sequence[asyncio.Future[SummaryScore]]) -> AsyncIterator[SummaryScore]:
