@@ -6,6 +6,7 @@ import csv
 import json
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,7 +96,7 @@ def test_excluding_an_annotator(store: Store) -> None:
     assert len(report.annotators) == 3
     with pytest.raises(InputError, match="no annotator is called 'Dan'"):
         build_report(store, exclude=["Dan"])
-    with pytest.raises(InputError, match="nothing has been judged"):
+    with pytest.raises(InputError, match="exclude: nobody who has judged is left"):
         build_report(store, exclude=NAMES)
 
 
@@ -164,7 +165,35 @@ def test_a_preference_for_one_side_stands_out() -> None:
     lefts = [judgement(pair, "Odd", -1 if pair % 2 else 1, flipped=bool(pair % 2)) for pair in range(12)]
     (profile,) = profiles(lefts)
     assert (profile.left, profile.right) == (12, 0)
-    assert "preferred the left 12 times, the right 0 times" in profile.remarks
+    assert "preferred the left in 12 items, the right in 0" in profile.remarks
+
+
+def test_the_answers_to_an_item_are_no_trials_of_their_own() -> None:
+    # Nine items to the left and three to the right are no news, be they 27 answers to 9 or not.
+    sides = [judgement(pair, "Ann", 1, choices=dict.fromkeys(ATTRIBUTES, 1 if pair % 4 else -1)) for pair in range(12)]
+    (profile,) = profiles(sides)
+    assert (profile.left, profile.right) == (27, 9)
+    assert (profile.leaning_left, profile.leaning_right, profile.remarks) == (9, 3, ())
+
+
+def test_nothing_is_compared_with_others_who_differ() -> None:
+    split = [judgement(pair, who, vote) for pair in range(10) for who, vote in zip(NAMES, (1, -1, 0), strict=True)]
+    assert [(profile.compared, profile.with_others) for profile in profiles(split)] == [(0, 0)] * 3
+    most = [judgement(pair, "Dan", 1) for pair in range(10)]
+    assert [profile.compared for profile in profiles([*split, *most])] == [0, 10, 10, 0]
+
+
+def test_a_mere_comment_is_no_judgement(make_store: MakeStore) -> None:
+    store = make_store(intake=make_intake(4), names=NAMES[:2], documents=4, judgements=2)
+    commented, judged = store.annotators()
+    for task in store.tasks(commented.id):
+        comment = replace(answer("left", seconds=99), choices={}, comment="later")
+        store.save(task.id, comment, bases=[""], write_id="w")
+    for task in store.tasks(judged.id):
+        store.save(task.id, answer("left", "left", "left", seconds=10), bases=[""], write_id="w")
+    report = build_report(store)
+    assert (report.study["judgements"], report.study["annotators"], report.study["median_seconds"]) == (4, 1, 10)
+    assert [profile["annotator"] for profile in report.annotators] == [judged.name]
 
 
 def test_repeated_pairs_show_whether_an_annotator_agrees_with_themselves() -> None:
@@ -186,6 +215,9 @@ def test_everything_is_written(store: Store, tmp_path: Path) -> None:
         "agreement.csv", "annotators.csv", "items.csv", "judgements.csv", "judgements.json", "metrics.csv",
         "power.csv", "report.json", "results.csv",
     ]  # fmt: skip
+    write_report(build_report(store), store.judgements(), tmp_path / "out")
+    assert not (tmp_path / "out" / "metrics.csv").exists()  # of the report before
+    write_report(report, store.judgements(), tmp_path / "out")
     loaded = Report(**json.loads((tmp_path / "out" / "report.json").read_text()))
     assert loaded == report
     with (tmp_path / "out" / "results.csv").open(newline="") as stream:

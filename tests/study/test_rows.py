@@ -21,7 +21,7 @@ def row(id_: object, summary: str = "S", document: str = "D", **more: object) ->
 
 
 def test_two_files_named_on_the_command_line(tmp_path: Path) -> None:
-    first = jsonl(tmp_path / "a.jsonl", row(1, "A1"), row("2", "A2"))
+    first = jsonl(tmp_path / "a.jsonl", row(1, "\n A1 "), row("2", "A2"))
     second = jsonl(tmp_path / "b.jsonl", row("1", "B1"), row(2, "B2"), row(3, "B3"))
     intake = read_documents([f"conseq={first}", f"mle={second}"])
     assert intake.systems == ["conseq", "mle"]

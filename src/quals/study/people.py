@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
@@ -9,7 +10,6 @@ from typing import Any
 
 from quals.errors import MissingExtraError
 from quals.study.records import Judgement
-from quals.study.stats import majority
 from quals.study.votes import by_pair, median_seconds, votes
 
 try:
@@ -30,7 +30,9 @@ class Profile:
         checks_passed: attention checks on which the document's own summary was the more consistent.
         same_again: answers to repeated pairs that were the same as the first time, of ``repeated``.
         left, equal, right: how often each side was preferred.
-        with_others: answers that were those of most other annotators of the pair, of ``compared``.
+        leaning_left, leaning_right: items of which more answers preferred that side than the other.
+        with_others: answers that were those of most other annotators of the pair, of ``compared``; where no answer of
+            theirs is more frequent than all others, nothing is compared.
         remarks: why the annotator stands out; empty if they do not.
     """
 
@@ -44,6 +46,8 @@ class Profile:
     left: int
     equal: int
     right: int
+    leaning_left: int
+    leaning_right: int
     with_others: int
     compared: int
     remarks: tuple[str, ...] = ()
@@ -63,7 +67,8 @@ def profiles(judgements: Sequence[Judgement]) -> list[Profile]:
 def _profile(name: str, judgements: Sequence[Judgement]) -> Profile:
     own = [judgement for judgement in judgements if judgement.annotator == name]
     checks = [choice for judgement in own if judgement.check for choice in votes([judgement], "consistency")]
-    sides = [-choice if judgement.flipped else choice for judgement in own for choice in judgement.choices.values()]
+    by_item = [[-choice if one.flipped else choice for choice in one.choices.values()] for one in own]
+    sides = [side for item in by_item for side in item]
     again = list(_repeated(own))
     compared = list(_compared(name, judgements))
     return Profile(
@@ -77,6 +82,8 @@ def _profile(name: str, judgements: Sequence[Judgement]) -> Profile:
         left=sides.count(1),
         equal=sides.count(0),
         right=sides.count(-1),
+        leaning_left=sum(sum(item) > 0 for item in by_item),
+        leaning_right=sum(sum(item) < 0 for item in by_item),
         with_others=compared.count(True),
         compared=len(compared),
     )
@@ -97,8 +104,9 @@ def _compared(name: str, judgements: Sequence[Judgement]) -> Iterator[bool]:
         for judgement in group:
             if judgement.annotator == name:
                 for attribute, choice in judgement.choices.items():
-                    if theirs := votes(others, attribute):
-                        yield choice == majority(theirs)
+                    first, second, *_ = [*Counter(votes(others, attribute)).most_common(2), (0, 0), (0, 0)]
+                    if first[1] > second[1]:
+                        yield choice == first[0]
 
 
 def _remarks(one: Profile, everybody: Sequence[Profile]) -> Iterator[str]:
@@ -107,8 +115,10 @@ def _remarks(one: Profile, everybody: Sequence[Profile]) -> Iterator[str]:
         yield f"failed {one.checks - one.checks_passed} of {one.checks} attention checks"
     if 2 * one.same_again < one.repeated:
         yield f"answered {one.repeated - one.same_again} of {one.repeated} repeated questions differently"
-    if one.left + one.right and binomtest(one.left, one.left + one.right).pvalue < _SUSPICIOUS:
-        yield f"preferred the left {one.left} times, the right {one.right} times"
+    # The three answers to an item go together: an item is one trial.
+    leaning = one.leaning_left + one.leaning_right
+    if leaning and binomtest(one.leaning_left, leaning).pvalue < _SUSPICIOUS:
+        yield f"preferred the left in {one.leaning_left} items, the right in {one.leaning_right}"
     if one.left + one.equal + one.right >= _FEW and [one.left, one.equal, one.right].count(0) == 2:
         yield "always gave the same answer"
     usual = median([profile.median_seconds or 0.0 for profile in others]) if others else 0.0

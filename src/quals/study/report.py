@@ -67,10 +67,12 @@ def build_report(
     names = [annotator.name for annotator in store.annotators()]
     if unknown := [name for name in exclude if name not in names]:
         raise InputError(f"no annotator is called '{unknown[0]}'; there are {', '.join(names)}", field="exclude")
-    everything = store.judgements()
+    everything = [judgement for judgement in store.judgements() if judgement.choices]  # not a mere comment
     judgements = [judgement for judgement in everything if judgement.annotator not in exclude]
-    groups = by_systems(judgement for judgement in judgements if judgement.choices)  # not a mere comment
+    groups = by_systems(judgements)
     if not groups:
+        if everything:
+            raise InputError("nobody who has judged is left", field="exclude")
         raise InputError("nothing has been judged yet")
     seed = int(store.settings["seed"])
     results = [row for systems, group in groups.items() for row in _result_rows(systems, group, seed)]
@@ -86,8 +88,13 @@ def build_report(
 
 
 def write_report(report: Report, judgements: Sequence[Judgement], folder: Path) -> list[Path]:
-    """Write ``report.json``, one CSV file per table that has rows, and the judgements as CSV and JSON."""
+    """Write ``report.json``, one CSV file per table that has rows, and the judgements as CSV and JSON.
+
+    Those of an earlier report for tables that have no rows now are deleted.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    for name in asdict(report):
+        (folder / f"{name}.csv").unlink(missing_ok=True)
     tables = {name: rows for name, rows in asdict(report).items() if name != "study" and rows}
     texts = {f"{name}.csv": export.to_csv(rows) for name, rows in tables.items()}
     texts["report.json"] = export.to_json(asdict(report))

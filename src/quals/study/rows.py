@@ -124,6 +124,7 @@ def _split(source: str) -> tuple[str | None, str]:
 
 def _add(gathered: _Gathered, row: Row) -> None:
     text, summary, system = (_text(row, name) for name in ("document", "summary", "system"))
+    summary = summary.strip()  # a blank in front would show which system wrote it
     key = document_id(row)
     if gathered.texts.setdefault(key, text) != text:
         raise InputError(f"differs from the document given before under the id '{key}'", field="document")
