@@ -295,6 +295,27 @@ def test_what_could_not_be_sent_is_sent_on_the_next_visit(browser: Browser, serv
     assert Store.open(str(server.study)).tasks(1)[0].answer.choices == {"consistency": "left", "grammar": "right"}
 
 
+def test_the_first_page_tells_what_could_not_be_sent(browser: Browser, server: Server) -> None:
+    store = Store.open(str(server.study))
+    page = open_page(browser, server.links["Ann"] + "1")
+    expect(page.locator("#saved")).not_to_contain_text("Not saved yet")
+    page.context.set_offline(True)
+    click(page, "consistency", "left")
+    expect(page.locator("#saved")).to_contain_text("Not saved yet")
+    context = page.context
+    page.close()
+    context.set_offline(False)
+    other = context.new_page()
+    other.goto(server.links["Ann"])
+    expect(other.locator("#unsent")).to_contain_text("have not been sent yet. Open these items to send them: 1")
+    other.locator("#unsent a").click()
+    is_saved(other)
+    assert store.tasks(1)[0].answer.choices == {"consistency": "left"}
+    other.goto(server.links["Ann"])
+    expect(other.locator("h1")).to_be_visible()
+    expect(other.locator("#unsent")).to_be_hidden()
+
+
 def test_with_the_keyboard_alone(browser: Browser, server: Server) -> None:
     page = open_page(browser, server.links["Ann"])
     page.locator("#start").focus()
