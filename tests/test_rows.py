@@ -39,6 +39,8 @@ def errors(rows):
         ("a.jsonl.gz", gzip.compress(LINES), [1, 3]),
         ("a.csv", "id,summary,document\n7,S1,D1\n\n8,S2,D2", [2, 4]),
         ("a.csv", b"\xef\xbb\xbf\ndocument,summary,id\r\nD1,S1,7\r\nD2,S2,8\r\n", [3, 4]),
+        ("a.csv", '\n"id";summary;document\n7;S1;D1\n8;S2;D2', [3, 4]),
+        ("a.csv", "id\tsummary\tdocument\n7\tS1\tD1\n8\tS2\tD2", [2, 3]),
         ("a.tsv", "document\tsummary\tid\nD1\tS1\t7\nD2\tS2\t8\n", [2, 3]),
         ("a.csv.gz", gzip.compress(b"document,summary,id\nD1,S1,7\nD2,S2,8\n"), [2, 3]),
     ],
@@ -60,6 +62,8 @@ def test_formats_hold_the_same_rows(tmp_path, name, content, lines):
         ({"article": "D", "hypothesis": "S", "target": "R"}, FieldNames()),
         ({"text": "D", "summary": "S", "reference": "R"}, FieldNames()),
         ({"text": "?", "document": "D", "summary": "S", "hypothesis": "?"}, FieldNames()),
+        ({"Document": "D", " SUMMARY": "S", "reference ": "R"}, FieldNames()),
+        ({"Source": "?", "source": "D", "Summary": "?", "highlights": "S"}, FieldNames()),
         ({"summary": "D", "out": "S", "gold": "R"}, FieldNames("summary", "out", "gold")),
     ],
 )
@@ -76,6 +80,7 @@ def test_field_names(tmp_path, fields, names):
             FieldNames(),
             "no field named document or source or article or text; there are: body, summary. Name it with --d",
         ),
+        (FieldNames(document="Body"), "no field named Body; there are: body, summary"),
         (FieldNames(document="bdy"), "no field named bdy; there are: body, summary"),
         (FieldNames(document="body", reference="gold"), "no field named gold; .* --reference-field"),
     ],
@@ -161,6 +166,15 @@ def test_csv_that_is_not_utf8_in_one_row(tmp_path):
     assert f"{path}:3: document: not text" in errors(read_rows(path))[1]
 
 
+def test_a_list_in_a_csv_cell_is_an_error(tmp_path):
+    lists = ["['S1', 'S2']", '[ "S1"\n ]', "['It''s S1', \"S2\"]"]
+    texts = ["[...] 'tis 'S1'", "'S1']", "[S1]", "['S1'] S2"]
+    cells = "".join('D,"' + cell.replace('"', '""') + '"\n' for cell in lists + texts)
+    found = errors(read_rows(write(tmp_path / "a.csv", "document,summary\n" + cells)))
+    assert found[3:] == [None] * 4
+    assert all(": summary: a list written out as text" in error for error in found[:3])
+
+
 def test_a_list_of_summaries_gives_one_row_each(tmp_path):
     path = write(tmp_path / "a.jsonl", '{"document": "D", "summary": ["S0", null, "S2"], "id": 1}')
     rows = list(read_rows(path))
@@ -200,6 +214,8 @@ def test_parquet(tmp_path):
         ("a.parquet", b"PAR1 or not", "cannot be read as Parquet"),
         ("a.json", b"[]", r"unknown suffix '.json'; say what it holds: --format"),
         ("a.csv", b"summary,summary\nS,S", ":1: summary: two columns have this name"),
+        ("a.csv", "document,summary".encode("utf-16"), "a.csv: this is UTF-16 text; save it as UTF-8"),
+        ("a.jsonl", b"\xfe\xff" + '{"document": "D"}'.encode("utf-16-be"), "this is UTF-16 text"),
         ("a.jsonl.gz", b"not gzip", "cannot be read any further: Not a gzipped file"),
         ("a.jsonl.gz", gzip.compress(LINES)[:-9], "cannot be read any further"),
     ],

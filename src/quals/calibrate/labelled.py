@@ -9,7 +9,7 @@ from typing import Any
 
 from quals.errors import InputError
 from quals.io.numbers import finite
-from quals.io.rows import DEFAULT_FIELDS
+from quals.io.rows import DEFAULT_FIELDS, field_among
 from quals.io.text import json_lines
 from quals.signature import comparable, parse
 
@@ -98,8 +98,8 @@ def _target(row: dict[str, Any], label: str, file: str, line: int) -> float:
 def _document(row: dict[str, Any], field: str | None, file: str, line: int) -> str | None:
     if field is not None and field not in row:
         raise InputError(f"missing; the row has: {', '.join(row)}", file=file, line=line, field=field)
-    names = DEFAULT_FIELDS["document"] if field is None else (field,)
-    return next((str(row[name]) for name in names if row.get(name)), None)
+    name = field or field_among([name for name, value in row.items() if value], DEFAULT_FIELDS["document"])
+    return str(row[name]) if name and row[name] else None
 
 
 def _keep_signature(found: Labelled, signature: str, file: str, line: int) -> None:

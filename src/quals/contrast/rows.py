@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from quals.errors import InputError
-from quals.io.rows import DEFAULT_FIELDS, Entry, entries
+from quals.io.rows import DEFAULT_FIELDS, Entry, entries, field_among
 from quals.io.text import is_text
 from quals.records import Status
 
@@ -79,8 +79,9 @@ def _resolve(fields: Mapping[str, str | None], found: Iterable[Entry], path: str
     there = dict.fromkeys(name for _, row, _ in found for name in row)
     names = {}
     for role, defaults in FIELDS.items():
-        sought = (asked,) if (asked := fields.get(role)) else defaults
-        name = next((name for name in sought if name in there), None)
+        asked = fields.get(role)
+        sought = (asked,) if asked else defaults
+        name = field_among(there, sought) if not asked or asked in there else None
         if name is None:
             message = f"no field named {' or '.join(sought)}; there are: {', '.join(there) or 'none'}"
             hint = ", or let a model write them: --model" if role == "samples" else ""

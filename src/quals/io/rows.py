@@ -5,16 +5,17 @@ What is wrong with a single row travels in its ``error``; only what makes the wh
 
 from __future__ import annotations
 
-import csv
+import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 from quals.errors import InputError
-from quals.io.text import is_text, json_lines, open_text, text_lines
+from quals.io.separated import row_count, separated_rows
+from quals.io.text import NOT_UTF8, is_text, json_lines, open_text, text_lines
 
 FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet"}
 DEFAULT_FIELDS = {
@@ -22,8 +23,10 @@ DEFAULT_FIELDS = {
     "summary": ("summary", "highlights", "hypothesis"),
     "reference": ("reference", "target"),
 }
-_NOT_UTF8 = "not text: it holds a lone surrogate or bytes that are not UTF-8"
 _PEEK = 64  # rows looked at to find out which default field names the file uses
+
+# How Python and JSON write a list of texts; tables made with pandas hold such cells.
+_WRITTEN_LIST = re.compile(r"""\s*\[\s*(['"]).*['"]\s*\]\s*""", re.DOTALL)
 
 Taken = TypeVar("Taken")
 
@@ -162,14 +165,14 @@ def count_rows(path: str | Path, format: str | None = None) -> int | None:
         return None
     kind = format or format_of(path)
     if kind == "parquet":
-        from quals.io.parquet import row_count
+        from quals.io import parquet
 
-        return row_count(path)
+        return parquet.row_count(path)
+    if kind != "jsonl":
+        return row_count(str(path), kind)
     try:
-        if kind == "jsonl":
-            return sum(1 for line in text_lines(path) if line.strip())
-        return sum(1 for _ in _csv_reader(text_lines(path), kind)) - 1
-    except (InputError, csv.Error):
+        return sum(1 for line in text_lines(path) if line.strip())
+    except InputError:
         return None
 
 
@@ -180,7 +183,7 @@ def entries(path: str | Path, format: str | None = None) -> Iterator[Entry]:
         from quals.io.parquet import parquet_rows
 
         return parquet_rows(str(path))
-    return _jsonl(str(path)) if kind == "jsonl" else _csv(str(path), kind)
+    return _jsonl(str(path)) if kind == "jsonl" else separated_rows(str(path), kind)
 
 
 def _jsonl(path: str) -> Iterator[Entry]:
@@ -188,55 +191,16 @@ def _jsonl(path: str) -> Iterator[Entry]:
         yield (line, {}, value) if isinstance(value, InputError) else (line, value, None)
 
 
-def _csv_reader(lines: Iterable[str], format: str) -> Any:  # typeshed's name for it is private
-    csv.field_size_limit(2**31 - 1)  # the default, 131,072 characters, is less than a long document
-    # Strict, for otherwise a stray quote silently changes the text.
-    return csv.reader(lines, strict=True, delimiter="\t" if format == "tsv" else ",")
-
-
-def _csv(path: str, format: str) -> Iterator[Entry]:
-    reader = _csv_reader(text_lines(path), format)
-    header: list[str] | None = None
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield line, {}, InputError(f"not valid {format.upper()}: {error}", file=path, line=line)
-            continue
-        if not cells:
-            continue
-        if header is None:
-            header = _header(cells, path)
-        else:
-            fields = dict(zip(header, cells, strict=False))
-            yield line, fields, _count_error(header, cells, path, line) or _bytes_error(fields, path, line)
-
-
-def _header(cells: list[str], path: str) -> list[str]:
-    for name in cells:
-        if cells.count(name) > 1:
-            raise InputError("two columns have this name", file=path, line=1, field=name)
-    return cells
-
-
-def _count_error(header: list[str], cells: list[str], path: str, line: int) -> InputError | None:
-    if len(cells) == len(header):
-        return None
-    return InputError(f"{len(cells)} columns, but the header has {len(header)}", file=path, line=line)
-
-
-def _bytes_error(fields: dict[str, str], path: str, line: int) -> InputError | None:
-    broken = next((name for name, text in fields.items() if not is_text(text)), None)
-    return InputError(_NOT_UTF8, file=path, line=line, field=broken) if broken is not None else None
+def field_among(known: Collection[str], sought: Sequence[str]) -> str | None:
+    """The first of the names sought that is known; if none is, the first that differs by case or outer blanks only."""
+    alike = {name.strip().casefold(): name for name in reversed(list(known))}
+    return next((name for name in sought if name in known), next((alike[n] for n in sought if n in alike), None))
 
 
 def _resolve(role: str, asked: str | None, known: list[str], source: str) -> str | None:
     """The field that holds the texts of a role; None for a reference where there is none."""
     sought = (asked,) if asked else DEFAULT_FIELDS[role]
-    chosen = next((name for name in sought if name in known), None)
+    chosen = field_among(known, sought) if not asked or asked in known else None
     if chosen is None and known and (asked or role != "reference"):
         message = f"no field named {' or '.join(sought)}; there are: {', '.join(known)}. Name it with --{role}-field"
         raise InputError(message, file=source)
@@ -261,7 +225,11 @@ def _rows(entry: Entry, names: FieldNames, path: str, reference_named: bool) -> 
 def _with_texts(row: Row, names: FieldNames, reference_named: bool) -> Row:
     try:
         document = _text(row, names.document or DEFAULT_FIELDS["document"][0])
-        summary = _text(row, names.summary or DEFAULT_FIELDS["summary"][0])
+        summary_name = names.summary or DEFAULT_FIELDS["summary"][0]
+        summary = _text(row, summary_name)
+        if _WRITTEN_LIST.fullmatch(summary):
+            message = "a list written out as text; give each summary a row, or a list in JSONL or Parquet"
+            raise InputError(message, file=row.file, line=row.line, field=summary_name)
         reference = row.fields.get(names.reference) if names.reference else None
         if names.reference and reference is not None and reference_named:
             reference = _text(row, names.reference)
@@ -281,7 +249,7 @@ def _text(row: Row, field: str) -> str:
     elif value is None:
         message = "expected text, found null"
     elif isinstance(value, str):
-        message = _NOT_UTF8
+        message = NOT_UTF8
     else:
         message = f"expected text, found {type(value).__name__}"
     raise InputError(message, file=row.file, line=row.line, field=field)

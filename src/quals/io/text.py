@@ -13,6 +13,8 @@ from typing import Any, BinaryIO, TextIO, cast
 
 from quals.errors import InputError
 
+NOT_UTF8 = "not text: it holds a lone surrogate or bytes that are not UTF-8"
+_UTF16 = ("\udcff\udcfe", "\udcfe\udcff")  # its byte-order marks, read as UTF-8
 _DEEPEST = 100  # structures within structures; all that is done with them goes as deep
 
 
@@ -42,12 +44,14 @@ def text_lines(path: str | Path) -> Iterator[str]:
     """Yield the lines of a file with their ends; bytes that are not UTF-8 come as lone surrogates (`is_text`).
 
     Raises:
-        InputError: the file cannot be opened, or reading it fails on the way.
+        InputError: the file cannot be opened, is UTF-16, or reading it fails on the way.
     """
     number = 0
     with open_text(path, errors="surrogateescape") as stream:
         try:
-            for number, line in enumerate(stream, 1):  # noqa: B007
+            for number, line in enumerate(stream, 1):
+                if number == 1 and line.startswith(_UTF16):
+                    raise InputError("this is UTF-16 text; save it as UTF-8", file=str(path))
                 yield line
         except (OSError, EOFError, zlib.error) as error:
             message = f"cannot be read any further: {error}"

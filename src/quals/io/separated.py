@@ -1,0 +1,80 @@
+"""Reading CSV and TSV."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Any
+
+from quals.errors import InputError
+from quals.io.text import NOT_UTF8, is_text, text_lines
+
+
+def separated_rows(path: str, format: str) -> Iterator[tuple[int, dict[str, Any], InputError | None]]:
+    """The rows of a file as `quals.io.rows.Entry`; ``format`` is ``csv`` or ``tsv``.
+
+    Raises:
+        InputError: the file cannot be read, or two columns have the same name.
+    """
+    reader = _reader(text_lines(path), format)
+    header: list[str] | None = None
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield line, {}, InputError(f"not valid {format.upper()}: {error}", file=path, line=line)
+            continue
+        if not cells:
+            continue
+        if header is None:
+            header = _header(cells, path)
+        else:
+            fields = dict(zip(header, cells, strict=False))
+            yield line, fields, _count_error(header, cells, path, line) or _bytes_error(fields, path, line)
+
+
+def row_count(path: str, format: str) -> int | None:
+    """How many rows there are, blank lines included; None for a file that cannot be read to its end."""
+    try:
+        return sum(1 for _ in _reader(text_lines(path), format)) - 1
+    except (InputError, csv.Error):
+        return None
+
+
+def _reader(lines: Iterable[str], format: str) -> Any:  # typeshed's name for it is private
+    csv.field_size_limit(2**31 - 1)  # the default, 131,072 characters, is less than a long document
+    begin = []
+    for line in (rest := iter(lines)):
+        begin.append(line)
+        if line.strip():
+            break
+    # Strict, for otherwise a stray quote silently changes the text.
+    return csv.reader(chain(begin, rest), strict=True, delimiter=_delimiter("".join(begin), format))
+
+
+def _delimiter(header: str, format: str) -> str:
+    # Where the decimal point is a comma, spreadsheets write semicolons and still call it CSV.
+    delimiters = "\t" if format == "tsv" else ",;\t"
+    return next((delimiter for delimiter in delimiters if delimiter in header), delimiters[0])
+
+
+def _header(cells: list[str], path: str) -> list[str]:
+    for name in cells:
+        if cells.count(name) > 1:
+            raise InputError("two columns have this name", file=path, line=1, field=name)
+    return cells
+
+
+def _count_error(header: list[str], cells: list[str], path: str, line: int) -> InputError | None:
+    if len(cells) == len(header):
+        return None
+    return InputError(f"{len(cells)} columns, but the header has {len(header)}", file=path, line=line)
+
+
+def _bytes_error(fields: dict[str, str], path: str, line: int) -> InputError | None:
+    broken = next((name for name, text in fields.items() if not is_text(text)), None)
+    return InputError(NOT_UTF8, file=path, line=line, field=broken) if broken is not None else None
