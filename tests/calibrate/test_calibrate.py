@@ -215,10 +215,48 @@ def test_nothing_is_said_of_documents_shorter_than_those_it_knows(logistic, tmp_
     assert facts.read(short, "The mayor resigned." * 3) is not None
 
 
+WELSH = (
+    "Cafodd y cyngor ei feirniadu ddydd Mawrth ar ôl penderfynu cau tair o ysgolion bach y sir erbyn yr haf nesaf, "
+    "er bod rhieni wedi casglu dros fil o enwau yn erbyn y cynllun."
+)
+GERMAN = (
+    "Der Stadtrat hat am Dienstag in Augsburg beschlossen, drei kleine Schulen zu schließen. Das war nicht für alle "
+    "ein Grund zur Freude: Eltern hatten mehr als tausend Unterschriften gegen den Plan gesammelt."
+)
+ENGLISH = (
+    "The council was criticised on Tuesday after it decided to close three of the county's small schools by next "
+    "summer, although parents had collected over a thousand names against the plan."
+)
+
+
+def test_nothing_is_said_of_documents_in_other_languages_than_those_it_knows(logistic):
+    metric = WordPairs()
+    metric.calibrate(replace(logistic, english=True, signature=metric.signature))
+    found = metric.score([WELSH, GERMAN, ENGLISH, "Three schools: Bangor, Conwy, Rhyl"], ["Three schools."] * 4)
+    assert [score.reading is not None for score in found] == [False, False, True, True]
+    assert all(score.value is not None for score in found)
+    assert found[0].reason == (
+        "no probability: the document does not look English, as those do that the calibration knows"
+    )
+    facts = MetricFacts.of(metric)
+    assert [facts.read(found[2], text) is not None for text in (WELSH, ENGLISH)] == [False, True]
+    metric.calibrate(replace(logistic, english=False, signature=metric.signature))
+    assert metric.score(WELSH, "Three schools.").reading is not None
+
+
+@pytest.mark.parametrize(("texts", "english"), [((WELSH, GERMAN, ENGLISH), False), ((WELSH, ENGLISH, ENGLISH), True)])
+def test_a_calibration_knows_whether_its_documents_are_english(tmp_path, texts, english):
+    rows = [{**row, "document": f"{texts[i % 3]} {i // 3}"} for i, row in enumerate(scored(300))]
+    done = CliRunner().invoke(calibrate, [write(tmp_path / "in.jsonl", rows), "-o", str(tmp_path / "c.json")])
+    assert done.exit_code == 0, done.output
+    assert Calibration.load(tmp_path / "c.json").english is english
+
+
 def test_the_shipped_calibration_knows_no_single_sentences():
     found = shipped(Calibration.load(resolve("quals-small") / "calibration.json").signature)
     assert found is not None
     assert 100 < found.shortest < 500
+    assert found.english
 
 
 def scored(count=200, document="document", **more):

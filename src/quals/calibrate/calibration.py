@@ -10,12 +10,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
 
+from quals.calibrate.language import looks_english
 from quals.errors import InputError, QualsError
 from quals.signature import comparable, parse
 
 FILE_NAME = "calibration.json"  # beside a model's weights
 # Below the first a summary is likely inconsistent, from the second on likely consistent.
 CUTS = (0.3, 0.7)
+_LATER = ("shortest", "english")  # fields that older files lack
 
 
 class Band(StrEnum):
@@ -96,6 +98,7 @@ class Calibration:
         reliability: for each tenth of the probabilities, the mean predicted and observed, and the rows.
         shortest: characters of the shortest document it was fitted on, 0 if that is not known; of shorter ones it says
             nothing.
+        english: whether most of its documents looked English; of others it then says nothing.
     """
 
     curve: Logistic | Isotonic
@@ -109,6 +112,7 @@ class Calibration:
     log_loss: float
     reliability: tuple[dict[str, float], ...] = ()
     shortest: int = 0
+    english: bool = False
 
     def read(self, score: float, signature: str) -> Reading:
         """The probability that a summary with this score is consistent, and its band.
@@ -120,9 +124,17 @@ class Calibration:
         probability = self.curve(score)
         return Reading(probability, Band.of(probability))
 
-    def fits(self, signature: str, document: str | None = None) -> bool:
-        """Whether scores with this signature are its to read, and one for this document if it is given."""
-        return comparable(self.signature, signature) and (document is None or len(document) >= self.shortest)
+    def fits(self, signature: str) -> bool:
+        """Whether scores with this signature are its to read."""
+        return comparable(self.signature, signature)
+
+    def objection(self, document: str) -> str:
+        """Why it says nothing of summaries of this document; "" if it does."""
+        if len(document) < self.shortest:
+            return f"the document is shorter than any that the calibration knows ({self.shortest} characters)"
+        if self.english and not looks_english(document):
+            return "the document does not look English, as those do that the calibration knows"
+        return ""
 
     def check(self, signature: str) -> None:
         """Raise the error `read` would for scores with this signature."""
@@ -144,7 +156,7 @@ class Calibration:
             KeyError, TypeError, ValueError: a value is missing or of the wrong kind.
         """
         curve = values["curve"]
-        known = {field.name: values[field.name] for field in fields(cls) if field.name != "shortest"}
+        known = {field.name: values[field.name] for field in fields(cls) if field.name not in _LATER}
         if values["method"] == Logistic.method:
             known["curve"] = Logistic(float(curve["slope"]), float(curve["intercept"]))
         elif values["method"] == Isotonic.method:
@@ -152,7 +164,7 @@ class Calibration:
         else:
             raise ValueError(f"unknown method {values['method']!r}")
         known |= {"data": tuple(values["data"]), "reliability": tuple(values["reliability"])}
-        return cls(**known, shortest=int(values.get("shortest", 0)))
+        return cls(**known, shortest=int(values.get("shortest", 0)), english=bool(values.get("english", False)))
 
     def save(self, path: str | Path) -> None:
         """Write it as JSON.

@@ -101,8 +101,6 @@ class Metric(ABC):
         """With the probability that the calibration gives, or a note that it gives none."""
         if score.value is None or self.calibration is None or not self.calibration.fits(score.signature):
             return score
-        if not self.calibration.fits(score.signature, document):
-            least = self.calibration.shortest
-            note = f"no probability: the document is shorter than any that the calibration knows ({least} characters)"
-            return replace(score, reason="; ".join(filter(None, (score.reason, note))))
+        if objection := self.calibration.objection(document):
+            return replace(score, reason="; ".join(filter(None, (score.reason, f"no probability: {objection}"))))
         return replace(score, reading=self.calibration.read(score.value, score.signature))

@@ -57,9 +57,9 @@ class MetricFacts:
 
     def read(self, score: SummaryScore, document: str) -> Reading | None:
         """What the calibration says; None without one, without a score, or for one that is not its to read."""
-        if self.calibration is None or score.value is None or not self.calibration.fits(score.signature, document):
+        if self.calibration is None or score.value is None or self.calibration.objection(document):
             return None
-        return self.calibration.read(score.value, score.signature)
+        return self.calibration.read(score.value, score.signature) if self.calibration.fits(score.signature) else None
 
     def loss(self, evidence: Evidence) -> float:
         """How much a piece of evidence speaks against the summary; 0 is nothing."""
