@@ -10,7 +10,6 @@ With --limit, the calibration is then tried on the documents that were not drawn
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -46,7 +45,7 @@ def main(files: Sequence[str], name: str, method: str, limit: int | None, output
         groups=[row.texts.document for _, row in scored],
         method=method,
     )
-    fitted = replace(fitted, shortest=min(len(row.texts.document) for _, row in scored))
+    fitted = fitted.knowing([row.texts.document for _, row in scored])
     fitted.save(output)
     click.echo(
         f"{fitted.rows} of {rows} rows have a score; {fitted.base_rate:.0%} consistent; held-out Brier score "

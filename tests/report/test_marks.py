@@ -28,7 +28,19 @@ from quals.report.marks import Passages, mark, sentences, visible
     ],
 )
 def test_mark(spans, expected):
-    assert [(piece.text, piece.loss, piece.ends) for piece in mark("abcdef", spans)] == expected
+    losses = [(span, loss) for span, loss in spans if span]
+    pieces = mark("abcdef", losses, [span for span, _ in spans])
+    assert [(piece.text, piece.loss, piece.ends) for piece in pieces] == expected
+
+
+def test_what_is_numbered_need_not_be_marked():
+    pieces = mark("abcdef", [(Span(1, 3), 2.0), (Span(1, 3), 4.0)], [Span(0, 4), None])
+    assert [(piece.text, piece.loss, piece.ends) for piece in pieces] == [
+        ("a", 0.0, ()),
+        ("bc", 3.0, ()),
+        ("d", 0.0, (0,)),
+        ("ef", 0.0, ()),
+    ]
 
 
 @given(st.text(), st.lists(st.tuples(st.integers(-3, 40), st.integers(-3, 40), st.floats(0, 9))))

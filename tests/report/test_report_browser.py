@@ -26,7 +26,7 @@ def hostile(tmp_path):
         HOSTILE,
         (HOSTILE, "</script>"),
         (-0.1,) * 2,
-        (-2.1,) * 2,
+        (-4.1,) * 2,
     )
     scores = [
         SummaryScore(-2.0, Status.OK, HOSTILE, (pair,), signature=f"metric:{HOSTILE}|model:{HOSTILE}"),
@@ -120,7 +120,8 @@ def test_hostile_text_is_text_everywhere(page, hostile):
     row = page.locator("#r1")
     row.locator("summary").first.click()
     shown = [
-        row.locator(place).first for place in (".text mark", ".name", ".question", ".answer", ".sentence", ".tokens li")
+        row.locator(place).first
+        for place in (".text:has(mark)", ".name", ".question", ".answer", ".sentence", ".tokens li")
     ]
     shown += [page.locator(place) for place in ("h1", "#r1 .reason", "#r2 .reason", "dd >> nth=-1")]
     for place in shown:

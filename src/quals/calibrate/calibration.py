@@ -5,7 +5,8 @@ from __future__ import annotations
 import bisect
 import json
 import math
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
@@ -123,6 +124,11 @@ class Calibration:
         self.check(signature)
         probability = self.curve(score)
         return Reading(probability, Band.of(probability))
+
+    def knowing(self, documents: Sequence[str]) -> Calibration:
+        """With ``shortest`` and ``english`` as these say, the documents it was fitted on."""
+        english = sum(map(looks_english, documents))
+        return replace(self, shortest=min(map(len, documents)), english=2 * english > len(documents))
 
     def fits(self, signature: str) -> bool:
         """Whether scores with this signature are its to read."""

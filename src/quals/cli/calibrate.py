@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from quals.calibrate.language import looks_english
 from quals.cli.metrics import metric_names
 from quals.errors import InputError
 
@@ -57,8 +55,7 @@ def calibrate(
         folds=folds,
     )
     if not rows.without_document:
-        english = sum(map(looks_english, rows.documents))
-        fitted = replace(fitted, shortest=min(map(len, rows.documents)), english=2 * english > len(rows.documents))
+        fitted = fitted.knowing(rows.documents)
     fitted.save(output)
     left_out = (
         f", {len(rows.faults)} faulty and {rows.unscored} unscored left out" if rows.faults or rows.unscored else ""

@@ -101,9 +101,7 @@ def words(text: str, usage: Usage) -> Iterator[Word]:
             yield Word(Span(*match.span()), key, number or name)
 
 
-def pieces(
-    text: str, differing: Sequence[tuple[Span, str]], doubts: Sequence[tuple[Span | None, float]]
-) -> list[Piece]:
+def pieces(text: str, differing: Sequence[tuple[Span, str]], doubts: Sequence[tuple[Span, float]]) -> list[Piece]:
     """The text cut where its marking changes: `marks.mark` for the doubts, cut again at the differences."""
     found, at = [], 0
     for doubted in mark(text, doubts):

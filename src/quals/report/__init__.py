@@ -2,6 +2,7 @@
 
 rows.py      scored rows, and reading them back from JSONL
 facts.py     what a reader must know of the metric
+words.py     pairs -> what each word of the summary loses
 marks.py     spans of texts -> what to mark, and where
 overview.py  the whole file in a few numbers
 view.py      one row -> everything its part of the page shows
@@ -15,12 +16,22 @@ from typing import TYPE_CHECKING, Any
 
 from quals.report.facts import MetricFacts
 from quals.report.rows import ScoredRow, read_rows
+from quals.report.words import word_losses
 
 if TYPE_CHECKING:
     from quals.report.figure import pair_figure, save_pair_figure
     from quals.report.page import Report, write_html
 
-__all__ = ["MetricFacts", "Report", "ScoredRow", "pair_figure", "read_rows", "save_pair_figure", "write_html"]
+__all__ = [
+    "MetricFacts",
+    "Report",
+    "ScoredRow",
+    "pair_figure",
+    "read_rows",
+    "save_pair_figure",
+    "word_losses",
+    "write_html",
+]
 _HOMES = {
     "Report": "quals.report.page",
     "write_html": "quals.report.page",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -28,25 +28,29 @@ def visible(text: str) -> str:
 
 @dataclass(frozen=True)
 class Marked:
-    """A piece of text, the mean loss of the spans that cover it, and the numbers of the spans that end with it."""
+    """A piece of text, the mean loss of the spans that cover it, and the numbers of those that end with it."""
 
     text: str
     loss: float = 0.0
     ends: tuple[int, ...] = ()
 
 
-def mark(text: str, spans: Sequence[tuple[Span | None, float]]) -> list[Marked]:
+def mark(text: str, losses: Sequence[tuple[Span, float]], numbered: Sequence[Span | None] = ()) -> list[Marked]:
     """Cut a text where spans begin or end; each piece gets the mean loss of the spans covering it.
 
     The mean, not the worst, because a score is a mean over its evidence: one odd question among five about
-    the same words is weak evidence against them. Spans are numbered from 0; None is nowhere.
+    the same words is weak evidence against them. ``numbered`` are spans to refer to, numbered from 0; None is nowhere.
     """
-    placed = [(clip(span, text), loss, number) for number, (span, loss) in enumerate(spans) if span]
-    cuts = sorted({0, len(text), *(end for span, _, _ in placed for end in (span.start, span.end))})
+    placed: dict[Span, list[float]] = defaultdict(list)
+    for span, loss in losses:
+        placed[clip(span, text)].append(loss)
+    targets = [(clip(span, text), number) for number, span in enumerate(numbered) if span]
+    spans = [*placed, *(span for span, _ in targets)]
+    cuts = sorted({0, len(text), *(end for span in spans for end in (span.start, span.end))})
     pieces = []
     for start, end in itertools.pairwise(cuts):
-        over = [loss for span, loss, _ in placed if span.start <= start and end <= span.end]
-        ends = tuple(number for span, _, number in placed if span.start < span.end == end)
+        over = [loss for span, of in placed.items() if span.start <= start and end <= span.end for loss in of]
+        ends = tuple(number for span, number in targets if span.start < span.end == end)
         pieces.append(Marked(visible(text[start:end]), sum(over) / len(over) if over else 0.0, ends))
     return pieces
 

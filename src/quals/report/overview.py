@@ -47,7 +47,7 @@ class Overview:
         quantiles: lowest, lower quartile, median, upper quartile, highest score; empty if there is none.
         bars: the distribution; its first bar also holds the far lower tail.
         bands: how many scored rows fall into each band; empty without a calibration.
-        marked: how many scored rows have a doubtful span (level 2 or more); None where no row has evidence.
+        marked: how many scored rows have evidence clearly against them (level 2 or more); None where none has any.
     """
 
     rows: int

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quals.calibrate.calibration import Reading
 from quals.records import Evidence, PairEvidence, Span, Status
-from quals.report.facts import MetricFacts
+from quals.report.facts import Doubts, MetricFacts
 from quals.report.marks import Marked, Passages, clip, mark, visible
 from quals.report.overview import MEANINGS
 from quals.report.rows import ScoredRow, facts_of
-
-_FRAME_TOKEN = re.compile(r"</?\|?\w+\|?>")
-_SPACE_MARKS = str.maketrans({"Ġ": " ", "▁": " ", "Ċ": "\n"})  # how vocabularies write space and line end
+from quals.report.words import FRAME_TOKEN, SPACE_MARKS
 
 
 @dataclass(frozen=True)
@@ -116,14 +113,15 @@ def _texts(piece: Evidence) -> list[str]:
 
 
 def _summary(text: str, evidence: Sequence[Evidence], facts: MetricFacts) -> tuple[Piece, ...]:
-    pieces = mark(text, [(piece.summary_span, facts.loss(piece)) for piece in evidence])
-    return tuple(_marked(piece, facts) for piece in pieces)
+    doubts = facts.doubts(text, evidence)
+    pieces = mark(text, doubts.losses, [piece.summary_span for piece in evidence])
+    return tuple(_marked(piece, doubts) for piece in pieces)
 
 
-def _marked(piece: Marked, facts: MetricFacts) -> Piece:
+def _marked(piece: Marked, doubts: Doubts) -> Piece:
     numbers = tuple(number + 1 for number in piece.ends)
     title = f"loses {number_text(piece.loss, 2)} on average"
-    return Piece(piece.text, facts.level(piece.loss), numbers, title=title)
+    return Piece(piece.text, doubts.level(piece.loss), numbers, title=title)
 
 
 def _document(text: str, nearest: Sequence[Span | None], anchor: str) -> tuple[Piece, ...]:
@@ -198,9 +196,9 @@ def _tokens(pair: PairEvidence) -> tuple[TokenView, ...]:
 
 def token_text(token: str, *, last: bool) -> str:
     """A token as people can read it: the frame's own tokens by their role, space made visible where alone."""
-    if _FRAME_TOKEN.fullmatch(token):
+    if FRAME_TOKEN.fullmatch(token):
         return "end" if last else "answer:"
-    plain = token.translate(_SPACE_MARKS)
+    plain = token.translate(SPACE_MARKS)
     return visible(plain.strip() or plain.replace("\n", "↵").replace(" ", "␣"))
 
 

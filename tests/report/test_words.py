@@ -1,0 +1,86 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quals.records import Evidence, PairEvidence, Span
+from quals.report import MetricFacts, word_losses
+from quals.report.facts import WORD_LOSSES
+
+
+def pair(tokens, losses, answer, span, question=""):
+    given_document = tuple(-1.0 - loss for loss in losses)
+    return PairEvidence(0.0, span, None, question, answer, tuple(tokens), (-1.0,) * len(losses), given_document)
+
+
+SUMMARY = "The mayor of Ulm, Ann Lee, resigned on Tuesday. The mayor was tired."
+WHO = pair(
+    [" Who", " resigned", " on", " Tues", "day", "?", "<file_sep>", " Ann", " Lee", "<|endoftext|>"],
+    [0.1, 0.2, 0.3, 2.0, 3.0, 0.4, 0.5, 4.0, 6.0, 9.0],
+    "Ann Lee",
+    Span(18, 25),
+)
+
+
+def by_text(summary, found):
+    return [(summary[span.start : span.end], round(loss, 6)) for span, loss in found]
+
+
+def test_a_word_loses_what_its_tokens_lose():
+    assert by_text(SUMMARY, word_losses(SUMMARY, [WHO])) == [
+        ("resigned", 0.2),
+        ("on", 0.3),
+        ("Tuesday", 5.0),
+        ("Ann", 4.0),
+        ("Lee", 6.0),
+    ]
+
+
+def test_a_word_that_stands_twice_is_placed_only_where_it_is_the_answer():
+    question = [" Was", " the", " mayor", " tired", "?", "<file_sep>", " the", " mayor", "<|endoftext|>"]
+    found = word_losses(SUMMARY, [pair(question, range(9), "the mayor", Span(48, 57))])
+    assert [(span, loss) for span, loss in found] == [
+        (Span(58, 61), 0.0),
+        (Span(62, 67), 3.0),
+        (Span(48, 51), 6.0),
+        (Span(52, 57), 7.0),
+    ]
+
+
+def test_other_cases_and_vocabularies_and_words_that_are_not_there():
+    tokens = ["Ġwhere", "Ġis", "ĠUL", "M", "▁and", " Bonn", "?", "<|sep|>", " Tuesday", "</s>"]
+    found = word_losses(SUMMARY, [pair(tokens, [1.0] * 10, "Tuesday", Span(39, 46))])
+    assert by_text(SUMMARY, found) == [("Ulm", 2.0), ("Tuesday", 1.0)]
+
+
+def test_several_pairs_about_one_word():
+    other = pair([" When", "?", "<file_sep>", " Tuesday", "<|endoftext|>"], [0, 0, 0, 1.0, 0], "Tuesday", Span(39, 46))
+    found = word_losses(SUMMARY, [WHO, other])
+    assert [loss for span, loss in found if span == Span(39, 46)] == [5.0, 1.0]
+
+
+@given(st.text(max_size=20), st.lists(st.text(max_size=5), max_size=8), st.text(max_size=5), st.integers(0, 9))
+def test_any_tokens(summary, tokens, answer, start):
+    found = word_losses(summary, [pair(tokens, [1.0] * len(tokens), answer, Span(start, start + 4))])
+    assert all(0 <= span.start < span.end <= len(summary) for span, _ in found)
+    assert sum(loss for _, loss in found) >= 0
+
+
+def facts(low, high):
+    return MetricFacts("m", (low, high), "")
+
+
+def test_doubts_are_of_words_for_pairs_and_of_places_else():
+    doubts = facts(-math.inf, math.inf).doubts(SUMMARY, [WHO])
+    assert doubts.losses == word_losses(SUMMARY, [WHO])
+    assert [doubts.level(loss) for loss in (2.9, *WORD_LOSSES)] == [0, 1, 2, 3]
+    plain = [Evidence(0.25, Span(0, 3), None), Evidence(0.0, None, None)]
+    doubts = facts(0.0, 1.0).doubts(SUMMARY, plain)
+    assert doubts.losses == [(Span(0, 3), 0.75)]
+    assert doubts.level(0.75) == 2
+
+
+@pytest.mark.parametrize("evidence", [[], [Evidence(0.0, None, None)]])
+def test_no_doubts(evidence):
+    assert facts(0.0, 1.0).doubts(SUMMARY, evidence).losses == []
