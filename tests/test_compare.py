@@ -13,6 +13,7 @@ from overlap import Overlap
 from rich.console import Console
 
 from quals.cli.compare import compare as command
+from quals.cli.metrics import metric_names
 from quals.compare.comparison import Comparison, compare
 from quals.compare.differences import Usage, differences, pieces, words
 from quals.compare.paired import Resampling
@@ -210,6 +211,17 @@ def test_the_command_writes_every_format_and_scores_once(tmp_path, monkeypatch):
     before = [path.read_bytes() for path in outputs]
     run(*arguments)
     assert [path.read_bytes() for path in outputs] == before
+
+
+@pytest.mark.parametrize(("reference", "expected"), [(None, ["quals"]), ("R", ["quals", "rouge1", "rouge2", "rougeL"])])
+def test_rouge_needs_references_to_be_there_by_itself(tmp_path, monkeypatch, reference, expected):
+    loaded = []
+    monkeypatch.setattr("quals.cli.compare.load_metrics", lambda names, _: loaded.extend(metric_names(names)) or [])
+    row = {"document": "D", "summary": "S"} | ({"reference": reference} if reference else {})
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps(row))
+    run(f"one={path}", f"two={path}")
+    assert loaded == expected
 
 
 @pytest.mark.parametrize(

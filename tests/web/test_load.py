@@ -56,13 +56,7 @@ class Slow(WordPairs):
         return super()._score(*texts)
 
 settings = ServeSettings(port=0)
-server = Server(create_app(Slow(), settings), settings)
-started = server.startup
-async def startup(sockets=None):
-    await started(sockets)
-    print(server.servers[0].sockets[0].getsockname()[1], flush=True)
-server.startup = startup
-server.run()
+Server(create_app(Slow(), settings), settings).run()
 """
 
 
@@ -70,11 +64,11 @@ def test_sigterm_lets_the_process_finish_what_it_accepted():
     paths = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
     with (
         subprocess.Popen(
-            [sys.executable, "-c", PROGRAM], env={**os.environ, "PYTHONPATH": paths}, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", PROGRAM], env={**os.environ, "PYTHONPATH": paths}, stderr=subprocess.PIPE, text=True
         ) as process,
         ThreadPoolExecutor() as pool,
     ):
-        url = f"http://127.0.0.1:{process.stdout.readline().strip()}"
+        url = process.stderr.readline().removeprefix("Serving at ").strip()
         accepted = pool.submit(httpx.post, f"{url}/v1/score", json=ROWS[1], timeout=30)
         while httpx.get(f"{url}/health").json()["waiting"] == 0:
             time.sleep(0.02)

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -287,3 +288,16 @@ def test_what_could_not_be_done_in_time_is_refused_at_once():
 def test_a_metric_that_needs_references_is_refused():
     done = CliRunner().invoke(cli, ["serve", "--metric", "rouge1"])
     assert "rouge1 compares with reference summaries" in str(done.exception)
+
+
+@pytest.mark.parametrize(("host", "shown"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")])
+def test_the_address_is_told_when_it_listens(capfd, host, shown):
+    if ":" in host:
+        try:
+            socket.create_server((host, 0), family=socket.AF_INET6).close()
+        except OSError:
+            pytest.skip("this machine has no IPv6")
+    with running(host=host) as (_, _, server):
+        port = server.servers[0].sockets[0].getsockname()[1]
+        assert capfd.readouterr().err == f"Serving at http://{shown}:{port}\n"
+        assert httpx.get(f"http://{shown}:{port}/health").status_code == 200

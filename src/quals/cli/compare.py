@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 @click.argument("systems", metavar="SYSTEM=FILE...", nargs=-1, required=True)
 @click.option("--baseline", help="The system that the others are compared with; default: the first.")
 @click.option(
-    "--metric", "-m", "names", default="quals,rouge1,rouge2,rougeL", show_default=True, help="Comma-separated."
-)
+    "--metric", "-m", "names",
+    help="Comma-separated; default: quals and, if there are references, rouge1, rouge2 and rougeL.",
+)  # fmt: skip
 @click.option("--set", "settings", multiple=True, metavar="METRIC.NAME=VALUE", help="A metric's setting; repeatable.")
 @click.option(
     "--resamples", default=10_000, show_default=True, type=click.IntRange(100), help="For intervals and tests."
@@ -59,7 +60,8 @@ def compare(systems: Sequence[str], **options: Any) -> None:
     )
     for problem in found.problems:
         click.echo(f"quals: {problem}", err=True)
-    metrics = load_metrics(options["names"], options["settings"])
+    names = options["names"] or ("quals,rouge" if any(each.reference for each in found.documents) else "quals")
+    metrics = load_metrics(names, options["settings"])
     resampling = Resampling(*(options[name] for name in ("resamples", "seed", "level", "tolerance")))
     baseline = options["baseline"] or found.names[0]
     with progress_bars() as progress:
@@ -99,7 +101,7 @@ def _check(options: dict[str, Any], inputs: Iterable[str]) -> None:
         if not path.parent.is_dir():
             raise InputError(f"there is no folder {path.parent}", file=str(path))
         refuse_same_file(path, inputs)
-    if options["doubts"] and options["doubts"] not in metric_names(options["names"]):
+    if options["doubts"] and options["doubts"] not in metric_names(options["names"] or "quals,rouge"):
         raise InputError(f"'{options['doubts']}' is not among the metrics", field="--doubts")
     if options["page"]:
         from quals.report.page import environment

@@ -43,5 +43,5 @@ def serve(metric: str, model: str | None, device: str, calibration: str | None, 
     if loaded.needs_reference:
         raise InputError(f"{metric} compares with reference summaries, which are not asked for here", field="--metric")
     app = create_app(loaded, settings, known)
-    click.echo(f"{loaded.signature}\nServing at http://{settings.host}:{settings.port}", err=True)
+    click.echo(loaded.signature, err=True)
     Server(app, settings).run()

@@ -12,9 +12,11 @@ from typing import Any
 
 import jinja2
 from fastapi import APIRouter, HTTPException, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
+from quals.report.facts import MetricFacts
 from quals.report.page import Report, environment, policy, row_html
 from quals.report.rows import ScoredRow
 from quals.report.view import view_row
@@ -70,7 +72,8 @@ async def stream(request: Request) -> Response:
             async for score in service.results(accepted):
                 row = ScoredRow(asked.document, asked.summaries[number], score, asked.names[number])
                 number += 1
-                yield json.dumps({"done": number, "html": row_html(view_row(row, number, service.facts))}) + "\n"
+                html = await run_in_threadpool(_row_html, row, number, service.facts)
+                yield json.dumps({"done": number, "html": html}) + "\n"
         except Refusal as error:
             yield json.dumps({"error": error.detail}) + "\n"
 
@@ -88,8 +91,13 @@ async def report(request: Request) -> Response:
     except HTTPException as error:
         return HTMLResponse(_page(request, error=str(error.detail)), error.status_code, error.headers)
     rows = [ScoredRow(asked.document, *row) for row in zip(asked.summaries, scores, asked.names, strict=True)]
-    html = Report(rows, service.facts, title=asked.name or "Scores").html()
+    made = Report(rows, service.facts, title=asked.name or "Scores")
+    html = await run_in_threadpool(made.html)
     return HTMLResponse(html, headers={"Content-Security-Policy": policy()})
+
+
+def _row_html(row: ScoredRow, number: int, facts: MetricFacts) -> str:
+    return row_html(view_row(row, number, facts))
 
 
 async def _read(request: Request) -> _Asked:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from types import FrameType
 
+import click
 import uvicorn
 from fastapi import FastAPI
 
@@ -30,6 +32,13 @@ class Server(uvicorn.Server):
                 timeout_graceful_shutdown=max(1, round(settings.timeout)),
             )
         )
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Called by uvicorn; when it listens, standard error tells where."""
+        await super().startup(sockets)
+        for each in self.servers[:1]:
+            host, port, *_ = each.sockets[0].getsockname()
+            click.echo(f"Serving at http://{f'[{host}]' if ':' in host else host}:{port}", err=True)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Called by uvicorn on SIGINT and SIGTERM."""
