@@ -305,13 +305,18 @@ def test_the_first_page_tells_what_could_not_be_sent(browser: Browser, server: S
     context = page.context
     page.close()
     context.set_offline(False)
+    assert store.renew_link(1)
+    ann, bob = (server.links[who.name].rsplit("/", 2)[0] + f"/{who.token}/" for who in store.annotators()[:2])
     other = context.new_page()
-    other.goto(server.links["Ann"])
+    other.goto(bob)  # on the same device
+    expect(other.locator("h1")).to_be_visible()
+    expect(other.locator("#unsent")).to_be_hidden()
+    other.goto(ann)
     expect(other.locator("#unsent")).to_contain_text("have not been sent yet. Open these items to send them: 1")
     other.locator("#unsent a").click()
     is_saved(other)
     assert store.tasks(1)[0].answer.choices == {"consistency": "left"}
-    other.goto(server.links["Ann"])
+    other.goto(ann)
     expect(other.locator("h1")).to_be_visible()
     expect(other.locator("#unsent")).to_be_hidden()
 

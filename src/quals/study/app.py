@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 from collections.abc import Sequence
@@ -75,6 +76,8 @@ def make_app(store: Store) -> Starlette:
 class _Pages:
     def __init__(self, store: Store) -> None:
         self._store = store
+        # Under this name browsers keep what they could not send yet. The token itself is the organiser's alone.
+        self._study = hashlib.sha256(store.token.encode()).hexdigest()[:16]
 
     def welcome(self, request: Request) -> Response:
         who = self._annotator(request)
@@ -87,6 +90,8 @@ class _Pages:
             tasks=tasks,
             opened=opened,
             started=started,
+            study=self._study,
+            numbers=[{"id": task.id, "number": task.number} for task in tasks],
             attributes=ATTRIBUTES,
         )
 
@@ -101,6 +106,7 @@ class _Pages:
         return _page(
             "item.html",
             title=self._store.title,
+            study=self._study,
             task=task,
             tasks=tasks,
             done=_done(tasks),

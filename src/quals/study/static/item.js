@@ -62,8 +62,10 @@ function newName() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-// Each tab keeps its own, so that none throws away what another has not sent yet.
-const shelf = `${page}#${newName()}`;
+// Not by the page's address, which changes when the organiser renews the link. Each tab keeps its own, so that none
+// throws away what another has not sent yet.
+const item = `${main.dataset.study}/${main.dataset.item}#`;
+const shelf = item + newName();
 
 function keep() {
   // Storage can be forbidden or full: then only this page holds what the server does not have.
@@ -75,7 +77,7 @@ function keep() {
 
 function take() {
   try {
-    const other = Object.keys(localStorage).find((key) => key.startsWith(`${page}#`));
+    const other = Object.keys(localStorage).find((key) => key.startsWith(item));
     const kept = JSON.parse(localStorage.getItem(other));
     localStorage.removeItem(other);
     return kept;
@@ -97,13 +99,14 @@ async function send() {
   const mine = sending = current;
   if (!sent.includes(mine.write)) sent = [...sent, mine.write].slice(-50);
   tell("Saving…");
+  const body = JSON.stringify(mine);
   let response = null;
   try {
     response = await fetch(page, {
       method: "PUT",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(mine),
-      keepalive: true,
+      body,
+      keepalive: new Blob([body]).size < 60000, // browsers refuse to outlive the page with more than 64 KiB
     });
   } catch { /* no connection */ }
   const reply = await response?.json().catch(() => null);

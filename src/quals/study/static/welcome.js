@@ -1,19 +1,21 @@
 "use strict";
 // Answers that this device keeps because the server does not have them yet (see item.js): opening an item sends its own.
 
-const home = location.pathname;
+const notice = document.getElementById("unsent");
 let kept = [];
 try {
-  kept = Object.keys(localStorage).filter((key) => key.startsWith(home) && key.includes("#"));
+  kept = Object.keys(localStorage);
 } catch { /* storage is forbidden: nothing is kept */ }
-const items = [...new Set(kept.map((key) => key.slice(home.length).split("#")[0]))].sort((one, other) => one - other);
+const items = JSON.parse(notice.dataset.items).filter(({ id }) =>
+  kept.some((key) => key.startsWith(`${notice.dataset.study}/${id}#`)),
+);
 
 if (items.length) {
-  const notice = document.getElementById("unsent");
   notice.append(
-    ...items.flatMap((item, place) => {
+    ...items.flatMap(({ id, number }, place) => {
       const link = document.createElement("a");
-      link.href = link.textContent = item;
+      link.href = id;
+      link.textContent = number;
       return place ? [", ", link] : [link];
     }),
   );
