@@ -20,9 +20,9 @@ from statistics import fmean
 
 import click
 
+from quals.doubts import Losses, loss_of, losses, steps
 from quals.records import Span
 from quals.report import MetricFacts, ScoredRow, read_rows
-from quals.report.facts import Doubts
 from quals.report.marks import mark
 
 _WORD = re.compile(r"\w+")
@@ -43,24 +43,26 @@ class Judged:
     wrong: set[int]
 
 
-def answers(facts: MetricFacts, row: ScoredRow) -> Doubts:
+def answers(facts: MetricFacts, row: ScoredRow) -> Losses:
     """For comparison: each answer's words with the mean loss of its pair's tokens."""
-    placed = [(piece.summary_span, facts.loss(piece)) for piece in row.score.evidence if piece.summary_span]
-    return Doubts(placed, (1.0, 2.0, 3.0))
+    found = [(span, loss_of(piece, facts.range)) for piece in row.score.evidence if (span := piece.summary_span)]
+    return Losses(found, steps(facts.range))
 
 
-WAYS: dict[str, Callable[[MetricFacts, ScoredRow], Doubts]] = {
-    "words": lambda facts, row: facts.doubts(row.summary, row.score.evidence),
+WAYS: dict[str, Callable[[MetricFacts, ScoredRow], Losses]] = {
+    "words": lambda facts, row: losses(row.summary, row.score.evidence, facts.range),
     "answers": answers,
 }
 
 
-def judge(row: ScoredRow, true: list[str], doubts: Doubts) -> Judged:
+def judge(row: ScoredRow, true: list[str], said: Losses) -> Judged:
     """What is said of the words of this row, of which ``true`` are the true summaries."""
     places = [Span(*match.span()) for match in _WORD.finditer(row.summary)]
-    losses = {number: piece.loss for piece in mark(row.summary, doubts.losses, places) for number in piece.ends}
-    found = [losses[number] for number in range(len(places))]
-    return Judged(found, [doubts.level(loss) for loss in found], wrong_words(row.summary, true))
+    found = [0.0] * len(places)
+    for piece in mark(row.summary, said.places, places):
+        for number in piece.ends:
+            found[number] = piece.loss
+    return Judged(found, [said.level(loss) for loss in found], wrong_words(row.summary, true))
 
 
 def wrong_words(summary: str, true: list[str]) -> set[int]:

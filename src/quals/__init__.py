@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from quals import metrics
 from quals.errors import InputError, MissingExtraError, ModelError, QualsError
-from quals.records import ClaimEvidence, Evidence, PairEvidence, QuestionEvidence, Span, Status, SummaryScore
+from quals.records import ClaimEvidence, Doubt, Evidence, PairEvidence, QuestionEvidence, Span, Status, SummaryScore
 
 if TYPE_CHECKING:
     from quals.metrics.quals import Quals
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "ClaimEvidence",
+    "Doubt",
     "Evidence",
     "InputError",
     "MissingExtraError",

@@ -99,6 +99,28 @@ class ClaimEvidence(Evidence):
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """A place of the summary that evidence speaks against.
+
+    Attributes:
+        text: what stands there.
+        span: where.
+        loss: how much speaks against it on average. Of question-answer pairs: natural log, how much less likely the
+            word is given the document than given the summary. Of other evidence: what it lacks of the highest score.
+        level: 1 slight, 2 clear, 3 strong.
+    """
+
+    text: str
+    span: Span
+    loss: float
+    level: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {"text": self.text, **asdict(self.span), "loss": self.loss, "level": self.level}
+
+
+@dataclass(frozen=True)
 class SummaryScore:
     """The score of one summary.
 
@@ -110,6 +132,7 @@ class SummaryScore:
         chunks: into how many overlapping pieces the document was split; 1 if it was read whole.
         signature: how the number was made (see `quals.signature`).
         reading: the score as a probability, where there is a calibration for scores made like this one.
+        doubts: the places of the summary that the evidence speaks against, in order.
     """
 
     value: float | None
@@ -119,6 +142,7 @@ class SummaryScore:
     chunks: int = 1
     signature: str = ""
     reading: Reading | None = None
+    doubts: tuple[Doubt, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.status is Status.OK) != (self.value is not None):
@@ -131,7 +155,7 @@ class SummaryScore:
         return sorted(self.evidence, key=lambda piece: piece.score)[:count]
 
     def to_dict(self, *, explain: bool = False) -> dict[str, Any]:
-        """As plain JSON values; with ``explain`` the evidence too."""
+        """As plain JSON values; with ``explain`` the evidence and the doubts, too."""
         row: dict[str, Any] = {
             "score": self.value,
             "probability": self.reading.probability if self.reading else None,
@@ -144,6 +168,7 @@ class SummaryScore:
         }
         if explain:
             row["evidence"] = [piece.to_dict() for piece in self.evidence]
+            row["doubts"] = [doubt.to_dict() for doubt in self.doubts]
         return row
 
 

@@ -98,7 +98,7 @@ def test_number_text(value, text):
 )
 def test_strength_of_a_mark(limits, score, level):
     facts = MetricFacts("m", limits, "")
-    assert facts.level(facts.loss(Evidence(score, None, None))) == level
+    assert facts.level(Evidence(score, None, None)) == level
 
 
 def test_evidence_of_other_metrics_is_shown():

@@ -28,7 +28,8 @@ HOSTILE = "<script>x</script>\0\u202e\u05d0 \U0001f600"
 def test_one_score_is_the_metrics_own(service):
     expected = WordPairs().score(DOCUMENT, BAD)
     answer = service.post("/v1/score", json={"document": DOCUMENT, "summary": BAD, "id": HOSTILE}).json()
-    assert answer == {**expected.to_dict(), "id": HOSTILE, "probability": None, "band": None, "evidence": None}
+    absent = dict.fromkeys(("probability", "band", "evidence", "doubts"))
+    assert answer == {**expected.to_dict(), "id": HOSTILE, **absent}
 
 
 def test_many_scores_come_in_order_with_their_evidence(service):
@@ -38,6 +39,8 @@ def test_many_scores_come_in_order_with_their_evidence(service):
     assert [row["id"] for row in answer] == ["0", "1", "2", "3"]
     assert [row["score"] for row in answer] == [score.value for score in expected]
     assert answer[1]["evidence"] == json.loads(json.dumps([piece.to_dict() for piece in expected[1].evidence]))
+    (doubt,) = answer[1]["doubts"]
+    assert BAD[doubt["start"] : doubt["end"]] == doubt["text"] == "Friday"
     assert (answer[2]["score"], answer[2]["status"]) == (None, "empty-summary")
 
 

@@ -17,11 +17,12 @@ from quals.compare import table
 from quals.compare.comparison import Comparison, Progress, texts
 from quals.compare.differences import Piece, differences, pieces
 from quals.compare.systems import Document
+from quals.doubts import Losses, losses
 from quals.errors import QualsError
 from quals.evaluate.evidence import Pieces, explained
 from quals.lm.store import cache_dir
 from quals.metrics.base import Metric
-from quals.report.facts import Doubts, MetricFacts
+from quals.report.facts import MetricFacts
 from quals.report.marks import visible
 from quals.report.page import asset, environment, inline_hash
 from quals.report.rows import evidence_from_dict
@@ -141,15 +142,15 @@ def _entries(
             comparison.systems.names, summaries, differences(document.text, summaries), strict=True
         ):
             found = [evidence_from_dict(piece) for piece in evidence[name, number]] if evidence else []
-            doubts = facts.doubts(summary, found) if facts else Doubts([], ())
-            shown = tuple(_shown(piece, doubts) for piece in pieces(summary, differing, doubts.losses))
+            doubted = losses(summary, found, facts.range) if facts else Losses([], ())
+            shown = tuple(_shown(piece, doubted) for piece in pieces(summary, differing, doubted.places))
             sides.append(Side(visible(name), shown, _values(comparison, name, number)))
         reference = visible(document.reference or "")
         yield Entry(number + 1, visible(document.id), visible(document.text), reference, tuple(sides))
 
 
-def _shown(piece: Piece, doubts: Doubts) -> dict[str, Any]:
-    level = doubts.level(piece.loss)
+def _shown(piece: Piece, doubted: Losses) -> dict[str, Any]:
+    level = doubted.level(piece.loss)
     titles = [_MEANINGS[piece.kind]] if piece.kind else []
     titles += [f"loses {number_text(piece.loss, 2)}"] if level else []
     classes = [piece.kind] if piece.kind else []

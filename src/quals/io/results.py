@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 RESULT_FIELDS = (
     *("summary_index", "score", "probability", "band", "status", "reason", "pairs", "chunks", "signature"),
-    "evidence",
+    *("evidence", "doubts"),
 )
 SEVERAL_FIELDS = ("scores", *RESULT_FIELDS)  # reserved where there are several metrics
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import ClassVar, overload
 
 from quals.calibrate.calibration import Calibration, shipped
+from quals.doubts import doubts
 from quals.errors import InputError
 from quals.records import SummaryScore
 from quals.settings import Settings
@@ -82,7 +83,7 @@ class Metric(ABC):
             if not isinstance(references, str | None):
                 raise InputError("expected one text, as document and summary are", field="references")
             alone = None if references is None else [references]
-            return self._read(self._score([documents], [summaries], alone)[0], documents)
+            return self._read(self._score([documents], [summaries], alone)[0], documents, summaries)
         for field, texts in (("documents", documents), ("summaries", summaries), ("references", references)):
             if texts is None and field == "references":
                 continue
@@ -95,10 +96,11 @@ class Metric(ABC):
             if len(texts) != len(documents):
                 raise InputError(f"{len(texts)} of them for {len(documents)} documents", field=field)
         scores = self._score(documents, summaries, references)
-        return [self._read(score, document) for score, document in zip(scores, documents, strict=True)]
+        return [self._read(*row) for row in zip(scores, documents, summaries, strict=True)]
 
-    def _read(self, score: SummaryScore, document: str) -> SummaryScore:
-        """With the probability that the calibration gives, or a note that it gives none."""
+    def _read(self, score: SummaryScore, document: str, summary: str) -> SummaryScore:
+        """With the places that the evidence speaks against, and the probability, or a note why there is none."""
+        score = replace(score, doubts=doubts(summary, score.evidence, self.range))
         if score.value is None or self.calibration is None or not self.calibration.fits(score.signature):
             return score
         if objection := self.calibration.objection(document):

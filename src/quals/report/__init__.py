@@ -2,7 +2,6 @@
 
 rows.py      scored rows, and reading them back from JSONL
 facts.py     what a reader must know of the metric
-words.py     pairs -> what each word of the summary loses
 marks.py     spans of texts -> what to mark, and where
 overview.py  the whole file in a few numbers
 view.py      one row -> everything its part of the page shows
@@ -16,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from quals.report.facts import MetricFacts
 from quals.report.rows import ScoredRow, read_rows
-from quals.report.words import word_losses
 
 if TYPE_CHECKING:
     from quals.report.figure import pair_figure, save_pair_figure
@@ -29,7 +27,6 @@ __all__ = [
     "pair_figure",
     "read_rows",
     "save_pair_figure",
-    "word_losses",
     "write_html",
 ]
 _HOMES = {

@@ -4,39 +4,14 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from quals.calibrate.calibration import Calibration, Reading, shipped
+from quals.doubts import loss_of, steps
 from quals.metrics.base import Metric
 from quals.metrics.registry import METRICS
-from quals.records import Evidence, PairEvidence, Span, SummaryScore
-from quals.report.words import word_losses
+from quals.records import Evidence, SummaryScore
 from quals.signature import parse
-
-# For scores without bounds: the loss in natural log per token at which a mark gets stronger. The factors by
-# which a token became less likely are 2.7, 7.4 and 20. A rule of thumb for the eye, not a probability.
-LOSSES = (1.0, 2.0, 3.0)
-# For single words of pairs, natural log, chosen on development data with known edits (docs/reading-a-score.md).
-WORD_LOSSES = (3.0, 5.0, 8.0)
-SHARES = (0.5, 0.75, 0.9)  # for scores with bounds: the same, as share of the range lost
-
-
-@dataclass(frozen=True)
-class Doubts:
-    """What speaks against words of a summary.
-
-    Attributes:
-        losses: places, and how much evidence about them speaks against them; a place may come several times.
-        steps: the mean losses of a place at which its mark gets stronger.
-    """
-
-    losses: list[tuple[Span, float]]
-    steps: tuple[float, ...]
-
-    def level(self, loss: float) -> int:
-        """The strength of the mark for a mean loss, 0 (none) to 3."""
-        return sum(loss >= step for step in self.steps)
 
 
 @dataclass(frozen=True)
@@ -82,25 +57,7 @@ class MetricFacts:
             return None
         return self.calibration.read(score.value, score.signature) if self.calibration.fits(score.signature) else None
 
-    def loss(self, evidence: Evidence) -> float:
-        """How much a piece of evidence speaks against the summary; 0 is nothing."""
-        best = self.range[1] if math.isfinite(self.range[1]) else 0.0
-        return max(0.0, best - evidence.score)
-
-    def level(self, loss: float) -> int:
-        """How strongly a piece of evidence with this loss speaks against the summary, 0 (not) to 3."""
-        return sum(loss >= step for step in self._steps())
-
-    def doubts(self, summary: str, evidence: Sequence[Evidence]) -> Doubts:
-        """What the evidence says of the summary's words: of pairs, word by word; else, of the places it speaks of."""
-        pairs = [piece for piece in evidence if isinstance(piece, PairEvidence)]
-        if pairs:
-            return Doubts(word_losses(summary, pairs), WORD_LOSSES)
-        return Doubts(
-            [(piece.summary_span, self.loss(piece)) for piece in evidence if piece.summary_span], self._steps()
-        )
-
-    def _steps(self) -> tuple[float, ...]:
-        low, high = self.range
-        bounded = math.isfinite(low) and math.isfinite(high)
-        return tuple(share * (high - low) for share in SHARES) if bounded else LOSSES
+    def level(self, evidence: Evidence) -> int:
+        """How strongly a piece of evidence speaks against the summary: 0 (not) to 3."""
+        loss = loss_of(evidence, self.range)
+        return sum(loss >= step for step in steps(self.range))

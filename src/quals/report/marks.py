@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from quals.doubts import clip, covered
 from quals.records import Span
 
 # Control characters have no glyph, and browsers drop or replace some; U+2400.. are pictures of them.
@@ -36,29 +36,16 @@ class Marked:
 
 
 def mark(text: str, losses: Sequence[tuple[Span, float]], numbered: Sequence[Span | None] = ()) -> list[Marked]:
-    """Cut a text where spans begin or end; each piece gets the mean loss of the spans covering it.
+    """Cut a text where spans begin or end; each piece gets the mean loss of those covering it (`doubts.covered`).
 
-    The mean, not the worst, because a score is a mean over its evidence: one odd question among five about
-    the same words is weak evidence against them. ``numbered`` are spans to refer to, numbered from 0; None is nowhere.
+    ``numbered`` are spans to refer to, numbered from 0; None is nowhere.
     """
-    placed: dict[Span, list[float]] = defaultdict(list)
-    for span, loss in losses:
-        placed[clip(span, text)].append(loss)
-    targets = [(clip(span, text), number) for number, span in enumerate(numbered) if span]
-    spans = [*placed, *(span for span, _ in targets)]
-    cuts = sorted({0, len(text), *(end for span in spans for end in (span.start, span.end))})
+    targets = [(clip(span, len(text)), number) for number, span in enumerate(numbered) if span]
     pieces = []
-    for start, end in itertools.pairwise(cuts):
-        over = [loss for span, of in placed.items() if span.start <= start and end <= span.end for loss in of]
-        ends = tuple(number for span, number in targets if span.start < span.end == end)
-        pieces.append(Marked(visible(text[start:end]), sum(over) / len(over) if over else 0.0, ends))
+    for piece, loss in covered(len(text), losses, [span for span, _ in targets]):
+        ends = tuple(number for span, number in targets if span.start < span.end == piece.end)
+        pieces.append(Marked(visible(text[piece.start : piece.end]), loss, ends))
     return pieces
-
-
-def clip(span: Span, text: str) -> Span:
-    """The part of a span that lies inside a text."""
-    start = min(max(span.start, 0), len(text))
-    return Span(start, min(max(span.end, start), len(text)))
 
 
 def sentences(text: str) -> list[Span]:

@@ -81,7 +81,7 @@ def overview(rows: Sequence[ScoredRow], facts: MetricFacts) -> Overview:
 
 def doubtful(row: ScoredRow, facts: MetricFacts) -> bool:
     """Whether some piece of evidence speaks clearly against the summary."""
-    return any(facts.level(facts.loss(piece)) >= 2 for piece in row.score.evidence)
+    return any(facts.level(piece) >= 2 for piece in row.score.evidence)
 
 
 def _quantiles(values: list[float]) -> tuple[float, ...]:

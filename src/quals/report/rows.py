@@ -80,7 +80,9 @@ def _score(row: Row) -> SummaryScore:
 
 
 def score_from_dict(row: Mapping[str, Any]) -> SummaryScore:
-    """Inverse of `SummaryScore.to_dict`; further keys are ignored. Of a row with several scores, the first.
+    """Inverse of `SummaryScore.to_dict`, but for what follows from the rest: the reading and the doubts.
+
+    Further keys are ignored. Of a row with several scores it is the first.
 
     Raises:
         KeyError, TypeError, ValueError, OverflowError: something is missing or of the wrong kind.

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quals.calibrate.calibration import Reading
+from quals.doubts import FRAME_TOKEN, SPACE_MARKS, Losses, clip, losses
 from quals.records import Evidence, PairEvidence, Span, Status
-from quals.report.facts import Doubts, MetricFacts
-from quals.report.marks import Marked, Passages, clip, mark, visible
+from quals.report.facts import MetricFacts
+from quals.report.marks import Marked, Passages, mark, visible
 from quals.report.overview import MEANINGS
 from quals.report.rows import ScoredRow, facts_of
-from quals.report.words import FRAME_TOKEN, SPACE_MARKS
 
 
 @dataclass(frozen=True)
@@ -113,15 +113,15 @@ def _texts(piece: Evidence) -> list[str]:
 
 
 def _summary(text: str, evidence: Sequence[Evidence], facts: MetricFacts) -> tuple[Piece, ...]:
-    doubts = facts.doubts(text, evidence)
-    pieces = mark(text, doubts.losses, [piece.summary_span for piece in evidence])
-    return tuple(_marked(piece, doubts) for piece in pieces)
+    found = losses(text, evidence, facts.range)
+    pieces = mark(text, found.places, [piece.summary_span for piece in evidence])
+    return tuple(_marked(piece, found) for piece in pieces)
 
 
-def _marked(piece: Marked, doubts: Doubts) -> Piece:
+def _marked(piece: Marked, found: Losses) -> Piece:
     numbers = tuple(number + 1 for number in piece.ends)
     title = f"loses {number_text(piece.loss, 2)} on average"
-    return Piece(piece.text, doubts.level(piece.loss), numbers, title=title)
+    return Piece(piece.text, found.level(piece.loss), numbers, title=title)
 
 
 def _document(text: str, nearest: Sequence[Span | None], anchor: str) -> tuple[Piece, ...]:
@@ -149,7 +149,7 @@ def _pair(
         answer=visible(piece.answer) if isinstance(piece, PairEvidence) else "",
         score=number_text(piece.score),
         words=factor_text(piece.score) if is_pair else "",
-        level=facts.level(facts.loss(piece)),
+        level=facts.level(piece),
         sentence=f"{anchor}-s{sentence.start}" if sentence else "",
         passage=_passage(piece.document_span, document),
         tokens=_tokens(piece) if isinstance(piece, PairEvidence) else (),
@@ -168,7 +168,7 @@ def factor_text(score: float) -> str:
 
 
 def _passage(span: Span | None, document: str) -> str:
-    if span is None or (span := clip(span, document)) == Span(0, len(document)):
+    if span is None or (span := clip(span, len(document))) == Span(0, len(document)):
         return ""
     return f"characters {span.start + 1:,} to {span.end:,} of {len(document):,}"
 

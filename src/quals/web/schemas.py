@@ -52,6 +52,9 @@ class Score(BaseModel):
     )
     band: str | None = Field(default=None, description="The probability in plain words.")
     evidence: list[dict[str, Any]] | None = Field(default=None, description="With explain=true.")
+    doubts: list[dict[str, Any]] | None = Field(
+        default=None, description="With explain=true: places of the summary that the evidence speaks against."
+    )
 
     @classmethod
     def of(cls, score: SummaryScore, *, id: str | None, explain: bool) -> Score:

@@ -4,14 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quals.records import Evidence, PairEvidence, Span
-from quals.report import MetricFacts, word_losses
-from quals.report.facts import WORD_LOSSES
+from quals.doubts import WORD_LOSSES, doubts, losses, word_losses
+from quals.records import Doubt, Evidence, PairEvidence, Span
 
 
-def pair(tokens, losses, answer, span, question=""):
-    given_document = tuple(-1.0 - loss for loss in losses)
-    return PairEvidence(0.0, span, None, question, answer, tuple(tokens), (-1.0,) * len(losses), given_document)
+def pair(tokens, lost, answer, span, question=""):
+    given_document = tuple(-1.0 - loss for loss in lost)
+    return PairEvidence(0.0, span, None, question, answer, tuple(tokens), (-1.0,) * len(lost), given_document)
 
 
 SUMMARY = "The mayor of Ulm, Ann Lee, resigned on Tuesday. The mayor was tired."
@@ -67,20 +66,26 @@ def test_any_tokens(summary, tokens, answer, start):
     assert sum(loss for _, loss in found) >= 0
 
 
-def facts(low, high):
-    return MetricFacts("m", (low, high), "")
+ANY, SHARE = (-math.inf, math.inf), (0.0, 1.0)
 
 
-def test_doubts_are_of_words_for_pairs_and_of_places_else():
-    doubts = facts(-math.inf, math.inf).doubts(SUMMARY, [WHO])
-    assert doubts.losses == word_losses(SUMMARY, [WHO])
-    assert [doubts.level(loss) for loss in (2.9, *WORD_LOSSES)] == [0, 1, 2, 3]
-    plain = [Evidence(0.25, Span(0, 3), None), Evidence(0.0, None, None)]
-    doubts = facts(0.0, 1.0).doubts(SUMMARY, plain)
-    assert doubts.losses == [(Span(0, 3), 0.75)]
-    assert doubts.level(0.75) == 2
+def test_of_pairs_words_are_doubted():
+    found = losses(SUMMARY, [WHO], ANY)
+    assert found.places == word_losses(SUMMARY, [WHO])
+    assert [found.level(loss) for loss in (2.9, *WORD_LOSSES)] == [0, 1, 2, 3]
+    assert doubts(SUMMARY, [WHO], ANY) == (
+        Doubt("Ann", Span(18, 21), 4.0, 1),
+        Doubt("Lee", Span(22, 25), 6.0, 2),
+        Doubt("Tuesday", Span(39, 46), 5.0, 2),
+    )
 
 
-@pytest.mark.parametrize("evidence", [[], [Evidence(0.0, None, None)]])
+def test_of_other_evidence_its_places_are():
+    evidence = [Evidence(0.25, Span(0, 9), None), Evidence(0.75, Span(4, 9), None), Evidence(0.0, None, None)]
+    assert doubts(SUMMARY, evidence, SHARE) == (Doubt("The ", Span(0, 4), 0.75, 2), Doubt("mayor", Span(4, 9), 0.5, 1))
+    assert doubts(SUMMARY, [Evidence(-2.5, Span(0, 3), None)], ANY) == (Doubt("The", Span(0, 3), 2.5, 2),)
+
+
+@pytest.mark.parametrize("evidence", [[], [Evidence(0.0, None, None)], [Evidence(0.9, Span(0, 3), None)]])
 def test_no_doubts(evidence):
-    assert facts(0.0, 1.0).doubts(SUMMARY, evidence).losses == []
+    assert doubts(SUMMARY, evidence, SHARE) == ()
