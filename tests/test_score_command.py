@@ -17,7 +17,11 @@ from overlap import Overlap
 
 from quals.calibrate import Calibration, Logistic
 from quals.cli.main import cli
+from quals.cli.score_view import View
 from quals.errors import InputError
+from quals.io.rows import Row
+from quals.io.run import Tally
+from quals.records import Status
 
 ROOT = Path(__file__).parents[1]
 OVERLAP = [sys.executable, str(ROOT / "tests" / "overlap.py")]
@@ -67,6 +71,18 @@ def test_the_table_and_the_report(tmp_path):
         *worst[9:],
     ]
     assert "\x1b" not in result.stdout
+
+
+def test_the_report_names_what_is_doubted_most(capsys):
+    row = Row({"id": "x1"}, "a.jsonl", 1, "D", "the mayor of Ulm left on Tuesday at 9")
+    doubts = [{"text": text, "loss": loss} for text, loss in zip(row.summary.split(), range(3, 12), strict=True)]
+    tally = Tally()
+    tally.add(row, -1.0, Status.OK, [{"score": -1.0, "question": "Who left?", "answer": "the mayor"}], doubts)
+    View().report(tally, Overlap())
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "           x1: the mayor of Ulm left on Tuesday at 9",
+        "           doubted most: 9, at, Tuesday, on, left",
+    ]
 
 
 def test_worst_and_quiet(tmp_path):

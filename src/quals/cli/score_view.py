@@ -20,6 +20,7 @@ from quals.records import Result, Scores, Status, SummaryScore, scores_of
 
 _MAX_COMPLAINTS = 20
 _PIPE_WIDTH = 120  # columns, where no terminal says how many there are
+_MOST, _DOUBT = 5, 40  # doubts shown of a summary, columns of each
 _ROW, _SCORE, _BAND, _STATUS, _PAIRS = 18, 9, 24, 19, 5
 
 
@@ -122,7 +123,7 @@ def _one_line(text: str) -> str:
 
 
 def _suspicion(suspicion: Suspicion) -> Iterator[str]:
-    """The evidence: its score and its texts, then its log-probabilities, then the summary it is about."""
+    """The evidence: its score and its texts, its log-probabilities, the summary it is about, what is doubted there."""
     evidence = suspicion.evidence
     yield f"{evidence['score']:9.3f}  {' — '.join(_texts(evidence))}"
     given = {name: _mean(evidence.get(f"{name}_logprobs")) for name in ("summary", "document")}
@@ -130,6 +131,10 @@ def _suspicion(suspicion: Suspicion) -> Iterator[str]:
         means = ", ".join(f"{value:.3f} given the {name}" for name, value in given.items())
         yield f"           log-probability per token: {means}"
     yield f"           {_label(suspicion.row)}: {_cut(suspicion.row.summary, 90).rstrip()}"
+    worst = sorted(suspicion.doubts, key=lambda doubt: -doubt["loss"])[:_MOST]
+    if worst:
+        texts = (_cut(doubt["text"], _DOUBT).rstrip() for doubt in worst)
+        yield f"           doubted most: {', '.join(texts)}"
 
 
 def _texts(evidence: Mapping[str, Any]) -> list[str]:

@@ -32,7 +32,8 @@ def skip_finished(
         scores = _checked(line, row, str(path), number, signatures, explain)
         assert row is not None
         for tally, score in zip(tallies, scores, strict=True):
-            tally.add(row, score["score"], Status(score["status"]), _worst(score, tally.keep))
+            evidence = _worst(score, tally.keep)
+            tally.add(row, score["score"], Status(score["status"]), evidence, score.get("doubts", ()))
 
     return take_finished(path, rows, count)
 

@@ -107,10 +107,14 @@ def _no_score(metric: Metric, status: Status, reason: str) -> SummaryScore:
 
 @dataclass(frozen=True)
 class Suspicion:
-    """A piece of evidence that speaks against a summary, as plain JSON values, with the row it is from."""
+    """A piece of evidence that speaks against a summary, with the row it is from and what is doubted in that summary.
+
+    All as plain JSON values.
+    """
 
     row: Row
     evidence: Mapping[str, Any]
+    doubts: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass
@@ -155,13 +159,20 @@ class Tally:
             wrong.append(f"{missing} of {self.count} summaries have no score")
         return " and ".join(wrong)
 
-    def add(self, row: Row, value: float | None, status: Status, evidence: Iterable[Mapping[str, Any]]) -> None:
+    def add(
+        self,
+        row: Row,
+        value: float | None,
+        status: Status,
+        evidence: Iterable[Mapping[str, Any]],
+        doubts: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
         """Count one result; ``evidence`` holds at least its ``keep`` worst pieces."""
         self.statuses[status] += 1
         if value is not None:
             self.total += value
             self.lowest = value if self.lowest is None else min(self.lowest, value)
-        pieces = self.worst + [Suspicion(row, piece) for piece in evidence]
+        pieces = self.worst + [Suspicion(row, piece, doubts) for piece in evidence]
         self.worst = sorted(pieces, key=lambda suspicion: suspicion.evidence["score"])[: self.keep]
 
 
@@ -183,4 +194,5 @@ def run_all(
         names = [metric.name for metric in metrics]
         writer.write(row, scores[0] if len(scores) == 1 else Scores(dict(zip(names, scores, strict=True))))
         for tally, score in zip(tallies, scores, strict=True):
-            tally.add(row, score.value, score.status, (piece.to_dict() for piece in score.worst(tally.keep)))
+            evidence = [piece.to_dict() for piece in score.worst(tally.keep)]
+            tally.add(row, score.value, score.status, evidence, [doubt.to_dict() for doubt in score.doubts])
