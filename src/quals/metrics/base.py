@@ -100,7 +100,8 @@ class Metric(ABC):
 
     def _read(self, score: SummaryScore, document: str, summary: str) -> SummaryScore:
         """With the places that the evidence speaks against, and the probability, or a note why there is none."""
-        score = replace(score, doubts=doubts(summary, score.evidence, self.range))
+        if score.evidence:
+            score = replace(score, doubts=doubts(summary, score.evidence, self.range))
         if score.value is None or self.calibration is None or not self.calibration.fits(score.signature):
             return score
         if objection := self.calibration.objection(document):
