@@ -190,6 +190,19 @@ def test_command_writes_it_and_tells_what_it_left_out(tmp_path):
     assert (stored.rows, stored.data, stored.signature) == (200, ("in.jsonl",), SIGNATURE)
 
 
+def test_scores_in_parquet_and_labels_from_csv(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    rows = [{**row, "label": str(float(row["label"]))} for row in scored(20)]
+    plain = read_labelled([write(tmp_path / "in.jsonl", rows)])
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "in.parquet")
+    found = read_labelled([tmp_path / "in.parquet"])
+    assert (found.scores, found.labels, found.documents) == (plain.scores, plain.labels, plain.documents)
+    assert len(found.scores) == 20
+    assert not found.faults
+
+
 def test_scores_made_in_two_ways_are_not_mixed(tmp_path):
     other = SIGNATURE.replace("60", "30")
     rows = [{"score": 0.1, "label": 1, "signature": signature} for signature in (SIGNATURE, other)]
