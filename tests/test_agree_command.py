@@ -100,6 +100,24 @@ def test_reads_what_is_good_and_names_what_is_not(tmp_path: Path) -> None:
     ]
 
 
+def test_tables_of_all_formats_read_alike(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    rows = [{"document": f"D{n}", "summary": f"S{n}", "label": n / 2, "pair": "p" if n else None} for n in range(3)]
+    (tmp_path / "a.b.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with gzip.open(tmp_path / "a.b.csv.gz", "wt") as stream:
+        stream.write("document,summary,label,pair\nD0,S0,0.0,\nD1,S1,.5,p\nD2,S2,1,p\nD3,S3,,\nD4,S4,x,\n")
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "a.b.parquet")
+    plain, table, columns = (read_judged(tmp_path / f"a.b.{end}") for end in ("jsonl", "csv.gz", "parquet"))
+    assert plain.rows == table.rows == columns.rows
+    assert plain.rows[0].pair is None
+    assert {data.name for data in (plain, table, columns)} == {"a.b"}
+    assert table.unlabelled == 1
+    [problem] = table.problems
+    assert str(problem).endswith("a.b.csv.gz:6: label: expected a number, found str")
+
+
 def test_a_label_that_no_row_has_lists_the_fields(tmp_path: Path) -> None:
     path = written(tmp_path / "news.jsonl", NEWS)
     with pytest.raises(InputError, match=r"lable: no row has this label \(fields: document, label, summary"):

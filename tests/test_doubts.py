@@ -53,6 +53,13 @@ def test_other_cases_and_vocabularies_and_words_that_are_not_there():
     assert by_text(SUMMARY, found) == [("Ulm", 2.0), ("Tuesday", 1.0)]
 
 
+def test_a_letter_of_several_tokens_belongs_to_its_word():
+    summary = "Łukasz Đỗ met Nguyễ."
+    tokens = [" Who", " met", " Nguy", "ễ", "", "?", "<file_sep>", "Ł", "", "ukasz", " Đ", "ỗ", "", "<|endoftext|>"]
+    found = word_losses(summary, [pair(tokens, [float(2**n) for n in range(14)], "Łukasz Đỗ", Span(0, 9))])
+    assert by_text(summary, found) == [("met", 2.0), ("Nguyễ", 28.0), ("Łukasz", 896.0), ("Đỗ", 7168.0)]
+
+
 def test_several_pairs_about_one_word():
     other = pair([" When", "?", "<file_sep>", " Tuesday", "<|endoftext|>"], [0, 0, 0, 1.0, 0], "Tuesday", Span(39, 46))
     found = word_losses(SUMMARY, [WHO, other])

@@ -6,14 +6,20 @@ from typing import Any
 
 import pytest
 from tiny import tiny_pretrained
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
 
 from quals.factcc.model import ClaimChecker
 from quals.lm.format import PairFormat
 
 
-def test_much_behind_one_text_is_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+def framed() -> ClaimChecker:
     pretrained = tiny_pretrained("llama")
-    model = ClaimChecker.of(pretrained, PairFormat.choose(pretrained.tokenizer, encoder_decoder=False))
+    return ClaimChecker.of(pretrained, PairFormat.choose(pretrained.tokenizer, encoder_decoder=False))
+
+
+def test_much_behind_one_text_is_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = framed()
     texts = [model.frame("The mayor resigned on 3 May."), model.frame("Police said so.")]
     claims = [[f"The mayor resigned on {day} May." for day in range(30)], ["Nobody resigned."], []]
     texts.append(texts[0])
@@ -37,3 +43,33 @@ def test_much_behind_one_text_is_read_in_pieces(monkeypatch: pytest.MonkeyPatch)
         assert [pytest.approx(each, abs=1e-5) for each in expected] == group
     assert len(sizes) > count
     assert all(size <= room for _, size in sizes)
+
+
+def sentencepiece() -> PreTrainedTokenizerFast:
+    """Like those of T5 and PEGASUS: a space is part of the token behind it, and lost if that is decoded alone."""
+    words = [(word, -1.0) for word in ("▁Who", "▁re", "signed", "?", "▁Ann", "▁Lee", "▁")]
+    core = Tokenizer(models.Unigram([("<unk>", 0.0), *words], unk_id=0))
+    core.pre_tokenizer = pre_tokenizers.Metaspace()
+    core.decoder = decoders.Metaspace()
+    core.add_special_tokens([AddedToken("<sep>", normalized=False)])
+    return PreTrainedTokenizerFast(tokenizer_object=core)
+
+
+def test_pieces_keep_spaces() -> None:
+    model = framed()
+    model.lm.tokenizer = sentencepiece()
+    ids = model.lm.tokenizer.convert_tokens_to_ids(["▁Who", "▁re", "signed", "?", "<sep>", "▁Ann", "▁Lee"])
+    assert model.pieces(ids) == ("Who", " re", "signed", "?", "<sep>", " Ann", " Lee")
+
+
+def test_pieces_keep_letters_whole() -> None:
+    model = framed()
+    text = " Łukasz, 🙂 \ufffd and Nguyễn"
+    ids = model.lm.tokenizer(text, add_special_tokens=False)["input_ids"]
+    pieces = model.pieces(ids)
+    assert "".join(pieces) == text
+    assert len(pieces) == len(ids)
+    assert "Ł" in pieces
+    assert pieces[pieces.index("Ł") + 1] == ""
+    assert model.pieces(ids[: pieces.index("Ł") + 1])[-1] == "\ufffd"
+    assert model.pieces([]) == ()

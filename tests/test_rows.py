@@ -155,6 +155,20 @@ def test_csv_text_comes_through_unchanged(tmp_path):
     assert (row.document, row.summary) == (document, "")
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"sep=;\r\ndocument;summary\r\nD, E;S\r\n",
+        b'sep=,\ndocument,summary\n"D, E",S\n',
+        b"sep=\t\ndocument\tsummary\nD, E\tS\n",
+        b'"id, old";"document";"summary"\n1;D, E;S\n',
+    ],
+)
+def test_csv_of_spreadsheets(tmp_path, content):
+    path = write(tmp_path / "a.csv", content)
+    assert texts(read_rows(path)) == [("D, E", "S")]
+
+
 def test_csv_that_ends_within_quotes_is_an_error(tmp_path):
     path = write(tmp_path / "a.csv", 'document,summary\nD,S\n"D,S\nD,S\n')
     assert errors(read_rows(path)) == [None, f"{path}:3: not valid CSV: unexpected end of data"]
@@ -214,6 +228,8 @@ def test_parquet(tmp_path):
         ("a.parquet", b"PAR1 or not", "cannot be read as Parquet"),
         ("a.json", b"[]", r"unknown suffix '.json'; say what it holds: --format"),
         ("a.csv", b"summary,summary\nS,S", ":1: summary: two columns have this name"),
+        ("a.csv", b"document;summary;;\nD;S;;", ":1: two columns have no name"),
+        ("a.csv", b'"docu"ment,summary\nD,S\nE,T', ":1: not valid CSV: ',' expected after '\"'"),
         ("a.csv", "document,summary".encode("utf-16"), "a.csv: this is UTF-16 text; save it as UTF-8"),
         ("a.jsonl", b"\xfe\xff" + '{"document": "D"}'.encode("utf-16-be"), "this is UTF-16 text"),
         ("a.jsonl.gz", b"not gzip", "cannot be read any further: Not a gzipped file"),

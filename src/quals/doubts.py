@@ -113,13 +113,15 @@ def _of_pair(pair: PairEvidence, places: dict[str, list[Span]]) -> Iterator[tupl
     texts = [" " if FRAME_TOKEN.fullmatch(token) else token.translate(SPACE_MARKS) for token in pair.tokens]
     written = "".join(texts)
     answer = written.rfind(pair.answer)
-    token_at = [number for number, text in enumerate(texts) for _ in text]
+    # An empty token is the rest of a letter that the token before it has.
+    starts = [number for number, text in enumerate(texts) if text]
+    tokens_at = [(start, end) for start, end in itertools.pairwise([*starts, len(texts)]) for _ in texts[start]]
     for match in _WORD.finditer(written):
         found = places.get(match[0].casefold(), [])
         if match.start() >= answer >= 0 and (stands := pair.summary_span):
             found = [place for place in found if stands.start <= place.start and place.end <= stands.end]
         elif len(found) > 1:
             continue
-        tokens = slice(token_at[match.start()], token_at[match.end() - 1] + 1)
+        tokens = slice(tokens_at[match.start()][0], tokens_at[match.end() - 1][1])
         loss = sum(pair.summary_logprobs[tokens]) - sum(pair.document_logprobs[tokens])
         yield from ((place, loss) for place in found)

@@ -57,8 +57,9 @@ class PairEvidence(Evidence):
 
     ``score`` is the mean of ``document_logprobs`` minus the mean of ``summary_logprobs``. ``tokens``,
     ``summary_logprobs`` and ``document_logprobs`` are of equal length: the question, the separator, the
-    answer, the end. ``summary_span`` is where the answer stands in the summary, ``document_span`` the
-    chunk of the document under which the pair was most likely.
+    answer, the end; a letter of several tokens is its first one's, the others are "". ``summary_span`` is
+    where the answer stands in the summary, ``document_span`` the chunk of the document under which the pair
+    was most likely.
     """
 
     question: str

@@ -10,6 +10,7 @@ from word_pairs import WordPairs
 
 from quals.calibrate import Band, Calibration, Isotonic, Logistic, fit, shipped
 from quals.calibrate.labelled import read_labelled
+from quals.calibrate.language import looks_english
 from quals.cli.calibrate import calibrate
 from quals.errors import InputError
 from quals.lm.store import resolve
@@ -189,6 +190,19 @@ def test_command_writes_it_and_tells_what_it_left_out(tmp_path):
     assert (stored.rows, stored.data, stored.signature) == (200, ("in.jsonl",), SIGNATURE)
 
 
+def test_scores_in_parquet_and_labels_from_csv(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    rows = [{**row, "label": str(float(row["label"]))} for row in scored(20)]
+    plain = read_labelled([write(tmp_path / "in.jsonl", rows)])
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "in.parquet")
+    found = read_labelled([tmp_path / "in.parquet"])
+    assert (found.scores, found.labels, found.documents) == (plain.scores, plain.labels, plain.documents)
+    assert len(found.scores) == 20
+    assert not found.faults
+
+
 def test_scores_made_in_two_ways_are_not_mixed(tmp_path):
     other = SIGNATURE.replace("60", "30")
     rows = [{"score": 0.1, "label": 1, "signature": signature} for signature in (SIGNATURE, other)]
@@ -227,6 +241,30 @@ ENGLISH = (
     "The council was criticised on Tuesday after it decided to close three of the county's small schools by next "
     "summer, although parents had collected over a thousand names against the plan."
 )
+
+
+OTHERS = (
+    "A kormány szerdán döntött arról, hogy a jövő évtől emelik a minimálbért. A miniszter szerint a béremelés a "
+    "családok helyzetét is javítja, és a vállalkozások is elbírják a terhet. A dolgozók örülnek.",
+    "Statsministeren sier at regjeringen vil gi mer penger til skolene. Han sier at det er på tide at barna får et "
+    "bedre tilbud, og at planen ikke er for dyr for dem som bor her i nord.",
+    "O ministro disse que o governo vai dar mais dinheiro a escolas e a hospitais. As famílias e as empresas, a favor "
+    "da medida, pedem a publicação das contas até a próxima semana.",
+    "Ministr řekl, že vláda dá více peněz školám, a to o deset procent. To by mohlo vést k tomu, že by se to podařilo, "
+    "a to by bylo dobře i pro děti a rodiče v Praze a v Brně.",
+    "Die minister het gesê dat die regering in die toekoms meer geld aan skole sal gee. Dit is die eerste keer in tien "
+    "jaar dat dit gebeur, maar daar is nog baie werk om te doen by skole in die platteland.",
+)
+
+
+@pytest.mark.parametrize("text", [WELSH, GERMAN, *OTHERS])
+def test_words_that_english_shares_with_others_do_not_make_a_text_english(text):
+    assert not looks_english(text)
+
+
+@pytest.mark.parametrize("text", [ENGLISH, "You said you would call me when you got there. I can't take it. " * 2])
+def test_english_looks_english(text):
+    assert looks_english(text)
 
 
 def test_nothing_is_said_of_documents_in_other_languages_than_those_it_knows(logistic):

@@ -80,7 +80,8 @@ def test_factor_text(score, words):
 @pytest.mark.parametrize(
     ("token", "last", "shown"),
     [(" the", False, "the"), ("Ġthe", False, "the"), ("▁the", False, "the"), ("<file_sep>", False, "answer:"),
-     ("<|endoftext|>", True, "end"), ("</s>", True, "end"), (" ", False, "␣"), ("Ċ", False, "↵"), ("<", False, "<")],
+     ("<|endoftext|>", True, "end"), ("</s>", True, "end"), (" ", False, "␣"), ("Ċ", False, "↵"), ("<", False, "<"),
+     ("", False, "…")],
 )  # fmt: skip
 def test_token_text(token, last, shown):
     assert token_text(token, last=last) == shown

@@ -9,8 +9,7 @@ from typing import Any
 
 from quals.errors import InputError
 from quals.io.numbers import finite
-from quals.io.rows import DEFAULT_FIELDS, field_among
-from quals.io.text import json_lines
+from quals.io.rows import DEFAULT_FIELDS, entries_by_suffix, field_among
 from quals.signature import comparable, parse
 
 
@@ -35,7 +34,7 @@ def read_labelled(
     Rows without a score are counted, rows with a fault are listed; neither stops the reading.
 
     Args:
-        paths: of JSONL files, plain or gzipped.
+        paths: of JSONL or Parquet files; JSONL plain or gzipped.
         label: the field that holds the label.
         document: the field that holds the document; None stands for the first of `DEFAULT_FIELDS` that a row has.
         metric: whose scores to take; None stands for the first metric of each row.
@@ -69,8 +68,8 @@ def read_labelled(
 
 def _rows(paths: Iterable[str | Path]) -> Iterator[tuple[str | Path, int, dict[str, Any] | InputError]]:
     for path in paths:
-        for line, row in json_lines(path):
-            yield path, line, row
+        for line, row, error in entries_by_suffix(path):
+            yield path, line, error or row
 
 
 def _scored(row: dict[str, Any], metric: str | None, file: str, line: int) -> dict[str, Any]:

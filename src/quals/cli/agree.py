@@ -57,8 +57,8 @@ def agree(
 ) -> None:
     """How far metrics agree with people on FILES of judged summaries.
 
-    Each FILE is JSONL, plain or gzipped, with the fields document, summary and label, and where there are
-    such, reference and pair. Scores are kept in the cache folder: a second table costs nothing.
+    Each FILE is JSONL, CSV or TSV (also .gz) or Parquet with the fields document, summary and label, and where
+    there are such, reference and pair. Scores are kept in the cache folder: a second table costs nothing.
     """
     check_outputs(outputs, [*files, *tune_on])
     metrics = load_metrics(names, settings)

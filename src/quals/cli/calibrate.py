@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, metavar="LABELLED.jsonl...")
+@click.argument("files", nargs=-1, required=True, metavar="LABELLED...")
 @click.option("-o", "--output", default="calibration.json", show_default=True, help="Where the calibration goes.")
 @click.option("--label", default="label", show_default=True, help="Field with the label: 1 consistent, 0 not.")
 @click.option("--document-field", metavar="NAME", help="Default: document, source, article or text.")
@@ -37,7 +37,7 @@ def calibrate(
 ) -> None:
     """Learn from labelled scores what a score means: the probability that the summary is consistent.
 
-    LABELLED.jsonl is what `quals score` wrote for rows that carry a label. The result serves
+    LABELLED is what `quals score` wrote, JSONL or Parquet, for rows that carry a label. The result serves
     `quals report --calibration` and `quals serve --calibration`, for scores made with the same settings only.
     """
     from quals.calibrate import fit

@@ -1,4 +1,4 @@
-"""Files of summaries that people have judged: JSONL with document, summary and a label."""
+"""Files of summaries that people have judged: rows with document, summary and a label."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from quals.errors import InputError
 from quals.evaluate.bootstrap import clusters
 from quals.evaluate.cache import Texts
 from quals.io.numbers import finite
-from quals.io.text import json_lines
+from quals.io.rows import FORMATS, entries_by_suffix
 
 _LARGEST = 1e100  # of a label; the squares of larger ones could not be summed up
 
@@ -59,10 +59,10 @@ class DataSet:
 
 
 def read_judged(path: str | Path, label: str = "label") -> DataSet:
-    """Read a JSONL file (plain or gzipped) with ``document``, ``summary``, a label and perhaps ``reference``, ``pair``.
+    """Read a file with ``document``, ``summary``, a label and perhaps ``reference``, ``pair``.
 
     Args:
-        path: the file.
+        path: of a JSONL, CSV, TSV (also ``.gz``) or Parquet file; without such a suffix it is JSONL.
         label: the field that holds the label, a number.
 
     Raises:
@@ -72,12 +72,12 @@ def read_judged(path: str | Path, label: str = "label") -> DataSet:
     problems: list[InputError] = []
     unlabelled = 0
     fields: set[str] = set()
-    for line, row in json_lines(path):
+    for line, row, error in entries_by_suffix(path):
         try:
-            if isinstance(row, InputError):
-                raise row
+            if error:
+                raise error
             fields |= row.keys()
-            if row.get(label) is None:
+            if row.get(label) in (None, ""):  # CSV has no null
                 unlabelled += 1
             else:
                 rows.append(_judged(row, label, str(path), line))
@@ -85,7 +85,7 @@ def read_judged(path: str | Path, label: str = "label") -> DataSet:
             problems.append(problem)
     if not rows:
         raise problems[0] if problems else _nothing_labelled(str(path), label, fields)
-    return DataSet(Path(path).name.split(".jsonl")[0], str(path), tuple(rows), unlabelled, tuple(problems))
+    return DataSet(_name(path), str(path), tuple(rows), unlabelled, tuple(problems))
 
 
 def with_unique_names(sets: Sequence[DataSet]) -> list[DataSet]:
@@ -105,8 +105,13 @@ def _judged(row: dict[str, Any], label: str, file: str, line: int) -> JudgedRow:
     number = finite(row[label])
     if number is None or abs(number) > _LARGEST:
         raise InputError(f"expected a number, found {_kind(row[label])}", file=file, line=line, field=label)
-    pair = None if row.get("pair") is None else str(row["pair"])
+    pair = None if row.get("pair") in (None, "") else str(row["pair"])
     return JudgedRow(Texts(row["document"], row["summary"], row.get("reference")), number, pair)
+
+
+def _name(path: str | Path) -> str:
+    name = Path(path).name.removesuffix(".gz")
+    return Path(name).stem if Path(name).suffix.lower() in FORMATS else name
 
 
 def _kind(value: object) -> str:

@@ -186,6 +186,12 @@ def entries(path: str | Path, format: str | None = None) -> Iterator[Entry]:
     return _jsonl(str(path)) if kind == "jsonl" else separated_rows(str(path), kind)
 
 
+def entries_by_suffix(path: str | Path) -> Iterator[Entry]:
+    """Like `entries`, but a file whose suffix says nothing is JSONL."""
+    suffix = Path(str(path).removesuffix(".gz")).suffix.lower()
+    return entries(path, FORMATS.get(suffix, "jsonl"))
+
+
 def _jsonl(path: str) -> Iterator[Entry]:
     for line, value in json_lines(path):
         yield (line, {}, value) if isinstance(value, InputError) else (line, value, None)

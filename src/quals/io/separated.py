@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
@@ -10,12 +11,15 @@ from typing import Any
 from quals.errors import InputError
 from quals.io.text import NOT_UTF8, is_text, text_lines
 
+_QUOTED = re.compile(r'"[^"]*"?')
+_DELIMITER_LINE = ["sep=", ""]  # "sep=;", with which some programs tell spreadsheets the delimiter
+
 
 def separated_rows(path: str, format: str) -> Iterator[tuple[int, dict[str, Any], InputError | None]]:
     """The rows of a file as `quals.io.rows.Entry`; ``format`` is ``csv`` or ``tsv``.
 
     Raises:
-        InputError: the file cannot be read, or two columns have the same name.
+        InputError: the file or its header cannot be read, or two columns have the same name.
     """
     reader = _reader(text_lines(path), format)
     header: list[str] | None = None
@@ -26,9 +30,12 @@ def separated_rows(path: str, format: str) -> Iterator[tuple[int, dict[str, Any]
         except StopIteration:
             return
         except csv.Error as error:
-            yield line, {}, InputError(f"not valid {format.upper()}: {error}", file=path, line=line)
+            invalid = InputError(f"not valid {format.upper()}: {error}", file=path, line=line)
+            if header is None:  # else the first row would become the header
+                raise invalid from error
+            yield line, {}, invalid
             continue
-        if not cells:
+        if not cells or (header is None and cells == _DELIMITER_LINE):
             continue
         if header is None:
             header = _header(cells, path)
@@ -59,13 +66,15 @@ def _reader(lines: Iterable[str], format: str) -> Any:  # typeshed's name for it
 def _delimiter(header: str, format: str) -> str:
     # Where the decimal point is a comma, spreadsheets write semicolons and still call it CSV.
     delimiters = "\t" if format == "tsv" else ",;\t"
-    return next((delimiter for delimiter in delimiters if delimiter in header), delimiters[0])
+    bare = _QUOTED.sub("", header)
+    return next((delimiter for delimiter in delimiters if delimiter in bare), delimiters[0])
 
 
 def _header(cells: list[str], path: str) -> list[str]:
     for name in cells:
         if cells.count(name) > 1:
-            raise InputError("two columns have this name", file=path, line=1, field=name)
+            message = "two columns have this name" if name else "two columns have no name"
+            raise InputError(message, file=path, line=1, field=name)
     return cells
 
 

@@ -145,6 +145,22 @@ class TrainedModel:
         text: str = self.lm.tokenizer.decode(list(ids), clean_up_tokenization_spaces=False)
         return text
 
+    def pieces(self, ids: Ids) -> tuple[str, ...]:
+        """What each token adds to the text; put together they are the text.
+
+        A letter that takes several tokens is its first one's; the others are "".
+        """
+        # Decoded alone, a token may lose the space before it, and a part of a letter is none.
+        pieces = [""] * len(ids)
+        text, begin = "", 0
+        for end in range(1, len(ids) + 1):
+            longer = self.decode(ids[:end])
+            if longer.endswith("\ufffd") and end < len(ids):
+                continue
+            pieces[begin] = longer[len(text) :]
+            text, begin = longer, end
+        return tuple(pieces)
+
 
 @dataclass
 class FramedModel(TrainedModel, ABC):

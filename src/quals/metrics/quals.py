@@ -167,7 +167,7 @@ class Quals(GroupedMetric[GeneratedPair]):
             document_span=span,
             question=pair.question,
             answer=pair.answer,
-            tokens=tuple(self.qagen.decode([token]) for token in pair.tokens),
+            tokens=self.qagen.pieces(pair.tokens),
             summary_logprobs=pair.log_probs,
             document_logprobs=tuple(document_log_probs),
         )

@@ -198,7 +198,7 @@ def token_text(token: str, *, last: bool) -> str:
     """A token as people can read it: the frame's own tokens by their role, space made visible where alone."""
     if FRAME_TOKEN.fullmatch(token):
         return "end" if last else "answer:"
-    plain = token.translate(SPACE_MARKS)
+    plain = token.translate(SPACE_MARKS) or "…"  # the rest of a letter
     return visible(plain.strip() or plain.replace("\n", "↵").replace(" ", "␣"))
 
 
