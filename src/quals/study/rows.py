@@ -187,9 +187,4 @@ def _structure(scores: Any) -> dict[str, Row]:
 
 
 def _number(value: object) -> float | None:
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return None
     return None if isinstance(value, bool) else finite(value)
