@@ -118,6 +118,13 @@ def test_tables_of_all_formats_read_alike(tmp_path: Path) -> None:
     assert str(problem).endswith("a.b.csv.gz:6: label: expected a number, found str")
 
 
+def test_texts_are_found_as_everywhere(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("Article;highlights;label\nD;S;1\n")
+    (row,) = read_judged(path).rows
+    assert (row.texts.document, row.texts.summary, row.label) == ("D", "S", 1.0)
+
+
 def test_a_label_that_no_row_has_lists_the_fields(tmp_path: Path) -> None:
     path = written(tmp_path / "news.jsonl", NEWS)
     with pytest.raises(InputError, match=r"lable: no row has this label \(fields: document, label, summary"):

@@ -60,6 +60,14 @@ def test_a_letter_of_several_tokens_belongs_to_its_word():
     assert by_text(summary, found) == [("met", 2.0), ("Nguyễ", 28.0), ("Łukasz", 896.0), ("Đỗ", 7168.0)]
 
 
+def test_accents_may_be_characters_of_their_own():
+    summary = "Jose\u0301 left."
+    found = word_losses(
+        summary, [pair([" Who", "?", "<file_sep>", " Jos", "\xe9", "</s>"], [1.0] * 6, "Jos\xe9", Span(0, 5))]
+    )
+    assert found == [(Span(0, 5), 2.0)]
+
+
 def test_several_pairs_about_one_word():
     other = pair([" When", "?", "<file_sep>", " Tuesday", "<|endoftext|>"], [0, 0, 0, 1.0, 0], "Tuesday", Span(39, 46))
     found = word_losses(SUMMARY, [WHO, other])

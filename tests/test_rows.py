@@ -178,14 +178,15 @@ def test_csv_that_is_not_utf8_in_one_row(tmp_path):
     path = write(tmp_path / "a.csv", b"document,summary\nD,S\nD\xe9,S\nD,S\n")
     assert errors(read_rows(path))[::2] == [None, None]
     assert f"{path}:3: document: not text" in errors(read_rows(path))[1]
+    assert errors(read_rows(path))[1].endswith("; save it as UTF-8")
 
 
 def test_a_list_in_a_csv_cell_is_an_error(tmp_path):
     lists = ["['S1', 'S2']", '[ "S1"\n ]', "['It''s S1', \"S2\"]"]
-    texts = ["[...] 'tis 'S1'", "'S1']", "[S1]", "['S1'] S2"]
+    texts = ["[...] 'tis 'S1'", "'S1']", "[S1]", "['S1'] S2", '["The end," he said. "Bye"]', "['" * 500 + "']" * 500]
     cells = "".join('D,"' + cell.replace('"', '""') + '"\n' for cell in lists + texts)
     found = errors(read_rows(write(tmp_path / "a.csv", "document,summary\n" + cells)))
-    assert found[3:] == [None] * 4
+    assert found[3:] == [None] * len(texts)
     assert all(": summary: a list written out as text" in error for error in found[:3])
 
 
@@ -230,6 +231,8 @@ def test_parquet(tmp_path):
         ("a.csv", b"summary,summary\nS,S", ":1: summary: two columns have this name"),
         ("a.csv", b"document;summary;;\nD;S;;", ":1: two columns have no name"),
         ("a.csv", b'"docu"ment,summary\nD,S\nE,T', ":1: not valid CSV: ',' expected after '\"'"),
+        ("a.csv", b"document|summary\nD|S", r"a.csv: columns are separated by comma.*; found: document\|summary"),
+        ("a.tsv", b"document,summary\nD,S", "in TSV by tab; found: document,summary"),
         ("a.csv", "document,summary".encode("utf-16"), "a.csv: this is UTF-16 text; save it as UTF-8"),
         ("a.jsonl", b"\xfe\xff" + '{"document": "D"}'.encode("utf-16-be"), "this is UTF-16 text"),
         ("a.jsonl.gz", b"not gzip", "cannot be read any further: Not a gzipped file"),

@@ -58,7 +58,7 @@ def test_the_table_and_the_report(tmp_path):
     assert "b b b…" in third
     assert len(header) == len(first) == len(third) == 120
     assert totals == "3 scored; mean -0.178, lowest -0.333"
-    assert reading == "Minus the share of words that the document lacks. Range -1 to 0, higher is more consistent."
+    assert reading == "Minus the share of words that the document lacks. Range -1 to 0; higher is more consistent."
     assert signature.startswith("signature metric:overlap|words:5|version:")
     assert worst[1:] == [
         "Most suspicious",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from quals.records import Doubt, Evidence, PairEvidence, Span
 
 FRAME_TOKEN = re.compile(r"</?\|?\w+\|?>")  # a separator or an end, as vocabularies write them
 SPACE_MARKS = str.maketrans({"Ġ": " ", "▁": " ", "Ċ": "\n"})  # how vocabularies write space and line end
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r"[\w\u0300-\u036f]+")  # with accents that are characters of their own
 
 # The losses from which doubt is slight, clear and strong. Rules of thumb for the eye, not probabilities.
 _LOSSES = (1.0, 2.0, 3.0)  # evidence of a metric without bounds, natural log per token: 2.7, 7.4, 20 times less likely
@@ -105,7 +106,7 @@ def word_losses(summary: str, pairs: Sequence[PairEvidence]) -> list[tuple[Span,
     """
     places: dict[str, list[Span]] = defaultdict(list)
     for match in _WORD.finditer(summary):
-        places[match[0].casefold()].append(Span(*match.span()))
+        places[_key(match[0])].append(Span(*match.span()))
     return [found for pair in pairs for found in _of_pair(pair, places)]
 
 
@@ -117,7 +118,7 @@ def _of_pair(pair: PairEvidence, places: dict[str, list[Span]]) -> Iterator[tupl
     starts = [number for number, text in enumerate(texts) if text]
     tokens_at = [(start, end) for start, end in itertools.pairwise([*starts, len(texts)]) for _ in texts[start]]
     for match in _WORD.finditer(written):
-        found = places.get(match[0].casefold(), [])
+        found = places.get(_key(match[0]), [])
         if match.start() >= answer >= 0 and (stands := pair.summary_span):
             found = [place for place in found if stands.start <= place.start and place.end <= stands.end]
         elif len(found) > 1:
@@ -125,3 +126,7 @@ def _of_pair(pair: PairEvidence, places: dict[str, list[Span]]) -> Iterator[tupl
         tokens = slice(tokens_at[match.start()][0], tokens_at[match.end() - 1][1])
         loss = sum(pair.summary_logprobs[tokens]) - sum(pair.document_logprobs[tokens])
         yield from ((place, loss) for place in found)
+
+
+def _key(word: str) -> str:
+    return unicodedata.normalize("NFC", word).casefold()

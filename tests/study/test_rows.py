@@ -32,6 +32,15 @@ def test_two_files_named_on_the_command_line(tmp_path: Path) -> None:
     assert [str(problem) for problem in intake.problems] == ["document '3' is left out: no summary by conseq"]
 
 
+def test_fields_by_their_other_names(tmp_path: Path) -> None:
+    path = tmp_path / "all.csv"
+    path.write_text("Id;Article;Highlights;System\n1;D;A;x\n1;D;B;y\n")
+    (document,) = read_documents([str(path)]).documents
+    assert (document.id, document.text, document.summaries) == ("1", "D", {"x": "A", "y": "B"})
+    path.write_text("Id;System;rouge\n1;x;0.5\n")
+    assert read_scores([str(path)]).scores == {("1", "x"): {"rouge": 0.5}}
+
+
 def test_one_csv_file_with_systems_and_without_ids(tmp_path: Path) -> None:
     path = tmp_path / "all.csv"
     long = "word " * 40_000  # more than the csv module's limit for a cell

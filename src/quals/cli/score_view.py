@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -87,7 +88,8 @@ class View:
         parts += [f"mean {tally.mean:.3f}, lowest {tally.lowest:.3f}"] if tally.mean is not None else []
         low, high = metric.range
         self.console.print(f"\n{'; '.join(parts)}")
-        self.console.print(f"{metric.reading} Range {low:g} to {high:g}, higher is more consistent.")
+        bounds = f"Range {low:g} to {high:g}" if math.isfinite(high - low) else "No lowest or highest value"
+        self.console.print(f"{metric.reading} {bounds}; higher is more consistent.")
         self.console.print(f"signature {metric.signature}")
         if tally.worst:
             self.console.print(Text("\nMost suspicious", style="bold"))

@@ -41,7 +41,7 @@ def study() -> None:
 def new(
     study: str, sources: tuple[str, ...], annotators: int, names: tuple[str, ...], title: str, **settings: Any
 ) -> None:
-    """Plan a study of the systems' summaries in FILEs (JSONL, CSV or TSV; - is standard input).
+    """Plan a study of the systems' summaries in FILEs (JSONL, CSV, TSV or Parquet; - is standard input).
 
     Rows have a document and a summary, perhaps an id (of the document), and a system unless the file is
     given as SYSTEM=FILE. The report says how the system named first compares with the others.

@@ -14,7 +14,7 @@ from quals.errors import InputError
 from quals.evaluate.bootstrap import clusters
 from quals.evaluate.cache import Texts
 from quals.io.numbers import finite
-from quals.io.rows import FORMATS, entries_by_suffix
+from quals.io.rows import DEFAULT_FIELDS, FORMATS, entries_by_suffix, field_among
 
 _LARGEST = 1e100  # of a label; the squares of larger ones could not be summed up
 
@@ -59,7 +59,7 @@ class DataSet:
 
 
 def read_judged(path: str | Path, label: str = "label") -> DataSet:
-    """Read a file with ``document``, ``summary``, a label and perhaps ``reference``, ``pair``.
+    """Read a file with a document and a summary (`DEFAULT_FIELDS`), a label and perhaps ``reference``, ``pair``.
 
     Args:
         path: of a JSONL, CSV, TSV (also ``.gz``) or Parquet file; without such a suffix it is JSONL.
@@ -98,7 +98,8 @@ def with_unique_names(sets: Sequence[DataSet]) -> list[DataSet]:
 
 
 def _judged(row: dict[str, Any], label: str, file: str, line: int) -> JudgedRow:
-    for field, optional in (("document", False), ("summary", False), ("reference", True)):
+    document, summary = (field_among(row, DEFAULT_FIELDS[role]) or role for role in ("document", "summary"))
+    for field, optional in ((document, False), (summary, False), ("reference", True)):
         value = row.get(field)
         if not isinstance(value, str) and not (optional and value is None):
             raise InputError(f"expected text, found {_kind(value)}", file=file, line=line, field=field)
@@ -106,7 +107,7 @@ def _judged(row: dict[str, Any], label: str, file: str, line: int) -> JudgedRow:
     if number is None or abs(number) > _LARGEST:
         raise InputError(f"expected a number, found {_kind(row[label])}", file=file, line=line, field=label)
     pair = None if row.get("pair") in (None, "") else str(row["pair"])
-    return JudgedRow(Texts(row["document"], row["summary"], row.get("reference")), number, pair)
+    return JudgedRow(Texts(row[document], row[summary], row.get("reference")), number, pair)
 
 
 def _name(path: str | Path) -> str:

@@ -5,6 +5,7 @@ What is wrong with a single row travels in its ``error``; only what makes the wh
 
 from __future__ import annotations
 
+import ast
 import re
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -25,8 +26,6 @@ DEFAULT_FIELDS = {
 }
 _PEEK = 64  # rows looked at to find out which default field names the file uses
 
-# How Python and JSON write a list of texts; tables made with pandas hold such cells.
-_WRITTEN_LIST = re.compile(r"""\s*\[\s*(['"]).*['"]\s*\]\s*""", re.DOTALL)
 
 Taken = TypeVar("Taken")
 
@@ -208,6 +207,10 @@ def _resolve(role: str, asked: str | None, known: list[str], source: str) -> str
     sought = (asked,) if asked else DEFAULT_FIELDS[role]
     chosen = field_among(known, sought) if not asked or asked in known else None
     if chosen is None and known and (asked or role != "reference"):
+        if len(known) == 1 and re.search(r"[,;|\t]", known[0]):
+            raise InputError(
+                f"columns are separated by comma, semicolon or tab, in TSV by tab; found: {known[0]}", file=source
+            )
         message = f"no field named {' or '.join(sought)}; there are: {', '.join(known)}. Name it with --{role}-field"
         raise InputError(message, file=source)
     return chosen if known else asked
@@ -233,7 +236,7 @@ def _with_texts(row: Row, names: FieldNames, reference_named: bool) -> Row:
         document = _text(row, names.document or DEFAULT_FIELDS["document"][0])
         summary_name = names.summary or DEFAULT_FIELDS["summary"][0]
         summary = _text(row, summary_name)
-        if _WRITTEN_LIST.fullmatch(summary):
+        if _is_written_list(summary):
             message = "a list written out as text; give each summary a row, or a list in JSONL or Parquet"
             raise InputError(message, file=row.file, line=row.line, field=summary_name)
         reference = row.fields.get(names.reference) if names.reference else None
@@ -244,6 +247,16 @@ def _with_texts(row: Row, names: FieldNames, reference_named: bool) -> Row:
     # A field that merely has a default name, such as "target", may well hold something else.
     reference = reference if isinstance(reference, str) and is_text(reference) else None
     return replace(row, document=document, summary=summary, reference=reference)
+
+
+def _is_written_list(text: str) -> bool:
+    """Whether it is a list of texts as Python or JSON writes it; tables made with pandas hold such cells."""
+    if not text.strip().startswith(("['", '["', "[ ")):
+        return False
+    try:
+        return isinstance(ast.literal_eval(text.strip()), list)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
 
 
 def _text(row: Row, field: str) -> str:

@@ -86,4 +86,6 @@ def _count_error(header: list[str], cells: list[str], path: str, line: int) -> I
 
 def _bytes_error(fields: dict[str, str], path: str, line: int) -> InputError | None:
     broken = next((name for name, text in fields.items() if not is_text(text)), None)
-    return InputError(NOT_UTF8, file=path, line=line, field=broken) if broken is not None else None
+    return (
+        InputError(f"{NOT_UTF8}; save it as UTF-8", file=path, line=line, field=broken) if broken is not None else None
+    )

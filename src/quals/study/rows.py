@@ -12,10 +12,16 @@ from typing import Any
 
 from quals.errors import InputError
 from quals.io.numbers import finite
-from quals.io.rows import entries
+from quals.io.rows import DEFAULT_FIELDS, entries, field_among
 from quals.study.records import Document
 
 Row = dict[str, Any]
+_NAMES = {
+    "document": DEFAULT_FIELDS["document"],
+    "summary": DEFAULT_FIELDS["summary"],
+    "id": ("id",),
+    "system": ("system",),
+}
 
 
 @dataclass
@@ -38,7 +44,7 @@ def read_documents(sources: Sequence[str]) -> Intake:
     """Gather the systems' summaries of the same documents.
 
     Args:
-        sources: files of rows with ``document``, ``summary``, ``system`` and perhaps ``id``; a source
+        sources: files of rows with document, summary (`DEFAULT_FIELDS`), ``system`` and perhaps ``id``; a source
             written ``NAME=FILE`` gives all its rows the system NAME. Rows belong to the same document if
             they have the same ``id``, or, without one, the same ``document``.
 
@@ -53,7 +59,7 @@ def read_documents(sources: Sequence[str]) -> Intake:
                 problems.append(error)
                 continue
             try:
-                _add(gathered, row if system is None else {**row, "system": system})
+                _add(gathered, _named(row) if system is None else {**_named(row), "system": system})
             except InputError as wrong:
                 problems.append(InputError(wrong.message, file=file, line=line, field=wrong.field))
     return _complete(gathered, problems)
@@ -92,6 +98,7 @@ def read_scores(sources: Sequence[str]) -> MetricScores:
             try:
                 if error:
                     raise error
+                row = _named(row)
                 _add_scores(found, (document_id(row), system or _text(row, "system")), _numbers(row))
             except InputError as wrong:
                 found.problems.append(InputError(wrong.message, file=file, line=line, field=wrong.field))
@@ -115,6 +122,12 @@ def document_id(row: Row) -> str:
             raise InputError("expected text or a whole number", field="id")
         return _storable(str(row["id"]), "id")
     return "text-" + hashlib.sha256(_text(row, "document").encode()).hexdigest()[:12]
+
+
+def _named(row: Row) -> Row:
+    """With the usual names of the fields: ``document`` for ``article`` or ``Document``."""
+    found = {field_among(row, names): role for role, names in _NAMES.items()}
+    return {found.get(name, name): value for name, value in row.items()}
 
 
 def _split(source: str) -> tuple[str | None, str]:
