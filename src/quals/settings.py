@@ -97,7 +97,11 @@ def options(settings: type[Settings]) -> Callable[[Command], Command]:
                 names.insert(0, each.metadata["short"])
             flag = isinstance(each.default, bool)
             command = click.option(
-                *names, is_flag=flag, default=each.default, show_default=not flag, help=each.metadata["help"]
+                *names,
+                is_flag=flag,
+                default=each.default,
+                show_default=not flag and each.default != "",
+                help=each.metadata["help"],
             )(command)
         return command
 

@@ -90,7 +90,9 @@ class SummarizerSettings(FitSettings):
 class ConseqSettings(FitSettings):
     """Options of ``quals train conseq``; the rates are 3e-6 for all weights, 4e-5 for an adapter."""
 
-    model: str = setting("", "The summarizer to go on from: a folder made by `quals train summarizer`, or a Hub id.")
+    model: str = setting(
+        "", "Required: the summarizer to go on from, a folder made by `quals train summarizer` or a Hub id."
+    )
     epochs: float = setting(2.0, "How often every example is seen.", above=0)
     batch: int = setting(8, "Positives, and as many negatives, a step, over all devices.", least=1)
     warmup: int = setting(10, "Steps of linear warm-up; the rate is constant after them.", least=0)
