@@ -374,3 +374,49 @@ def test_training_on_two_processes_gives_the_weights_of_one(base: Path, tmp_path
     one, two = (load_pretrained(str(tmp_path / name)).model.state_dict() for name in ("one", "two"))
     for name in one:
         torch.testing.assert_close(one[name], two[name], atol=2e-3, rtol=2e-2)
+
+
+def test_validation_data_that_is_trained_on_is_said_to_be(base: Path, tmp_path: Path) -> None:
+    made = [{"document": f"On day {n} it rained.", "summary": f"Rain on {n}."} for n in range(6)]
+    data = write(tmp_path / "train.jsonl", made[:4])
+    valid = write(tmp_path / "valid.jsonl", [made[5], made[1] | {"document": " on day 1 it RAINED."}])
+    done = run("train", "summarizer", data, "--valid", valid, "-o", tmp_path / "m", "--model", base, *TINY)
+    assert done.exit_code == 0, done.output
+    said = "2 rows of {}; the documents of 1 are trained on, too: for these the loss is not held out"
+    assert said.format(valid) in done.stderr
+    assert said.format(valid) in (tmp_path / "m" / "README.md").read_text()
+    card = json.loads((tmp_path / "m" / "quals.json").read_text())["data"]
+    assert card["validation data"]["also_trained_on"] == 1
+    assert "also_trained_on" not in card["training data"]
+
+
+def test_the_card_has_the_rank_of_the_adapter_that_was_trained_on(base: Path, tmp_path: Path) -> None:
+    positives, negatives = contrast_files(tmp_path, 4)
+    assert run("train", "summarizer", positives, "-o", tmp_path / "mle", "--model", base, *TINY).exit_code == 0
+    for rank in (0, 16):
+        output = tmp_path / str(rank)
+        options = [*TINY, "--model", tmp_path / "mle", "--lora-rank", rank]
+        for _ in range(2):  # the second finds it finished
+            done = run("train", "conseq", positives, negatives, "-o", output, *options)
+            assert done.exit_code == 0, done.output + repr(done.exception)
+        assert json.loads((output / "quals.json").read_text())["training"]["lora_rank"] == 4
+        assert "| lora_rank | 4 |" in (output / "README.md").read_text()
+
+
+def test_cards_are_written_whatever_the_locale_and_the_working_folder(base: Path, tmp_path: Path) -> None:
+    made = [{"document": f"Am {n}. Mai fiel Schnee.", "summary": f"Schnee fällt → {n}."} for n in range(4)]
+    data = write(tmp_path / "data.jsonl", made)
+    (tmp_path / "here").mkdir()
+    arguments = map(str, ["train", "summarizer", data, "--valid", data, "-o", ".", "--model", base, *TINY])
+    plain = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(
+        [sys.executable, "-m", "quals.cli.main", *arguments],
+        cwd=tmp_path / "here",
+        env=os.environ | plain,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    readme = (tmp_path / "here" / "README.md").read_text(encoding="utf-8")
+    assert readme.startswith("# here\n")
+    assert "reference: Schnee fällt → " in readme

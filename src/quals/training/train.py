@@ -108,7 +108,7 @@ def train_model(
         validation = with_unanswerable(validation, validation, share=share, seed=seed)
     if isinstance(settings, ClaimTrainSettings):
         examples = with_unsupported(examples, passages, share=settings.unsupported, seed=settings.seed)
-    model = kind.of(pretrained, form, name=folder.name)
+    model = kind.of(pretrained, form, name=folder.resolve().name)
     claim_folder(folder, settings.to_dict(), {"data": _fingerprint(examples)})
     monitor = Monitor(model, validation, folder / "history.jsonl", settings.evaluate_every, measure)
     trainer = _trainer(settings, pretrained, model, examples, folder, monitor)
