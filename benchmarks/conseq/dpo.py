@@ -27,6 +27,7 @@ from quals.lm import store
 from quals.lm.format import PairFormat, text_ids
 from quals.lm.framed import CARD, read_card
 from quals.lm.load import Pretrained, load_pretrained
+from quals.settings import LARGEST_SEED
 from quals.summarizer.model import SUMMARIZER
 from quals.summarizer.settings import RATES, ConseqSettings
 from quals.training.run import claim_folder, go_on, write_whole
@@ -147,7 +148,7 @@ def train(name: str, pairs: Path, folder: Path, settings: Row) -> DPOTrainer:
 @click.option("--micro-batch", default=1, show_default=True, help="Pairs in one forward pass of a device.")
 @click.option("--learning-rate", default=0.0, show_default=True, help="0: that of `quals train conseq`.")
 @click.option("--save-every", default=50, show_default=True)
-@click.option("--seed", default=0, show_default=True)
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, LARGEST_SEED))
 @click.option("--device", default="auto", show_default=True)
 def main(model: str, pairs: Path, output: Path, **settings: Any) -> None:
     """Train the summarizer MODEL on PAIRS, the dpo.jsonl of `quals contrast`."""

@@ -174,6 +174,8 @@ def test_sources_that_are_not_there(base: Path, tmp_path: Path, monkeypatch: pyt
         ("--batch", 0, "batch: must be at least 1"),
         ("--label-smoothing", 1, "label_smoothing: must be at least 0 and below 1"),
         ("--clip", 0, "clip: must be above 0"),
+        ("--seed", -1, "seed: must be at least 0 and at most 4294967295"),
+        ("--seed", 2**32, "seed: must be at least 0 and at most 4294967295"),
         (
             "--max-document",
             400,
@@ -420,3 +422,14 @@ def test_cards_are_written_whatever_the_locale_and_the_working_folder(base: Path
     readme = (tmp_path / "here" / "README.md").read_text(encoding="utf-8")
     assert readme.startswith("# here\n")
     assert "reference: Schnee fällt → " in readme
+
+
+def test_what_fits_the_model_is_looked_at_too(base: Path, tmp_path: Path) -> None:
+    """490 tokens and 19 fill the model, where summaries of 60 would have no room."""
+    data = write(tmp_path / "data.jsonl", rows(6))
+    options = [*TINY, "--max-document", 490, "--max-summary", 19, "--epochs", 2]
+    done = run("train", "summarizer", data, "--valid", data, "-o", tmp_path / "m", "--model", base, *options)
+    assert done.exit_code == 0, done.output + repr(done.exception)
+    # Of the two steps of an epoch the second has two examples left.
+    seen = [(record["step"], record["examples"]) for record in read(tmp_path / "m" / "history.jsonl")]
+    assert seen == [(0, 0), (4, 12)]

@@ -178,7 +178,8 @@ def _fit(
     held_out = replace(held_out, learnt=_in_both(few, [each.data for each in used]))
     start.tell(held_out)
     looked_at = list(zip(few.examples, held_out.encoding.examples, strict=True))
-    monitor = SummaryMonitor(model, looked_at, folder / "history.jsonl", settings.evaluate_every)
+    history = folder / "history.jsonl"
+    monitor = SummaryMonitor(model, looked_at, history, settings.evaluate_every, settings.max_summary)
     everything = [*used, held_out] if validation.sources else used
     if is_first_process():
         for each in everything:
