@@ -54,9 +54,12 @@ def read_preferences(path: Path) -> list[tuple[str, str, str]]:
         raise InputError("not found; it says how documents stand in the prompts", file=str(beside))
     before, after = json.loads(beside.read_text())["settings"]["prompt"].split("{document}")
     rows = []
-    for _, row in json_lines(path):
+    for line, row in json_lines(path):
         if isinstance(row, InputError):
             raise row
+        for field in ("prompt", "chosen", "rejected"):
+            if not isinstance(row.get(field), str):
+                raise InputError("missing or not a text", file=str(path), line=line, field=field)
         document = row["prompt"].removeprefix(before).removesuffix(after)
         rows.append((document, row["chosen"].removeprefix(" "), row["rejected"].removeprefix(" ")))
     if not rows:

@@ -101,6 +101,10 @@ def test_errors_say_what_is_missing(dpo, pairs, tmp_path):
     (tmp_path / "alone.jsonl").write_text(pairs.read_text())
     with pytest.raises(InputError, match=r"summary.json: not found"):
         dpo.read_preferences(tmp_path / "alone.jsonl")
+    with pairs.open("a") as stream:
+        stream.write(json.dumps({"prompt": "Text: It rained. Short:", "completion": "Rain."}) + "\n")
+    with pytest.raises(InputError, match=r"dpo.jsonl:9: chosen: missing or not a text"):
+        dpo.read_preferences(pairs)
     pairs.write_text("")
     with pytest.raises(InputError, match="holds no pairs"):
         dpo.read_preferences(pairs)
