@@ -245,6 +245,13 @@ def test_errors_name_the_place(tmp_path, fields, options, message):
     assert message in result.stderr + str(result.exception)
 
 
+def test_a_file_of_broken_lines_is_said_to_be_that(tmp_path):
+    file = tmp_path / "in.jsonl"
+    file.write_text("{broken\n[1]\n")
+    result = CliRunner().invoke(contrast, [str(file), "-o", str(tmp_path / "sets"), "--metric", "overlap"])
+    assert str(result.exception).startswith(f"{file}:1: not valid JSON")
+
+
 @pytest.fixture
 def summarizer(tmp_path: Path) -> str:
     """A random summarizer as a folder."""

@@ -63,6 +63,9 @@ def read_examples(
     found = list(islice(entries(path, format), limit))
     if not found:
         raise InputError("holds no rows", file=str(path))
+    failure = next((error for _, _, error in found if error), None)
+    if failure and not any(row for _, row, _ in found):  # there are no names to tell then
+        raise failure
     names = _resolve(fields, found, str(path))
     examples, problems = [], []
     for line, row, error in found:
