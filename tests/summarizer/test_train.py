@@ -433,3 +433,16 @@ def test_what_fits_the_model_is_looked_at_too(base: Path, tmp_path: Path) -> Non
     # Of the two steps of an epoch the second has two examples left.
     seen = [(record["step"], record["examples"]) for record in read(tmp_path / "m" / "history.jsonl")]
     assert seen == [(0, 0), (4, 12)]
+
+
+def test_validation_data_may_have_other_fields_than_the_sets(trained: Path, tmp_path: Path) -> None:
+    positives, negatives = contrast_files(tmp_path, 4)
+    renamed = [{"body": row["document"], "teaser": row["summary"]} for row in rows(3, seed=4)]
+    valid = write(tmp_path / "valid.jsonl", renamed)
+    named = ["--document-field", "body", "--summary-field", "teaser"]
+    arguments = ["train", "conseq", positives, negatives, *named, "-o", tmp_path / "m", "--model", trained, *TINY]
+    done = run(*arguments, "--valid", valid)
+    assert done.exit_code == 0, done.output + repr(done.exception)
+    assert "validation data: 3 rows" in done.stderr
+    for wrong in (arguments, [*arguments, "--valid", positives]):  # a slip is told all the same
+        assert "no field named body; there are: id, document, summary" in str(run(*wrong).exception)
