@@ -446,3 +446,18 @@ def test_validation_data_may_have_other_fields_than_the_sets(trained: Path, tmp_
     assert "validation data: 3 rows" in done.stderr
     for wrong in (arguments, [*arguments, "--valid", positives]):  # a slip is told all the same
         assert "no field named body; there are: id, document, summary" in str(run(*wrong).exception)
+
+
+def test_a_run_that_ends_in_its_warm_up_is_told_so(base: Path, tmp_path: Path) -> None:
+    data = write(tmp_path / "data.jsonl", rows(10))
+    for warmup, epochs, said in (
+        (20, 1, "only 1 step, with a warm-up of 20: the learning rate goes to 0 of 0.0004 at most; choose"),
+        (5, 1.5, "only 5 steps, with a warm-up of 5: the learning rate goes to 0.00032 of 0.0004 at most; choose"),
+        (4, 1.5, ""),
+    ):
+        output = tmp_path / f"{warmup}"
+        options = [*TINY, "--model", base, "--batch", 10 if warmup == 20 else 4, "--warmup", warmup]
+        done = run("train", "summarizer", data, "-o", output, *options, "--epochs", epochs)
+        assert done.exit_code == 0, done.output + repr(done.exception)
+        assert said in done.stderr
+        assert ("warm-up" in done.stderr) == bool(said)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -191,12 +192,27 @@ def _fit(
         data_collator=Collator(pretrained),
         callbacks=[monitor],
     )
+    if is_first_process() and (note := _warm_up_alone(len(examples), settings)):
+        print(note, file=sys.stderr)
     go_on(trainer, folder)
     if trainer.is_world_process_zero():
         save_half(pretrained, folder)
         write_card(folder, start.command, start.form, start.in_use, everything, monitor.read())
     pretrained.model.eval()
     return model
+
+
+def _warm_up_alone(examples: int, settings: FitSettings) -> str:
+    """What is to be said of a run that ends before its warm-up does; the rate of its first step is 0."""
+    steps = ceil(ceil(examples / settings.batch) * settings.epochs)
+    if steps > settings.warmup:
+        return ""
+    highest = settings.learning_rate * (steps - 1) / settings.warmup
+    count = "1 step" if steps == 1 else f"{steps} steps"
+    return (
+        f"only {count}, with a warm-up of {settings.warmup}: the learning rate goes to {highest:.2g} of "
+        f"{settings.learning_rate:.2g} at most; choose a smaller --warmup or --batch, or more --epochs"
+    )
 
 
 def _in_both(data: Data, others: Sequence[Data]) -> int:
