@@ -212,6 +212,20 @@ def test_rows_with_something_wrong_are_set_aside_and_counted(tmp_path):
         assert place in result.stderr
 
 
+@pytest.mark.parametrize("metric", ["rouge", "overlap"])
+def test_a_row_without_a_document_is_in_no_set(metric, tmp_path):
+    rows = [row(0), row(1, document=" "), row(2)]
+    run(tmp_path, rows, "--metric", metric, "--negatives", "1", "--positives", "1")
+    for name in ("positives", "negatives", "dpo"):
+        assert [one["id"] for one in lines(tmp_path / "sets" / f"{name}.jsonl")] == ["d0", "d2"]
+    aside = lines(tmp_path / "sets" / "aside.jsonl")
+    assert [(one["id"], one.get("sample"), one["status"]) for one in aside] == [
+        ("d1", 0, "empty-document"),
+        ("d1", 1, "empty-document"),
+        ("d1", None, "empty-document"),
+    ]
+
+
 def test_a_second_run_scores_nothing_anew(tmp_path, monkeypatch):
     asked: list[int] = []
     original = Overlap._score
@@ -275,7 +289,8 @@ def test_a_model_writes_the_samples_once(tmp_path, summarizer, monkeypatch):
     assert [len(one["summaries"]) for one in written] == [3, 3, 3, 0, 3, 0]
     assert [one["id"] for one in lines(folder / "negatives.jsonl")] == ["d0", "d1", "d2", "d4"]
     assert {one["summary"] for one in lines(folder / "negatives.jsonl")} <= {t for o in written for t in o["summaries"]}
-    assert [one["status"] for one in lines(folder / "aside.jsonl")] == ["invalid-row", "no-samples"]
+    without = [one["status"] for one in lines(folder / "aside.jsonl")]
+    assert without == ["invalid-row", "no-samples", "empty-document"]
     assert "samples.jsonl:6: not valid JSON" in lines(folder / "aside.jsonl")[0]["reason"]
     whole = {path.name: path.read_bytes() for path in folder.iterdir()}
     half = b"".join(whole["samples.jsonl"].splitlines(keepends=True)[:2]) + b'{"id": "d'
