@@ -16,7 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from quals.errors import InputError, MissingExtraError
+from quals.errors import InputError, MissingExtraError, ModelError
 from quals.lm.load import load_pretrained
 from quals.summarizer import GenerationSettings, Summarizer, train
 from quals.summarizer.examples import contrasted
@@ -461,3 +461,14 @@ def test_a_run_that_ends_in_its_warm_up_is_told_so(base: Path, tmp_path: Path) -
         assert done.exit_code == 0, done.output + repr(done.exception)
         assert said in done.stderr
         assert ("warm-up" in done.stderr) == bool(said)
+
+
+def test_a_training_that_went_astray_leaves_no_model(base: Path, tmp_path: Path) -> None:
+    data = write(tmp_path / "data.jsonl", rows(8))
+    options = [*TINY, "--lora-rank", 0, "--learning-rate", 1e30, "--warmup", 0, "--epochs", 2]
+    for _ in range(2):
+        done = run("train", "summarizer", data, "-o", tmp_path / "m", "--model", base, *options)
+        assert isinstance(done.exception, ModelError)
+        assert "weights that are no numbers; choose a lower rate" in str(done.exception)
+    assert not (tmp_path / "m" / "quals.json").exists()
+    assert not (tmp_path / "m" / "model.safetensors").exists()

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import torch
 import transformers
 
-from quals.errors import InputError
+from quals.errors import InputError, ModelError
 from quals.factcc.data import with_unsupported
 from quals.lm import store
 from quals.lm.format import PairFormat
@@ -127,8 +127,15 @@ def _fingerprint(examples: Iterable[Passage]) -> str:
 
 
 def save_half(pretrained: Pretrained, folder: Path) -> None:
-    """Write adapter, or model and tokenizer, in half precision; the model in memory then has what was written."""
-    pretrained.model.eval().half().save_pretrained(folder)
+    """Write adapter, or model and tokenizer, in half precision; the model in memory then has what was written.
+
+    Raises:
+        ModelError: there are weights that are no numbers.
+    """
+    pretrained.model.eval().half()
+    if not all(bool(weights.isfinite().all()) for weights in pretrained.model.parameters()):
+        raise ModelError("the training went astray: there are weights that are no numbers; choose a lower rate")
+    pretrained.model.save_pretrained(folder)
     if not hasattr(pretrained.model, "peft_config"):
         pretrained.tokenizer.save_pretrained(folder)
     pretrained.model.float()
