@@ -307,6 +307,17 @@ def test_a_model_writes_the_samples_once(tmp_path, summarizer, monkeypatch):
     assert "cannot resume" in str(result.exception)
 
 
+def test_what_lacks_references_is_not_sampled(tmp_path, summarizer, monkeypatch):
+    monkeypatch.setattr(Summarizer, "summarize", lambda *_: pytest.fail("sampled"))
+    file = tmp_path / "in.jsonl"
+    file.write_text(json.dumps({"document": words(1), "title": "x"}) + "\n")
+    arguments = [str(file), "-o", str(tmp_path / "sets"), "--model", summarizer, "--device", "cpu"]
+    result = CliRunner().invoke(contrast, arguments)
+    assert str(result.exception).startswith(f"{file}: no field named reference or target or summary or highlights;")
+    result = CliRunner().invoke(contrast, [*arguments, "--reference-field", "title", "--samples-field", "x"])
+    assert "--samples-field goes without --model" in result.output
+
+
 def trained(trainer_class, config_class, file: Path, tmp_path: Path, **settings: Any):
     from datasets import load_dataset
 
