@@ -162,6 +162,9 @@ def test_sources_that_are_not_there(base: Path, tmp_path: Path, monkeypatch: pyt
     assert "nobody/nothing: cannot load the split 'train'" in str(error)
     assert "Without a network, give a file" in str(error)
     assert "no such file" in str(refusal("missing.jsonl"))
+    (tmp_path / "notes.txt").write_text("It rained.")
+    message = "notes.txt: unknown suffix '.txt'; training reads .jsonl, .ndjson, .csv, .tsv, .parquet"
+    assert message in str(refusal(str(tmp_path / "notes.txt")))
     monkeypatch.setitem(sys.modules, "datasets", None)
     error = refusal("nobody/nothing")
     assert isinstance(error, MissingExtraError)
@@ -253,7 +256,7 @@ def test_pairs_stay_pairs_or_go_together(trained: Path, tmp_path: Path, monkeypa
     good = [{"id": n, "document": f"On day {n} it rained.", "summary": f"Rain on {n}."} for n in range(6)]
     bad = [row | {"summary": f"Snow on {row['id']}."} for row in good]
     good[0]["summary"] = "It rained all day long. " * 20
-    bad[5]["summary"] = " "
+    bad[4]["summary"], bad[5]["summary"] = None, " "
     files = write(tmp_path / "positives.jsonl", good), write(tmp_path / "negatives.jsonl", bad)
     seen = []
     monkeypatch.setattr(train, "contrasted", lambda *lists: seen.extend(lists[:2]) or contrasted(*lists))
@@ -261,17 +264,19 @@ def test_pairs_stay_pairs_or_go_together(trained: Path, tmp_path: Path, monkeypa
     done = run("train", "conseq", *files, "-o", tmp_path / "conseq", *options)
     assert done.exit_code == 0, done.output + repr(done.exception)
     first, second = ([example.document.tolist() for example in examples] for examples in seen)
-    assert len(first) == 4
+    assert len(first) == 3
     assert first == second
     for name, kinds, lines in (
-        ("positives", ["summary-too-long", "counterpart-left-out"], [1, 6]),
-        ("negatives", ["empty-summary", "counterpart-left-out"], [6, 1]),
+        ("positives", ["summary-too-long", "counterpart-left-out", "counterpart-left-out"], [1, 5, 6]),
+        ("negatives", ["unreadable", "empty-summary", "counterpart-left-out"], [5, 6, 1]),
     ):
         dropped = read(tmp_path / "conseq" / f"dropped-{name}.jsonl")
         assert [row["dropped"] for row in dropped] == kinds
         assert [row["line"] for row in dropped] == lines
     card = json.loads((tmp_path / "conseq" / "quals.json").read_text())["data"]["negatives"]
-    assert card["left_out"] == {"empty-summary": 1, "counterpart-left-out": 1}
+    assert card["left_out"] == {"unreadable": 1, "empty-summary": 1, "counterpart-left-out": 1}
+    assert "'positives': " in done.output  # though there were fewer steps than between two lines of the log
+    assert "'negatives': " in done.output
 
 
 def test_conseq_wants_a_summarizer(base: Path, tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def train_conseq(
 class ConseqTrainer(PairTrainer):
     """`transformers.Trainer` with the loss of CONSEQ.
 
-    The log shows, since it last did, the mean loss per token of the positives and of the negatives.
+    The log shows, since it last did, the mean loss per token of the positives and of the negatives, also at the end.
     """
 
     def __init__(self, *args: Any, smooth_negatives: bool = False, **kwargs: Any) -> None:
@@ -98,8 +98,8 @@ class ConseqTrainer(PairTrainer):
         return sums[0] + sums[1], outputs
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
-        """Called by the trainer every few steps."""
-        if "loss" in logs and bool(self._seen[:, 1].all()):
+        """Called by the trainer every few steps, and after the last."""
+        if logs.keys() & {"loss", "train_loss"} and bool(self._seen[:, 1].all()):
             means = (self._seen[:, 0] / self._seen[:, 1]).tolist()
             logs |= {"positives": round(means[0], 4), "negatives": round(means[1], 4)}
             self._seen.zero_()
