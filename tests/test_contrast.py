@@ -212,6 +212,20 @@ def test_rows_with_something_wrong_are_set_aside_and_counted(tmp_path):
         assert place in result.stderr
 
 
+@pytest.mark.parametrize("metric", ["rouge", "overlap"])
+def test_a_row_without_a_document_is_in_no_set(metric, tmp_path):
+    rows = [row(0), row(1, document=" "), row(2)]
+    run(tmp_path, rows, "--metric", metric, "--negatives", "1", "--positives", "1")
+    for name in ("positives", "negatives", "dpo"):
+        assert [one["id"] for one in lines(tmp_path / "sets" / f"{name}.jsonl")] == ["d0", "d2"]
+    aside = lines(tmp_path / "sets" / "aside.jsonl")
+    assert [(one["id"], one.get("sample"), one["status"]) for one in aside] == [
+        ("d1", 0, "empty-document"),
+        ("d1", 1, "empty-document"),
+        ("d1", None, "empty-document"),
+    ]
+
+
 def test_a_second_run_scores_nothing_anew(tmp_path, monkeypatch):
     asked: list[int] = []
     original = Overlap._score
@@ -245,6 +259,13 @@ def test_errors_name_the_place(tmp_path, fields, options, message):
     assert message in result.stderr + str(result.exception)
 
 
+def test_a_file_of_broken_lines_is_said_to_be_that(tmp_path):
+    file = tmp_path / "in.jsonl"
+    file.write_text("{broken\n[1]\n")
+    result = CliRunner().invoke(contrast, [str(file), "-o", str(tmp_path / "sets"), "--metric", "overlap"])
+    assert str(result.exception).startswith(f"{file}:1: not valid JSON")
+
+
 @pytest.fixture
 def summarizer(tmp_path: Path) -> str:
     """A random summarizer as a folder."""
@@ -268,7 +289,8 @@ def test_a_model_writes_the_samples_once(tmp_path, summarizer, monkeypatch):
     assert [len(one["summaries"]) for one in written] == [3, 3, 3, 0, 3, 0]
     assert [one["id"] for one in lines(folder / "negatives.jsonl")] == ["d0", "d1", "d2", "d4"]
     assert {one["summary"] for one in lines(folder / "negatives.jsonl")} <= {t for o in written for t in o["summaries"]}
-    assert [one["status"] for one in lines(folder / "aside.jsonl")] == ["invalid-row", "no-samples"]
+    without = [one["status"] for one in lines(folder / "aside.jsonl")]
+    assert without == ["invalid-row", "no-samples", "empty-document"]
     assert "samples.jsonl:6: not valid JSON" in lines(folder / "aside.jsonl")[0]["reason"]
     whole = {path.name: path.read_bytes() for path in folder.iterdir()}
     half = b"".join(whole["samples.jsonl"].splitlines(keepends=True)[:2]) + b'{"id": "d'
@@ -283,6 +305,17 @@ def test_a_model_writes_the_samples_once(tmp_path, summarizer, monkeypatch):
         run(tmp_path, [*rows, "{broken"], *options)
     result = CliRunner().invoke(contrast, [str(tmp_path / "samples.jsonl"), "-o", str(folder), *options, "--seed", "1"])
     assert "cannot resume" in str(result.exception)
+
+
+def test_what_lacks_references_is_not_sampled(tmp_path, summarizer, monkeypatch):
+    monkeypatch.setattr(Summarizer, "summarize", lambda *_: pytest.fail("sampled"))
+    file = tmp_path / "in.jsonl"
+    file.write_text(json.dumps({"document": words(1), "title": "x"}) + "\n")
+    arguments = [str(file), "-o", str(tmp_path / "sets"), "--model", summarizer, "--device", "cpu"]
+    result = CliRunner().invoke(contrast, arguments)
+    assert str(result.exception).startswith(f"{file}: no field named reference or target or summary or highlights;")
+    result = CliRunner().invoke(contrast, [*arguments, "--reference-field", "title", "--samples-field", "x"])
+    assert "--samples-field goes without --model" in result.output
 
 
 def trained(trainer_class, config_class, file: Path, tmp_path: Path, **settings: Any):

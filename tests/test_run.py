@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from test_train import FAST, passages
 from tiny import tiny_pretrained
 
@@ -100,3 +101,29 @@ def test_a_device_that_is_not_there_is_an_error(device: str, tmp_path: Path, mon
         training_arguments(tmp_path, device=device, batch=4, micro_batch=1)
     with pytest.raises(InputError, match=r"^device: (no device goes by 'gpu'|torch finds no GPU)"):
         pick_device(device)
+
+
+def test_another_model_under_the_same_name_is_another_run(base: Path, tmp_path: Path) -> None:
+    settings, folder = TrainSettings(model=str(base), **SHORT), tmp_path / "model"
+    train_model(QAGen, passages(9), passages(2), folder, settings)
+    noted = folder / "checkpoints" / "run.json"
+    begun_earlier = {name: value for name, value in json.loads(noted.read_text()).items() if name != "model weights"}
+    weights = load_file(base / "model.safetensors")
+    save_file({name: values + 1 for name, values in weights.items()}, base / "model.safetensors", {"format": "pt"})
+    with pytest.raises(InputError, match=r"holds a run with model weights \w{8}, not \w{8}; choose another --output"):
+        train_model(QAGen, passages(9), passages(2), folder, settings)
+    noted.write_text(json.dumps(begun_earlier))  # before weights were noted
+    train_model(QAGen, passages(9), passages(2), folder, settings)
+    assert "model weights" in json.loads(noted.read_text())
+
+
+@pytest.mark.parametrize("there", ["model", "base"])
+def test_a_model_is_not_written_over(there: str, base: Path, tmp_path: Path) -> None:
+    settings = TrainSettings(model=str(base), **SHORT)
+    if there == "model":
+        train_model(QAGen, passages(9), [], tmp_path / "model", settings)
+        shutil.rmtree(tmp_path / "model" / "checkpoints")  # which take most of the room
+    before = {path.name: path.read_bytes() for path in (tmp_path / there).iterdir()}
+    with pytest.raises(InputError, match=f"{there}: holds a model, without the run that made it; choose another"):
+        train_model(QAGen, passages(9), [], tmp_path / there, replace(settings, seed=5))
+    assert {path.name: path.read_bytes() for path in (tmp_path / there).iterdir()} == before

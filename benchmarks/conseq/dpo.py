@@ -25,10 +25,12 @@ from quals.errors import InputError
 from quals.io.text import json_lines
 from quals.lm import store
 from quals.lm.format import PairFormat, text_ids
-from quals.lm.framed import CARD, read_card
+from quals.lm.framed import read_card
 from quals.lm.load import Pretrained, load_pretrained
+from quals.settings import LARGEST_SEED
 from quals.summarizer.model import SUMMARIZER
 from quals.summarizer.settings import RATES, ConseqSettings
+from quals.training.card import table, write_both
 from quals.training.run import claim_folder, go_on, write_whole
 from quals.training.train import save_half, training_arguments
 
@@ -53,9 +55,12 @@ def read_preferences(path: Path) -> list[tuple[str, str, str]]:
         raise InputError("not found; it says how documents stand in the prompts", file=str(beside))
     before, after = json.loads(beside.read_text())["settings"]["prompt"].split("{document}")
     rows = []
-    for _, row in json_lines(path):
+    for line, row in json_lines(path):
         if isinstance(row, InputError):
             raise row
+        for field in ("prompt", "chosen", "rejected"):
+            if not isinstance(row.get(field), str):
+                raise InputError("missing or not a text", file=str(path), line=line, field=field)
         document = row["prompt"].removeprefix(before).removesuffix(after)
         rows.append((document, row["chosen"].removeprefix(" "), row["rejected"].removeprefix(" ")))
     if not rows:
@@ -101,13 +106,23 @@ def arguments(folder: Path, settings: Row, adapter: bool) -> DPOConfig:
     return DPOConfig(**same, **loss, beta=settings["beta"])
 
 
-def save(pretrained: Pretrained, folder: Path, card: Row, settings: Row) -> None:
-    """Write the summarizer: weights in half precision, and its card with how it was made."""
+def save(pretrained: Pretrained, folder: Path, card: Row, settings: Row, pairs: Row) -> None:
+    """Write the summarizer: weights in half precision, and its cards with how it was made, and of what."""
     if "ref" in getattr(pretrained.model, "peft_config", {}):  # the copy that trl compares with
         pretrained.model.delete_adapter("ref")
     save_half(pretrained, folder)
-    training = {**card["training"], **settings, "command": "dpo", "trl": version("trl")}
-    write_whole(folder / CARD, json.dumps({**card, "training": training}, indent=1) + "\n")
+    kept = {name: card["training"][name] for name in ("max_document", "lora_rank") if name in card["training"]}
+    training = {"command": "dpo", **settings, **kept, "trl": version("trl")}
+    parts = [
+        f"# {folder.resolve().name}",
+        "A summarizer: it reads a document and writes a summary (`quals summarize`). "
+        f"Trained from `{settings['model']}` by DPO, with trl.",
+        "## Data",
+        f"- pairs: {pairs['examples']} rows of {', '.join(pairs['sources'])}",
+        "## Settings",
+        table(["setting", "value"], list(training.items())),
+    ]
+    write_both(folder, {**card, "training": training, "data": {"pairs": pairs}}, parts)
 
 
 def train(name: str, pairs: Path, folder: Path, settings: Row) -> DPOTrainer:
@@ -132,7 +147,9 @@ def train(name: str, pairs: Path, folder: Path, settings: Row) -> DPOTrainer:
     if trainer.is_world_process_zero():
         history = [json.dumps(entry) + "\n" for entry in trainer.state.log_history]
         write_whole(folder / "history.jsonl", "".join(history))
-        save(pretrained, folder, card, {**settings, "model": name})
+        used = {**settings, "learning_rate": trainer.args.learning_rate, "model": name}
+        used |= {"warmup": trainer.args.warmup_steps, "clip": trainer.args.max_grad_norm}
+        save(pretrained, folder, card, used, {"sources": [str(pairs)], "examples": len(rows)})
     return trainer
 
 
@@ -147,7 +164,7 @@ def train(name: str, pairs: Path, folder: Path, settings: Row) -> DPOTrainer:
 @click.option("--micro-batch", default=1, show_default=True, help="Pairs in one forward pass of a device.")
 @click.option("--learning-rate", default=0.0, show_default=True, help="0: that of `quals train conseq`.")
 @click.option("--save-every", default=50, show_default=True)
-@click.option("--seed", default=0, show_default=True)
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, LARGEST_SEED))
 @click.option("--device", default="auto", show_default=True)
 def main(model: str, pairs: Path, output: Path, **settings: Any) -> None:
     """Train the summarizer MODEL on PAIRS, the dpo.jsonl of `quals contrast`."""

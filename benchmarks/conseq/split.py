@@ -16,9 +16,11 @@ from pathlib import Path
 import click
 
 from quals.errors import InputError
-from quals.io.results import json_line
+from quals.io.results import json_line, refuse_same_file
 from quals.io.rows import FieldNames, Row, read_rows
 from quals.summarizer.boilerplate import boilerplate
+
+PARTS = ("heldout", "valid", "train", "sampled")
 
 
 def ordered(rows: Iterable[Row]) -> list[Row]:
@@ -55,6 +57,8 @@ def split(rows: Iterable[Row], heldout: int, valid: int, train: int, sampled: in
 @click.option("--document-field", metavar="NAME", help="Default: document, source, article or text.")
 @click.option("--summary-field", metavar="NAME", help="Default: summary, highlights or hypothesis.")
 def main(file: str, folder: Path, document_field: str | None, summary_field: str | None, **counts: int) -> None:
+    for name in PARTS:
+        refuse_same_file(folder / f"{name}.jsonl", [file])
     rows = list(read_rows(file, FieldNames(document_field, summary_field)))
     sound = [row for row in rows if not row.error and row.document.strip() and row.summary.strip()]
     clean = [row for row in sound if not boilerplate(row.document, row.summary)]

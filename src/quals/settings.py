@@ -13,6 +13,7 @@ from quals.errors import InputError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+LARGEST_SEED = 2**32 - 1  # that numpy takes for its global generator
 
 # What limits a value, in words and as a comparison.
 _LIMITS = {"least": ("at least", ge), "above": ("above", gt), "most": ("at most", le), "below": ("below", lt)}

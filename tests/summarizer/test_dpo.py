@@ -77,6 +77,13 @@ def test_dpo_learns_the_preference_and_leaves_a_summarizer(dpo, pairs, start, tm
     assert after.summarize([document], GenerationSettings(min_length=2, max_length=8))[0].texts
     card = json.loads((tmp_path / "dpo" / "quals.json").read_text())
     assert (card["task"], card["training"]["command"], card["training"]["beta"]) == ("summarizer", "dpo", 0.1)
+    assert card["data"] == {"pairs": {"sources": [str(pairs)], "examples": 8}}
+    assert "label_smoothing" not in card["training"]  # as it was in the training before
+    readme = (tmp_path / "dpo" / "README.md").read_text()
+    assert readme.startswith("# dpo\n\nA summarizer")
+    assert "More Information Needed" not in readme  # what peft writes
+    assert "- pairs: 8 rows of " in readme
+    assert "| learning_rate | 0.001 |" in readme
     assert after.form == before.form
     assert not (tmp_path / "dpo" / "ref").exists()
     assert len(read(tmp_path / "dpo" / "history.jsonl")) == 5  # four steps and the sum of them
@@ -101,6 +108,10 @@ def test_errors_say_what_is_missing(dpo, pairs, tmp_path):
     (tmp_path / "alone.jsonl").write_text(pairs.read_text())
     with pytest.raises(InputError, match=r"summary.json: not found"):
         dpo.read_preferences(tmp_path / "alone.jsonl")
+    with pairs.open("a") as stream:
+        stream.write(json.dumps({"prompt": "Text: It rained. Short:", "completion": "Rain."}) + "\n")
+    with pytest.raises(InputError, match=r"dpo.jsonl:9: chosen: missing or not a text"):
+        dpo.read_preferences(pairs)
     pairs.write_text("")
     with pytest.raises(InputError, match="holds no pairs"):
         dpo.read_preferences(pairs)

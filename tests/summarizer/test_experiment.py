@@ -218,6 +218,15 @@ def test_parts_do_not_depend_on_order_and_share_no_document(tmp_path: Path) -> N
     assert "20 documents: too few to hold out 18 and 40" in str(done.exception)
 
 
+def test_the_file_is_none_of_its_parts(tmp_path: Path) -> None:
+    source = tmp_path / "train.jsonl"
+    whole = "".join(json.dumps({"document": f"Text {n}.", "summary": "x"}) + "\n" for n in range(9))
+    source.write_text(whole)
+    done = CliRunner().invoke(module("split").main, [str(source), str(tmp_path), "--heldout", "2", "--valid", "1"])
+    assert "train.jsonl: is the input file" in str(done.exception)
+    assert source.read_text() == whole
+
+
 def test_a_size_must_be_named(data: Path, base: Path) -> None:
     words = [str(data), str(data.parent / "output")]
     done = CliRunner().invoke(module("run").main, words)

@@ -176,6 +176,9 @@ def test_an_interrupted_run_goes_on(trained: Path, tmp_path: Path) -> None:
     assert "6 documents summarized" in done.stderr
     refused = run(*arguments, "--resume", "--seed", 3)
     assert "not with metric:summary|" in str(refused.exception)
+    output.write_text(whole.replace('"reason": "", ', ""))
+    assert ":1: not a result of this command; cannot resume" in str(run(*arguments, "--resume").exception)
+    output.write_text(whole)
     write(data, rows(6, seed=9))
     assert "the result of another row than" in str(run(*arguments, "--resume").exception)
     assert output.read_text() == whole

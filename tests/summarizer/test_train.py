@@ -16,7 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from quals.errors import InputError, MissingExtraError
+from quals.errors import InputError, MissingExtraError, ModelError
 from quals.lm.load import load_pretrained
 from quals.summarizer import GenerationSettings, Summarizer, train
 from quals.summarizer.examples import contrasted
@@ -162,6 +162,9 @@ def test_sources_that_are_not_there(base: Path, tmp_path: Path, monkeypatch: pyt
     assert "nobody/nothing: cannot load the split 'train'" in str(error)
     assert "Without a network, give a file" in str(error)
     assert "no such file" in str(refusal("missing.jsonl"))
+    (tmp_path / "notes.txt").write_text("It rained.")
+    message = "notes.txt: unknown suffix '.txt'; training reads .jsonl, .ndjson, .csv, .tsv, .parquet"
+    assert message in str(refusal(str(tmp_path / "notes.txt")))
     monkeypatch.setitem(sys.modules, "datasets", None)
     error = refusal("nobody/nothing")
     assert isinstance(error, MissingExtraError)
@@ -174,6 +177,8 @@ def test_sources_that_are_not_there(base: Path, tmp_path: Path, monkeypatch: pyt
         ("--batch", 0, "batch: must be at least 1"),
         ("--label-smoothing", 1, "label_smoothing: must be at least 0 and below 1"),
         ("--clip", 0, "clip: must be above 0"),
+        ("--seed", -1, "seed: must be at least 0 and at most 4294967295"),
+        ("--seed", 2**32, "seed: must be at least 0 and at most 4294967295"),
         (
             "--max-document",
             400,
@@ -251,7 +256,7 @@ def test_pairs_stay_pairs_or_go_together(trained: Path, tmp_path: Path, monkeypa
     good = [{"id": n, "document": f"On day {n} it rained.", "summary": f"Rain on {n}."} for n in range(6)]
     bad = [row | {"summary": f"Snow on {row['id']}."} for row in good]
     good[0]["summary"] = "It rained all day long. " * 20
-    bad[5]["summary"] = " "
+    bad[4]["summary"], bad[5]["summary"] = None, " "
     files = write(tmp_path / "positives.jsonl", good), write(tmp_path / "negatives.jsonl", bad)
     seen = []
     monkeypatch.setattr(train, "contrasted", lambda *lists: seen.extend(lists[:2]) or contrasted(*lists))
@@ -259,17 +264,19 @@ def test_pairs_stay_pairs_or_go_together(trained: Path, tmp_path: Path, monkeypa
     done = run("train", "conseq", *files, "-o", tmp_path / "conseq", *options)
     assert done.exit_code == 0, done.output + repr(done.exception)
     first, second = ([example.document.tolist() for example in examples] for examples in seen)
-    assert len(first) == 4
+    assert len(first) == 3
     assert first == second
     for name, kinds, lines in (
-        ("positives", ["summary-too-long", "counterpart-left-out"], [1, 6]),
-        ("negatives", ["empty-summary", "counterpart-left-out"], [6, 1]),
+        ("positives", ["summary-too-long", "counterpart-left-out", "counterpart-left-out"], [1, 5, 6]),
+        ("negatives", ["unreadable", "empty-summary", "counterpart-left-out"], [5, 6, 1]),
     ):
         dropped = read(tmp_path / "conseq" / f"dropped-{name}.jsonl")
         assert [row["dropped"] for row in dropped] == kinds
         assert [row["line"] for row in dropped] == lines
     card = json.loads((tmp_path / "conseq" / "quals.json").read_text())["data"]["negatives"]
-    assert card["left_out"] == {"empty-summary": 1, "counterpart-left-out": 1}
+    assert card["left_out"] == {"unreadable": 1, "empty-summary": 1, "counterpart-left-out": 1}
+    assert "'positives': " in done.output  # though there were fewer steps than between two lines of the log
+    assert "'negatives': " in done.output
 
 
 def test_conseq_wants_a_summarizer(base: Path, tmp_path: Path) -> None:
@@ -374,3 +381,99 @@ def test_training_on_two_processes_gives_the_weights_of_one(base: Path, tmp_path
     one, two = (load_pretrained(str(tmp_path / name)).model.state_dict() for name in ("one", "two"))
     for name in one:
         torch.testing.assert_close(one[name], two[name], atol=2e-3, rtol=2e-2)
+
+
+def test_validation_data_that_is_trained_on_is_said_to_be(base: Path, tmp_path: Path) -> None:
+    made = [{"document": f"On day {n} it rained.", "summary": f"Rain on {n}."} for n in range(6)]
+    data = write(tmp_path / "train.jsonl", made[:4])
+    valid = write(tmp_path / "valid.jsonl", [made[5], made[1] | {"document": " on day 1 it RAINED."}])
+    done = run("train", "summarizer", data, "--valid", valid, "-o", tmp_path / "m", "--model", base, *TINY)
+    assert done.exit_code == 0, done.output
+    said = "2 rows of {}; the documents of 1 are trained on, too: for these the loss is not held out"
+    assert said.format(valid) in done.stderr
+    assert said.format(valid) in (tmp_path / "m" / "README.md").read_text()
+    card = json.loads((tmp_path / "m" / "quals.json").read_text())["data"]
+    assert card["validation data"]["also_trained_on"] == 1
+    assert "also_trained_on" not in card["training data"]
+
+
+def test_the_card_has_the_rank_of_the_adapter_that_was_trained_on(base: Path, tmp_path: Path) -> None:
+    positives, negatives = contrast_files(tmp_path, 4)
+    assert run("train", "summarizer", positives, "-o", tmp_path / "mle", "--model", base, *TINY).exit_code == 0
+    for rank in (0, 16):
+        output = tmp_path / str(rank)
+        options = [*TINY, "--model", tmp_path / "mle", "--lora-rank", rank]
+        for _ in range(2):  # the second finds it finished
+            done = run("train", "conseq", positives, negatives, "-o", output, *options)
+            assert done.exit_code == 0, done.output + repr(done.exception)
+        assert json.loads((output / "quals.json").read_text())["training"]["lora_rank"] == 4
+        assert "| lora_rank | 4 |" in (output / "README.md").read_text()
+
+
+def test_cards_are_written_whatever_the_locale_and_the_working_folder(base: Path, tmp_path: Path) -> None:
+    made = [{"document": f"Am {n}. Mai fiel Schnee.", "summary": f"Schnee fällt → {n}."} for n in range(4)]
+    data = write(tmp_path / "data.jsonl", made)
+    (tmp_path / "here").mkdir()
+    arguments = map(str, ["train", "summarizer", data, "--valid", data, "-o", ".", "--model", base, *TINY])
+    plain = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(
+        [sys.executable, "-m", "quals.cli.main", *arguments],
+        cwd=tmp_path / "here",
+        env=os.environ | plain,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    readme = (tmp_path / "here" / "README.md").read_text(encoding="utf-8")
+    assert readme.startswith("# here\n")
+    assert "reference: Schnee fällt → " in readme
+
+
+def test_what_fits_the_model_is_looked_at_too(base: Path, tmp_path: Path) -> None:
+    """490 tokens and 19 fill the model, where summaries of 60 would have no room."""
+    data = write(tmp_path / "data.jsonl", rows(6))
+    options = [*TINY, "--max-document", 490, "--max-summary", 19, "--epochs", 2]
+    done = run("train", "summarizer", data, "--valid", data, "-o", tmp_path / "m", "--model", base, *options)
+    assert done.exit_code == 0, done.output + repr(done.exception)
+    # Of the two steps of an epoch the second has two examples left.
+    seen = [(record["step"], record["examples"]) for record in read(tmp_path / "m" / "history.jsonl")]
+    assert seen == [(0, 0), (4, 12)]
+
+
+def test_validation_data_may_have_other_fields_than_the_sets(trained: Path, tmp_path: Path) -> None:
+    positives, negatives = contrast_files(tmp_path, 4)
+    renamed = [{"body": row["document"], "teaser": row["summary"]} for row in rows(3, seed=4)]
+    valid = write(tmp_path / "valid.jsonl", renamed)
+    named = ["--document-field", "body", "--summary-field", "teaser"]
+    arguments = ["train", "conseq", positives, negatives, *named, "-o", tmp_path / "m", "--model", trained, *TINY]
+    done = run(*arguments, "--valid", valid)
+    assert done.exit_code == 0, done.output + repr(done.exception)
+    assert "validation data: 3 rows" in done.stderr
+    for wrong in (arguments, [*arguments, "--valid", positives]):  # a slip is told all the same
+        assert "no field named body; there are: id, document, summary" in str(run(*wrong).exception)
+
+
+def test_a_run_that_ends_in_its_warm_up_is_told_so(base: Path, tmp_path: Path) -> None:
+    data = write(tmp_path / "data.jsonl", rows(10))
+    for warmup, epochs, said in (
+        (20, 1, "only 1 step, with a warm-up of 20: the learning rate goes to 0 of 0.0004 at most; choose"),
+        (5, 1.5, "only 5 steps, with a warm-up of 5: the learning rate goes to 0.00032 of 0.0004 at most; choose"),
+        (4, 1.5, ""),
+    ):
+        output = tmp_path / f"{warmup}"
+        options = [*TINY, "--model", base, "--batch", 10 if warmup == 20 else 4, "--warmup", warmup]
+        done = run("train", "summarizer", data, "-o", output, *options, "--epochs", epochs)
+        assert done.exit_code == 0, done.output + repr(done.exception)
+        assert said in done.stderr
+        assert ("warm-up" in done.stderr) == bool(said)
+
+
+def test_a_training_that_went_astray_leaves_no_model(base: Path, tmp_path: Path) -> None:
+    data = write(tmp_path / "data.jsonl", rows(8))
+    options = [*TINY, "--lora-rank", 0, "--learning-rate", 1e30, "--warmup", 0, "--epochs", 2]
+    for _ in range(2):
+        done = run("train", "summarizer", data, "-o", tmp_path / "m", "--model", base, *options)
+        assert isinstance(done.exception, ModelError)
+        assert "weights that are no numbers; choose a lower rate" in str(done.exception)
+    assert not (tmp_path / "m" / "quals.json").exists()
+    assert not (tmp_path / "m" / "model.safetensors").exists()

@@ -67,7 +67,7 @@ def contrast(file: str, folder: Path, **options: Any) -> None:
     highest. The folder gets positives.jsonl, negatives.jsonl, aside.jsonl (what has no score, and why),
     summary.json, and for trl dpo.jsonl and kto.jsonl. A run that was stopped goes on when it is started again.
     """
-    from quals.contrast.rows import read_examples
+    from quals.contrast.rows import check_fields, read_examples
     from quals.contrast.sets import Options, make_sets
     from quals.contrast.write import FILES, PROMPT, check_prompt, write_sets
     from quals.evaluate.cache import ScoreCache
@@ -75,6 +75,8 @@ def contrast(file: str, folder: Path, **options: Any) -> None:
 
     prompt = options["prompt"] or PROMPT
     check_prompt(prompt)
+    if options["model"] and options["samples_field"]:
+        raise click.UsageError("--samples-field goes without --model, which writes them")
     folder.mkdir(parents=True, exist_ok=True)
     for name in (*FILES, *(["samples.jsonl"] if options["model"] else [])):
         refuse_same_file(folder / name, [file])
@@ -83,6 +85,8 @@ def contrast(file: str, folder: Path, **options: Any) -> None:
     source, format = file, options["format"]
     with progress_bars() as progress:
         if options["model"]:
+            if file != "-":  # which can be read but once
+                check_fields(file, fields, format=format, limit=options["limit"])
             source, format = _sample(file, folder, options, progress), "jsonl"
         examples, problems = read_examples(source, fields, format=format, limit=options["limit"])
         for problem in problems:

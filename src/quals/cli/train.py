@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from quals.errors import InputError
 from quals.settings import options
 from quals.summarizer.settings import ConseqSettings, SummarizerSettings
 from quals.training.settings import AnswerTrainSettings, ClaimTrainSettings, TrainSettings
@@ -161,18 +162,33 @@ def conseq(
 
     Both: rows of a document and a summary, as for `quals train summarizer`, which also says how a stopped run goes
     on. Two rows of the same document share a step, and if one is left out so is the other. The rest are put
-    together at random, the fewer repeated until the more are used up. Learning rate: 3e-6 for all weights, 4e-5 for
-    an adapter.
+    together at random, the fewer repeated until the more are used up. Where --valid has other fields than the two, the
+    options name those. Learning rate: 3e-6 for all weights, 4e-5 for an adapter.
     """
     from quals.io.rows import FieldNames
-    from quals.summarizer.data import read_data
     from quals.summarizer.train import train_conseq
 
     if not settings["model"]:
         raise click.UsageError("--model is required: the summarizer to go on from")
     names = FieldNames(document_field, summary_field)
-    good, bad = (read_data([source], names) for source in (positives, negatives))
+    good, bad = (_contrasted(source, names, bool(valid)) for source in (positives, negatives))
     train_conseq(good, bad, _held_out(valid, names), output, ConseqSettings(**settings))
+
+
+def _contrasted(source: str, names: FieldNames, validated: bool) -> Data:
+    """A set as `quals contrast` wrote it, though the validation data may have other field names, those given."""
+    from quals.io.rows import FieldNames
+    from quals.summarizer.data import read_data
+
+    try:
+        return read_data([source], names)
+    except InputError as error:
+        if not validated or names == FieldNames():
+            raise
+        try:
+            return read_data([source], FieldNames())
+        except InputError:
+            raise error from None
 
 
 def _held_out(sources: tuple[str, ...], names: FieldNames) -> Data:

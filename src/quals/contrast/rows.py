@@ -63,6 +63,9 @@ def read_examples(
     found = list(islice(entries(path, format), limit))
     if not found:
         raise InputError("holds no rows", file=str(path))
+    failure = next((error for _, _, error in found if error), None)
+    if failure and not any(row for _, row, _ in found):  # there are no names to tell then
+        raise failure
     names = _resolve(fields, found, str(path))
     examples, problems = [], []
     for line, row, error in found:
@@ -75,12 +78,25 @@ def read_examples(
     return examples, problems
 
 
-def _resolve(fields: Mapping[str, str | None], found: Iterable[Entry], path: str) -> dict[str, str]:
+def check_fields(
+    path: str | Path, fields: Mapping[str, str | None], *, format: str | None = None, limit: int | None = None
+) -> None:
+    """See, before samples are written, that the file has documents and references; arguments as of `read_examples`.
+
+    Raises:
+        InputError: it lacks one of the fields.
+    """
+    _resolve(fields, islice(entries(path, format), limit), str(path), ("document", "reference"))
+
+
+def _resolve(
+    fields: Mapping[str, str | None], found: Iterable[Entry], path: str, roles: Iterable[str] = FIELDS
+) -> dict[str, str]:
     there = dict.fromkeys(name for _, row, _ in found for name in row)
     names = {}
-    for role, defaults in FIELDS.items():
+    for role in roles:
         asked = fields.get(role)
-        sought = (asked,) if asked else defaults
+        sought = (asked,) if asked else FIELDS[role]
         name = field_among(there, sought) if not asked or asked in there else None
         if name is None:
             message = f"no field named {' or '.join(sought)}; there are: {', '.join(there) or 'none'}"

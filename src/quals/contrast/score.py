@@ -79,10 +79,18 @@ class Scored:
 def score_examples(
     metric: Metric, examples: Sequence[Example], cache: ScoreCache, advance: Callable[[int], object] = lambda rows: None
 ) -> list[Scored]:
-    """Score the samples and the reference of each example with the same metric."""
-    rows = list(chain.from_iterable(_texts(example) for example in examples))
+    """Score the samples and the reference of each example with the same metric; without a document none has a score."""
+    rows = list(chain.from_iterable(_texts(example) for example in examples if example.document.strip()))
+    advance(sum(len(example.samples) + 1 for example in examples) - len(rows))
     scores = iter(score_rows(metric, rows, cache, advance))
-    return [Scored(example, tuple(islice(scores, len(example.samples))), next(scores)) for example in examples]
+    # ROUGE would give one: it reads references only.
+    empty = SummaryScore(None, Status.EMPTY_DOCUMENT, "the document is empty", signature=metric.signature)
+    return [
+        Scored(example, tuple(islice(scores, len(example.samples))), next(scores))
+        if example.document.strip()
+        else Scored(example, (empty,) * len(example.samples), empty)
+        for example in examples
+    ]
 
 
 def _texts(example: Example) -> Iterator[Texts]:

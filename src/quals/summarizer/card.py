@@ -16,11 +16,17 @@ from quals.training.card import table, write_both
 
 @dataclass(frozen=True)
 class DataUsed:
-    """One lot of data and how it came to be used: ``role`` is what it was to the training."""
+    """One lot of data and how it came to be used.
+
+    Attributes:
+        role: what it was to the training.
+        learnt: of validation data, how many rows have a document that was trained on.
+    """
 
     role: str
     data: Data
     encoding: Encoding
+    learnt: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
@@ -30,12 +36,15 @@ class DataUsed:
             "left_out": dict(self.data.counts),
             "documents_cut": self.encoding.cut,
             "share_of_tokens_cut": round(self.encoding.lost, 4),
+            **({"also_trained_on": self.learnt} if self.learnt else {}),
         }
 
     def __str__(self) -> str:
         text = f"{self.role}: {self.data.report()}"
         if self.encoding.cut:
             text += f"; {self.encoding.cut} documents lost their tail, {self.encoding.lost:.1%} of all tokens"
+        if self.learnt:
+            text += f"; the documents of {self.learnt} are trained on, too: for these the loss is not held out"
         return text
 
 
@@ -55,7 +64,7 @@ def write_card(
         "data": {each.role: each.to_dict() for each in used},
     }
     parts = [
-        f"# {folder.name}",
+        f"# {folder.resolve().name}",
         "A summarizer: it reads a document and writes a summary (`quals summarize`). "
         f"Trained from `{settings.model}` by `quals train {command}`.",
         "## Data",
@@ -71,7 +80,7 @@ def write_card(
 def _results(history: Sequence[dict[str, Any]]) -> str:
     measured = [record for record in history if "loss" in record]
     if not measured:
-        return "No validation data was given."
+        return "No validation data was looked at."
     rows = [
         (record["step"], record["examples"], f"{record['hours']:.3f}", f"{record['loss']:.3f}") for record in measured
     ]

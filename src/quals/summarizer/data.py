@@ -15,7 +15,7 @@ import numpy.typing as npt
 from quals.errors import InputError
 from quals.io.hub import hub_entries
 from quals.io.results import json_line
-from quals.io.rows import FieldNames, Row, read_rows, rows_of
+from quals.io.rows import FORMATS, FieldNames, Row, read_rows, rows_of
 from quals.lm.format import PairFormat, text_ids
 from quals.summarizer.boilerplate import boilerplate
 
@@ -91,6 +91,8 @@ def read_data(sources: Iterable[str], names: FieldNames, *, split: str = "train"
 
 def _rows(source: str, names: FieldNames, split: str) -> Iterator[Row]:
     if Path(source).is_file():
+        if (suffix := Path(source.removesuffix(".gz")).suffix.lower()) not in FORMATS:
+            raise InputError(f"unknown suffix '{suffix}'; training reads {', '.join(FORMATS)}", file=source)
         return read_rows(source, names)
     if not Path(source).is_dir() and (source.startswith((".", "/", "~")) or source.count("/") != 1):
         raise InputError("no such file; nor is it a folder or the id of a Hub data set (owner/name)", file=source)
@@ -181,4 +183,6 @@ def keep_together(one: Data, other: Data) -> None:
 
 def _lost(data: Data) -> set[str]:
     """The documents of which only rows left out are left."""
-    return {row.document for row, _, _ in data.dropped} - {example.document for example in data.examples}
+    # Of a row that could not be read the document is still one of the fields.
+    left_out = {text for row, _, _ in data.dropped for text in row.fields.values() if isinstance(text, str)}
+    return left_out - {example.document for example in data.examples}

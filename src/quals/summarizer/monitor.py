@@ -17,7 +17,10 @@ _SAMPLES = 2
 
 
 class SummaryMonitor(Watcher):
-    """Looks at examples that are not trained on, also before the first step."""
+    """Looks at examples that are not trained on, also before the first step.
+
+    What it has written is no longer than ``longest`` tokens, for which the model is known to have room.
+    """
 
     def __init__(
         self,
@@ -25,9 +28,12 @@ class SummaryMonitor(Watcher):
         validation: Sequence[tuple[Example, Encoded]],
         history: Path,
         every: int,
+        longest: int,
     ) -> None:
         super().__init__(model.lm.model, history, every)
         self.model, self.validation = model, validation
+        length = min(longest, GenerationSettings().max_length)
+        self.settings = GenerationSettings(min_length=1, max_length=length, no_repeat_ngram=3)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Called by the trainer before the first step, and when a stopped run goes on."""
@@ -53,9 +59,7 @@ class SummaryMonitor(Watcher):
 
     def _samples(self) -> list[dict[str, Any]]:
         shown = [example for example, _ in self.validation[:_SAMPLES]]
-        written = self.model.summarize(
-            [example.document for example in shown], GenerationSettings(min_length=1, no_repeat_ngram=3)
-        )
+        written = self.model.summarize([example.document for example in shown], self.settings)
         return [
             {
                 "document": example.document,

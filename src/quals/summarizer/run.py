@@ -105,13 +105,13 @@ def skip_finished(path: Path, rows: Iterator[Row], tally: Tally, settings: Gener
     def count(line: bytes, row: Row | None, number: int) -> None:
         try:
             done = json.loads(line)
-            status = Status(done["status"])
+            status, reason = Status(done["status"]), done["reason"]
             message = _mismatch(done, row, settings, signature)
         except (ValueError, TypeError, KeyError):
             message = "not a result of this command"
         if message:
             raise InputError(f"{message}; cannot resume", file=str(path), line=number)
-        tally.add(status, done["reason"])
+        tally.add(status, reason)
 
     take_finished(path, rows, count)
 

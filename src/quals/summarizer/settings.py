@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quals.errors import InputError
-from quals.settings import Settings, setting
+from quals.settings import LARGEST_SEED, Settings, setting
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class FitSettings(Settings):
     lora_rank: int = setting(
         16, "Rank of the adapter; 0 trains all weights. An adapter to go on from keeps its own.", least=0
     )
-    seed: int = setting(0, "Seed of the adapter, the order and the dropout.")
+    seed: int = setting(0, "Seed of the adapter, the order and the dropout.", least=0, most=LARGEST_SEED)
     save_every: int = setting(50, "Steps between checkpoints.", least=1)
     evaluate_every: int = setting(200, "Steps between looks at the validation data.", least=1)
     validate: int = setting(40, "Validation examples looked at.", least=0)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +77,7 @@ def train_conseq(
 class ConseqTrainer(PairTrainer):
     """`transformers.Trainer` with the loss of CONSEQ.
 
-    The log shows, since it last did, the mean loss per token of the positives and of the negatives.
+    The log shows, since it last did, the mean loss per token of the positives and of the negatives, also at the end.
     """
 
     def __init__(self, *args: Any, smooth_negatives: bool = False, **kwargs: Any) -> None:
@@ -96,8 +98,8 @@ class ConseqTrainer(PairTrainer):
         return sums[0] + sums[1], outputs
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
-        """Called by the trainer every few steps."""
-        if "loss" in logs and bool(self._seen[:, 1].all()):
+        """Called by the trainer every few steps, and after the last."""
+        if logs.keys() & {"loss", "train_loss"} and bool(self._seen[:, 1].all()):
             means = (self._seen[:, 0] / self._seen[:, 1]).tolist()
             logs |= {"positives": round(means[0], 4), "negatives": round(means[1], 4)}
             self._seen.zero_()
@@ -121,17 +123,27 @@ class _Start:
             InputError: there is none.
         """
         used = self.encode(role, data)
+        self.tell(used)
         if not used.encoding.examples:
             raise InputError(f"nothing to train on: {data.report()}", field=role)
         return used
 
     def encode(self, role: str, data: Data) -> DataUsed:
-        """Data as the model reads it; what was left out or cut is told."""
+        """Data as the model reads it."""
         limits = {"max_document": self.settings.max_document, "max_summary": self.settings.max_summary}
-        used = DataUsed(role, data, encode(data, self.pretrained.tokenizer, self.form, **limits))
-        if is_first_process() and data.sources:
+        return DataUsed(role, data, encode(data, self.pretrained.tokenizer, self.form, **limits))
+
+    def tell(self, used: DataUsed) -> None:
+        """Say what was left out or cut."""
+        if is_first_process() and used.data.sources:
             print(used, file=sys.stderr)
-        return used
+
+    @property
+    def in_use(self) -> FitSettings:
+        """The settings, with the rank that the adapter has: one to go on from keeps its own."""
+        adapters = getattr(self.pretrained.model, "peft_config", {})
+        ranks = [config.r for config in adapters.values() if hasattr(config, "r")]
+        return replace(self.settings, lora_rank=ranks[0]) if ranks else self.settings
 
 
 def _start(command: str, settings: FitSettings, folder: Path) -> _Start:
@@ -158,14 +170,17 @@ def _fit(
     schedule: dict[str, Any],
 ) -> Summarizer:
     settings, folder, pretrained = start.settings, start.folder, start.pretrained
-    model = Summarizer.of(pretrained, start.form, name=folder.name)
+    model = Summarizer.of(pretrained, start.form, name=folder.resolve().name)
     model.window = settings.max_document
     model.check_room(settings.max_document, settings.max_summary, "max_document")
     claim_folder(folder, settings.to_dict(), {each.role: each.encoding.fingerprint() for each in used})
     few = Data(validation.sources, validation.examples[: settings.validate], validation.dropped)
     held_out = start.encode("validation data", few)
+    held_out = replace(held_out, learnt=_in_both(few, [each.data for each in used]))
+    start.tell(held_out)
     looked_at = list(zip(few.examples, held_out.encoding.examples, strict=True))
-    monitor = SummaryMonitor(model, looked_at, folder / "history.jsonl", settings.evaluate_every)
+    history = folder / "history.jsonl"
+    monitor = SummaryMonitor(model, looked_at, history, settings.evaluate_every, settings.max_summary)
     everything = [*used, held_out] if validation.sources else used
     if is_first_process():
         for each in everything:
@@ -177,12 +192,37 @@ def _fit(
         data_collator=Collator(pretrained),
         callbacks=[monitor],
     )
+    if is_first_process() and (note := _warm_up_alone(len(examples), settings)):
+        print(note, file=sys.stderr)
     go_on(trainer, folder)
     if trainer.is_world_process_zero():
         save_half(pretrained, folder)
-        write_card(folder, start.command, start.form, settings, everything, monitor.read())
+        write_card(folder, start.command, start.form, start.in_use, everything, monitor.read())
     pretrained.model.eval()
     return model
+
+
+def _warm_up_alone(examples: int, settings: FitSettings) -> str:
+    """What is to be said of a run that ends before its warm-up does; the rate of its first step is 0."""
+    steps = ceil(ceil(examples / settings.batch) * settings.epochs)
+    if steps > settings.warmup:
+        return ""
+    highest = settings.learning_rate * (steps - 1) / settings.warmup
+    count = "1 step" if steps == 1 else f"{steps} steps"
+    return (
+        f"only {count}, with a warm-up of {settings.warmup}: the learning rate goes to {highest:.2g} of "
+        f"{settings.learning_rate:.2g} at most; choose a smaller --warmup or --batch, or more --epochs"
+    )
+
+
+def _in_both(data: Data, others: Sequence[Data]) -> int:
+    """How many examples have a document that one of the others has; case and blanks make no difference."""
+    known = {_plain(example.document) for other in others for example in other.examples}
+    return sum(_plain(example.document) in known for example in data.examples)
+
+
+def _plain(text: str) -> bytes:
+    return hashlib.sha256(" ".join(text.casefold().split()).encode()).digest()
 
 
 def _arguments(folder: Path, settings: FitSettings, schedule: dict[str, Any]) -> transformers.TrainingArguments:

@@ -41,7 +41,7 @@ def write_card(
     """Write both files into the model's folder."""
     card = {"task": task.name, "format": form.to_dict(), "training": settings.to_dict()}
     parts = [
-        f"# {folder.name}",
+        f"# {folder.resolve().name}",
         f"{_ABOUT[task]} Fine-tuned from `{settings.model}` by `quals train {task.name}`.",
         "## Data",
         f"{sum(len(passage.pairs) for passage in passages)} pairs on {len(passages)} contexts; "
@@ -63,7 +63,7 @@ def write_both(folder: Path, card: dict[str, Any], parts: Sequence[str]) -> None
 def _results(history: Sequence[dict[str, Any]]) -> str:
     measured = [record for record in history if "both" in record]
     if not measured:
-        return "No validation data was given."
+        return "No validation data was looked at."
     columns = [column for column in _COLUMNS if measured[0][column] is not None]
     figures = list(measured[-1].get("figures", ()))
     losses = table(

@@ -45,12 +45,12 @@ class Watcher(transformers.TrainerCallback):  # type: ignore[misc]
             self.before = max((record["hours"] for record in kept), default=0.0)
             write_whole(self.history, "".join(json.dumps(record) + "\n" for record in kept))
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """Called by the trainer after each optimizer step."""
         last = state.global_step == state.max_steps
         if state.is_world_process_zero and (last or state.global_step % self.every == 0):
-            examples = state.global_step * args.train_batch_size * args.gradient_accumulation_steps * args.world_size
-            self.look(state.global_step, examples)
+            batch = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
+            self.look(state.global_step, seen(state.global_step, batch, len(given["train_dataloader"].dataset)))
 
     def look(self, step: int, examples: int) -> None:
         """Measure, show and record."""
@@ -66,6 +66,12 @@ class Watcher(transformers.TrainerCallback):  # type: ignore[misc]
     def measure(self, title: str) -> dict[str, Any]:
         """What there is to record, shown under ``title``."""
         raise NotImplementedError
+
+
+def seen(steps: int, batch: int, count: int) -> int:
+    """How many of ``count`` examples, repeated epochs counted, so many steps saw; an epoch's last may see fewer."""
+    epochs, rest = divmod(steps, -(-count // batch))
+    return epochs * count + min(rest * batch, count)
 
 
 class Monitor(Watcher):

@@ -10,10 +10,14 @@ from typing import Any
 
 import transformers
 
-from quals.errors import InputError
+from quals.errors import InputError, ModelError
+from quals.lm import store
+from quals.lm.framed import CARD
 
 # Settings that may change when a stopped run goes on: they leave the weights as they would be.
 _FREE = ("save_every", "evaluate_every", "validate", "device", "workers")
+_WEIGHTS = "model weights"  # what a run starts from; runs begun before it was noted have none
+_MODEL_FILES = (CARD, "config.json", "adapter_config.json")
 
 
 def is_first_process() -> bool:
@@ -27,13 +31,17 @@ def claim_folder(folder: Path, settings: Mapping[str, Any], data: Mapping[str, s
     ``data`` has a fingerprint for each lot of data, by what it is to the training.
 
     Raises:
-        InputError: it is of another.
+        InputError: it is of another, or a model that nothing is known of.
     """
     run = {name: value for name, value in settings.items() if name not in _FREE} | dict(data)
+    if weights := _weights(settings["model"]):
+        run[_WEIGHTS] = weights
     path = folder / "checkpoints" / "run.json"
+    if not path.is_file() and any((folder / name).is_file() for name in _MODEL_FILES):
+        raise InputError("holds a model, without the run that made it; choose another --output", file=str(folder))
     before = json.loads(path.read_text()) if path.is_file() else run
     for name in {**run, **before}:
-        if run.get(name) != before.get(name):
+        if run.get(name) != before.get(name) and not (name == _WEIGHTS and name not in before):
             raise InputError(
                 f"holds a run with {name} {before.get(name)}, not {run.get(name)}; choose another --output",
                 file=str(folder),
@@ -41,6 +49,16 @@ def claim_folder(folder: Path, settings: Mapping[str, Any], data: Mapping[str, s
     if is_first_process():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, json.dumps(run, indent=1) + "\n")
+
+
+def _weights(model: str) -> str:
+    """The revision of the model to start from; empty if that is always the same, or cannot be told."""
+    if model.lower() == store.BASE_MODEL:
+        return ""
+    try:
+        return store.revision(store.resolve(model))
+    except ModelError:  # weights of another format
+        return ""
 
 
 def go_on(trainer: transformers.Trainer, folder: Path) -> None:
@@ -64,7 +82,7 @@ def newest_checkpoint(folder: Path) -> Path | None:
 def write_whole(path: Path, text: str) -> None:
     """Write a file so that it is there whole or not at all."""
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(text)
+    partial.write_text(text, encoding="utf-8")
     os.replace(partial, path)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from quals.nlp import PIPELINE
-from quals.settings import Settings, setting
+from quals.settings import LARGEST_SEED, Settings, setting
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class TrainSettings(Settings):
     batch: int = setting(8, "Contexts a step, over all devices.", least=1)
     micro_batch: int = setting(1, "Contexts in one forward pass; 1 wastes nothing on padding.", least=1)
     weight_decay: float = setting(0.0, "Decoupled weight decay.", least=0)
-    seed: int = setting(0, "Seed of the adapter, the order and the windows.")
+    seed: int = setting(0, "Seed of the adapter, the order and the windows.", least=0, most=LARGEST_SEED)
     save_every: int = setting(50, "Steps between checkpoints.", least=1)
     evaluate_every: int = setting(200, "Steps between looks at the validation data.", least=1)
     validate: int = setting(60, "Validation contexts looked at.", least=0)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import torch
 import transformers
 
-from quals.errors import InputError
+from quals.errors import InputError, ModelError
 from quals.factcc.data import with_unsupported
 from quals.lm import store
 from quals.lm.format import PairFormat
@@ -108,7 +108,7 @@ def train_model(
         validation = with_unanswerable(validation, validation, share=share, seed=seed)
     if isinstance(settings, ClaimTrainSettings):
         examples = with_unsupported(examples, passages, share=settings.unsupported, seed=settings.seed)
-    model = kind.of(pretrained, form, name=folder.name)
+    model = kind.of(pretrained, form, name=folder.resolve().name)
     claim_folder(folder, settings.to_dict(), {"data": _fingerprint(examples)})
     monitor = Monitor(model, validation, folder / "history.jsonl", settings.evaluate_every, measure)
     trainer = _trainer(settings, pretrained, model, examples, folder, monitor)
@@ -127,8 +127,15 @@ def _fingerprint(examples: Iterable[Passage]) -> str:
 
 
 def save_half(pretrained: Pretrained, folder: Path) -> None:
-    """Write adapter, or model and tokenizer, in half precision; the model in memory then has what was written."""
-    pretrained.model.eval().half().save_pretrained(folder)
+    """Write adapter, or model and tokenizer, in half precision; the model in memory then has what was written.
+
+    Raises:
+        ModelError: there are weights that are no numbers.
+    """
+    pretrained.model.eval().half()
+    if not all(bool(weights.isfinite().all()) for weights in pretrained.model.parameters()):
+        raise ModelError("the training went astray: there are weights that are no numbers; choose a lower rate")
+    pretrained.model.save_pretrained(folder)
     if not hasattr(pretrained.model, "peft_config"):
         pretrained.tokenizer.save_pretrained(folder)
     pretrained.model.float()
