@@ -15,6 +15,7 @@ from quals.cli.main import cli
 
 DAYS, NAMES = ("Monday", "Tuesday", "Friday"), ("The mayor", "The chief", "The owner")
 FAST = ["--device", "cpu", "--clip", "1", "--warmup", "1"]
+TINY = ["--lora-rank", 4, "--batch", 4, "--micro-batch", 2, "--max-document", 40, *FAST]
 
 
 def rows(count: int, seed: int = 0) -> list[dict[str, Any]]:
@@ -61,3 +62,10 @@ def trained(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = run("train", "summarizer", data, "--valid", held_out, "-o", folder / "tiny", *options, *FAST)
     assert done.exit_code == 0, done.output + repr(done.exception)
     return folder / "tiny"
+
+
+def contrast_files(folder: Path, count: int = 24) -> tuple[Path, Path]:
+    """True summaries, and such as tell something else of the same person."""
+    good = rows(count, seed=5)
+    bad = [row | {"summary": row["summary"].replace("resigned", "was hurt")} for row in good]
+    return write(folder / "positives.jsonl", good), write(folder / "negatives.jsonl", bad)
