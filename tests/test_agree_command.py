@@ -120,7 +120,7 @@ def test_tables_of_all_formats_read_alike(tmp_path: Path) -> None:
 
 def test_texts_are_found_as_everywhere(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    path.write_text("Article;highlights;label\nD;S;1\n")
+    path.write_text("Article;highlights;Label\nD;S;1\n")
     (row,) = read_judged(path).rows
     assert (row.texts.document, row.texts.summary, row.label) == ("D", "S", 1.0)
 

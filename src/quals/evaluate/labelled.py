@@ -63,7 +63,7 @@ def read_judged(path: str | Path, label: str = "label") -> DataSet:
 
     Args:
         path: of a JSONL, CSV, TSV (also ``.gz``) or Parquet file; without such a suffix it is JSONL.
-        label: the field that holds the label, a number.
+        label: the field that holds the label, a number; its case may differ.
 
     Raises:
         InputError: the file cannot be read, or no row of it has this label.
@@ -77,10 +77,11 @@ def read_judged(path: str | Path, label: str = "label") -> DataSet:
             if error:
                 raise error
             fields |= row.keys()
-            if row.get(label) in (None, ""):  # CSV has no null
+            field = field_among(row, [label]) or label
+            if row.get(field) in (None, ""):  # CSV has no null
                 unlabelled += 1
             else:
-                rows.append(_judged(row, label, str(path), line))
+                rows.append(_judged(row, field, str(path), line))
         except InputError as problem:
             problems.append(problem)
     if not rows:
@@ -125,4 +126,4 @@ def _kind(value: object) -> str:
 
 def _nothing_labelled(file: str, label: str, fields: set[str]) -> InputError:
     there = f"fields: {', '.join(sorted(fields))}" if fields else "the file has no rows"
-    return InputError(f"no row has this label ({there})", file=file, field=label)
+    return InputError(f"no row has this label ({there}); name the field with --label", file=file, field=label)
