@@ -186,7 +186,9 @@ def best_tokens(log_probs: torch.Tensor, count: int) -> Candidates:
     size = log_probs.shape[1]
     count = min(count, size)
     found = log_probs.topk(min(2 * count, size), dim=1)  # more, since others may be as good as the last
-    values, tokens = found.values.cpu().numpy(), found.indices.cpu().numpy()  # here a step waits for the GPU, once
+    # Here a step waits for the GPU, once; float32 holds all token ids below 2^24.
+    values, tokens = torch.stack([found.values, found.indices.float()]).cpu().numpy()
+    tokens = tokens.astype(np.int64)
     best = np.lexsort((tokens, -values))[:, :count]
     border, last = np.take_along_axis(values, best, 1)[:, -1], values[:, -1]
     values, tokens = (np.take_along_axis(each, best, 1) for each in (values, tokens))
