@@ -4,18 +4,20 @@
 
 The files are question-answer data as for `quals train qa`; passages without a title are left out. Paragraphs of one
 article, in their order, are joined by line breaks while they have at most 300 words together, and each question is
-then about the whole. OUTPUT is JSONL, rows {context, question, answer, answer_start, title}.
+then about the whole. Every second of these contexts is in lower case, as many data sets of news are: names must be
+known without their capitals. OUTPUT is JSONL, rows {context, question, answer, answer_start, title}.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from quals.io.results import json_line
-from quals.training.data import Passage, read_passages
+from quals.training.data import Pair, Passage, read_passages
 
 WORDS = 300
 BETWEEN = "\n"
@@ -37,25 +39,36 @@ def neighbours(passages: Iterable[Passage]) -> Iterator[list[Passage]]:
         yield group
 
 
-def joined(group: Sequence[Passage]) -> Iterator[dict[str, object]]:
-    """The rows of some passages that become one context."""
-    context, start = BETWEEN.join(passage.context for passage in group), 0
+def joined(group: Sequence[Passage]) -> Passage:
+    """Some passages as one."""
+    pairs, start = list[Pair](), 0
     for passage in group:
-        for pair in passage.pairs:
-            place = start + pair.start if pair.start >= 0 else -1
-            row = {"context": context, "question": pair.question, "answer": pair.answer}
-            yield row | {"answer_start": place, "title": passage.title}
+        pairs += [replace(pair, start=start + pair.start if pair.start >= 0 else -1) for pair in passage.pairs]
         start += len(passage.context) + len(BETWEEN)
+    return Passage(BETWEEN.join(passage.context for passage in group), tuple(pairs), group[0].title)
+
+
+def lowered(passage: Passage) -> Passage:
+    """In lower case, but for the first letter of each question."""
+    context, pairs = passage.context, list[Pair]()
+    for pair in passage.pairs:
+        question = pair.question[:1] + pair.question[1:].lower()
+        pairs.append(Pair(question, pair.answer.lower(), len(context[: max(0, pair.start)].lower())))
+    return Passage(context.lower(), tuple(pairs), passage.title)
 
 
 @click.command(help=__doc__)
 @click.argument("output", type=click.Path(path_type=Path))
 @click.argument("files", nargs=-1, required=True)
 def main(output: Path, files: Sequence[str]) -> None:
-    groups = list(neighbours(read_passages(files)))
+    groups = [joined(group) for group in neighbours(read_passages(files))]
     with output.open("w", encoding="utf-8") as stream:
-        stream.writelines(json_line(row) for group in groups for row in joined(group))
-    click.echo(f"{sum(map(len, groups))} passages in {len(groups)} contexts: {output}")
+        for number, passage in enumerate(groups):
+            context = lowered(passage) if number % 2 else passage
+            for pair in context.pairs:
+                row = {"context": context.context, "question": pair.question, "answer": pair.answer}
+                stream.write(json_line(row | {"answer_start": pair.start, "title": context.title}))
+    click.echo(f"{len(groups)} contexts: {output}")
 
 
 if __name__ == "__main__":

@@ -139,7 +139,7 @@ def test_metrics_against_people() -> None:
     ("change", "remark"),
     [
         ({"seconds": 5.0}, "took 5 s per item, others 30 s"),
-        ({"choices": dict.fromkeys(ATTRIBUTES, -1)}, "agrees with the others on 0%, they on 100%"),
+        ({"choices": dict.fromkeys(ATTRIBUTES, -1)}, "agrees with the others in 0% of the items, they in 100%"),
         ({"choices": dict.fromkeys(ATTRIBUTES, 0)}, "always gave the same answer"),
         ({"check": True, "choices": {"consistency": -1}}, "failed 12 of 12 attention checks"),
     ],
@@ -174,6 +174,20 @@ def test_the_answers_to_an_item_are_no_trials_of_their_own() -> None:
     (profile,) = profiles(sides)
     assert (profile.left, profile.right) == (27, 9)
     assert (profile.leaning_left, profile.leaning_right, profile.remarks) == (9, 3, ())
+
+
+def test_three_answers_that_others_gave_otherwise_are_one_item() -> None:
+    def three(pair: int, who: str, vote: int) -> Judgement:
+        return judgement(pair, who, vote, choices=dict.fromkeys(ATTRIBUTES, vote))
+
+    # Odd is with the others in 3 of 8 items, they in 6 of 8: 9 of 24 answers would stand out.
+    own = [three(pair, "Odd", -1 if pair < 5 else 1) for pair in range(10)]
+    ben = [three(pair, "Ben", 1) for pair in range(10)]
+    cem = [three(pair, "Cem", 0 if pair > 7 else 1) for pair in range(10)]
+    odd, *_ = profiles([*own, *ben, *cem])
+    assert (odd.with_others, odd.compared) == (9, 24)
+    assert (odd.items_with_others, odd.items_compared) == (3, 8)
+    assert not any("agrees" in remark for remark in odd.remarks)
 
 
 def test_nothing_is_compared_with_others_who_differ() -> None:

@@ -33,6 +33,7 @@ class Profile:
         leaning_left, leaning_right: items of which more answers preferred that side than the other.
         with_others: answers that were those of most other annotators of the pair, of ``compared``; where no answer of
             theirs is more frequent than all others, nothing is compared.
+        items_with_others: items of which more than half of the compared answers were, of ``items_compared``.
         remarks: why the annotator stands out; empty if they do not.
     """
 
@@ -50,6 +51,8 @@ class Profile:
     leaning_right: int
     with_others: int
     compared: int
+    items_with_others: int
+    items_compared: int
     remarks: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -84,8 +87,10 @@ def _profile(name: str, judgements: Sequence[Judgement]) -> Profile:
         right=sides.count(-1),
         leaning_left=sum(sum(item) > 0 for item in by_item),
         leaning_right=sum(sum(item) < 0 for item in by_item),
-        with_others=compared.count(True),
-        compared=len(compared),
+        with_others=sum(map(sum, compared)),
+        compared=sum(map(len, compared)),
+        items_with_others=sum(2 * sum(alike) > len(alike) for alike in compared),
+        items_compared=len(compared),
     )
 
 
@@ -98,15 +103,20 @@ def _repeated(own: Sequence[Judgement]) -> Iterator[bool]:
                 yield before[attribute] == judgement.choices[attribute]
 
 
-def _compared(name: str, judgements: Sequence[Judgement]) -> Iterator[bool]:
+def _compared(name: str, judgements: Sequence[Judgement]) -> Iterator[list[bool]]:
+    """For each item with answers that can be compared: for each of these, whether it is that of most others."""
     for group in by_pair(judgements).values():
         others = [judgement for judgement in group if judgement.annotator != name]
         for judgement in group:
-            if judgement.annotator == name:
-                for attribute, choice in judgement.choices.items():
-                    first, second, *_ = [*Counter(votes(others, attribute)).most_common(2), (0, 0), (0, 0)]
-                    if first[1] > second[1]:
-                        yield choice == first[0]
+            if judgement.annotator == name and (alike := list(_alike(judgement, others))):
+                yield alike
+
+
+def _alike(judgement: Judgement, others: Sequence[Judgement]) -> Iterator[bool]:
+    for attribute, choice in judgement.choices.items():
+        first, second, *_ = [*Counter(votes(others, attribute)).most_common(2), (0, 0), (0, 0)]
+        if first[1] > second[1]:
+            yield choice == first[0]
 
 
 def _remarks(one: Profile, everybody: Sequence[Profile]) -> Iterator[str]:
@@ -124,7 +134,8 @@ def _remarks(one: Profile, everybody: Sequence[Profile]) -> Iterator[str]:
     usual = median([profile.median_seconds or 0.0 for profile in others]) if others else 0.0
     if one.median_seconds is not None and one.median_seconds < usual / 3:
         yield f"took {one.median_seconds:.0f} s per item, others {usual:.0f} s"
-    compared = sum(profile.compared for profile in others)
-    share = sum(profile.with_others for profile in others) / compared if compared else 0.0
-    if one.compared and binomtest(one.with_others, one.compared, share, "less").pvalue < _SUSPICIOUS:
-        yield f"agrees with the others on {one.with_others / one.compared:.0%}, they on {share:.0%}"
+    compared = sum(profile.items_compared for profile in others)
+    share = sum(profile.items_with_others for profile in others) / compared if compared else 0.0
+    if one.items_compared and binomtest(one.items_with_others, one.items_compared, share, "less").pvalue < _SUSPICIOUS:
+        own = one.items_with_others / one.items_compared
+        yield f"agrees with the others in {own:.0%} of the items, they in {share:.0%}"
