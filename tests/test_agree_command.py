@@ -125,6 +125,11 @@ def test_texts_are_found_as_everywhere(tmp_path: Path) -> None:
     assert (row.texts.document, row.texts.summary, row.label) == ("D", "S", 1.0)
 
 
+def test_a_list_of_passages_is_one_document(tmp_path: Path) -> None:
+    (only,) = read_judged(written(tmp_path / "a.jsonl", [{"document": ["D", "E"], "summary": "S", "label": 1}])).rows
+    assert only.texts.document == "D\n\nE"
+
+
 def test_a_label_that_no_row_has_lists_the_fields(tmp_path: Path) -> None:
     path = written(tmp_path / "news.jsonl", NEWS)
     with pytest.raises(InputError, match=r"lable: no row has this label \(fields: document, label, summary"):

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from quals.errors import InputError
-from quals.io.rows import FieldNames, count_rows, read_rows, read_texts
+from quals.io.rows import FieldNames, count_rows, read_documents, read_rows, read_texts
 
 LINES = b'{"document": "D1", "summary": "S1", "id": 7}\n\n{"document": "D2", "summary": "S2", "id": 8}\n'
 
@@ -112,7 +112,10 @@ def test_a_field_called_target_need_not_be_text_unless_it_was_asked_for(tmp_path
         (b'{"document": "D\\ud800", "summary": "S"}', "{}:2: document: not text: it holds a lone surrogate"),
         (b'{"document": null, "summary": "S"}', "{}:2: document: expected text, found null"),
         (b'{"document": "D", "summary": 3}', "{}:2: summary: expected text, found int"),
-        (b'{"document": ["D"], "summary": "S"}', "{}:2: document: expected text, found list"),
+        (b'{"document": ["D", 1], "summary": "S"}', "{}:2: document: expected text, found list"),
+        (b'{"document": [], "summary": "S"}', "{}:2: document: expected text, found list"),
+        (b'{"document": "[\'D\', \'E\']", "summary": "S"}', "{}:2: document: a list written out as text"),
+        (b'{"document": "D", "summary": [["S"]]}', "{}:2: summary: expected text, found list"),
         (b'{"document": "D", "text": "S"}', "{}:2: summary: missing; the row has: document, text"),
         (b'{"document": "D", "summary": []}', "{}:2: summary: an empty list"),
         (b"{}", "{}:2: document: missing"),
@@ -188,6 +191,16 @@ def test_a_list_in_a_csv_cell_is_an_error(tmp_path):
     found = errors(read_rows(write(tmp_path / "a.csv", "document,summary\n" + cells)))
     assert found[3:] == [None] * len(texts)
     assert all(": summary: a list written out as text" in error for error in found[:3])
+
+
+def test_a_list_of_passages_is_one_document(tmp_path):
+    path = write(
+        tmp_path / "a.jsonl", '{"contexts": ["One.", "Two."], "answer": "A"}\n{"contexts": "One.", "answer": "B"}\n'
+    )
+    one, other = read_rows(path, FieldNames("contexts", "answer"))
+    assert (one.document, one.summary, other.document) == ("One.\n\nTwo.", "A", "One.")
+    assert one.fields["contexts"] == ["One.", "Two."]  # and so it is written again
+    assert [row.document for row in read_documents(path, "contexts")] == ["One.\n\nTwo.", "One."]
 
 
 def test_a_list_of_summaries_gives_one_row_each(tmp_path):

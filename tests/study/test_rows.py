@@ -41,6 +41,12 @@ def test_fields_by_their_other_names(tmp_path: Path) -> None:
     assert read_scores([str(path)]).scores == {("1", "x"): {"rouge": 0.5}}
 
 
+def test_a_list_of_passages_is_one_document(tmp_path: Path) -> None:
+    rows = [row("1", summary, ["One.", "Two."], system=system) for summary, system in (("A", "x"), ("B", "y"))]
+    (document,) = read_documents([jsonl(tmp_path / "a.jsonl", *rows)]).documents
+    assert document.text == "One.\n\nTwo."
+
+
 def test_one_csv_file_with_systems_and_without_ids(tmp_path: Path) -> None:
     path = tmp_path / "all.csv"
     long = "word " * 40_000  # more than the csv module's limit for a cell

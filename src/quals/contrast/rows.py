@@ -10,7 +10,7 @@ from typing import Any
 
 from quals.errors import InputError
 from quals.io.rows import DEFAULT_FIELDS, Entry, entries, field_among
-from quals.io.text import is_text
+from quals.io.text import is_text, joined_passages
 from quals.records import Status
 
 # Training data keeps its reference in the field that elsewhere holds the summary to judge.
@@ -112,7 +112,7 @@ def _example(row: Mapping[str, Any], names: Mapping[str, str], line: int) -> Exa
     return Example(
         f"line {line}" if row.get("id") is None else str(row["id"]),
         line,
-        _text(row.get(names["document"]), names["document"]),
+        _text(joined_passages(row.get(names["document"])), names["document"]),
         _text(row.get(names["reference"]), names["reference"]),
         _samples(row.get(names["samples"]), names["samples"]),
         str(row.get("reason") or ""),

@@ -15,6 +15,7 @@ from quals.evaluate.bootstrap import clusters
 from quals.evaluate.cache import Texts
 from quals.io.numbers import finite
 from quals.io.rows import DEFAULT_FIELDS, FORMATS, entries_by_suffix, field_among
+from quals.io.text import joined_passages
 
 _LARGEST = 1e100  # of a label; the squares of larger ones could not be summed up
 
@@ -100,6 +101,7 @@ def with_unique_names(sets: Sequence[DataSet]) -> list[DataSet]:
 
 def _judged(row: dict[str, Any], label: str, file: str, line: int) -> JudgedRow:
     document, summary = (field_among(row, DEFAULT_FIELDS[role]) or role for role in ("document", "summary"))
+    row = {**row, document: joined_passages(row.get(document))}
     for field, optional in ((document, False), (summary, False), ("reference", True)):
         value = row.get(field)
         if not isinstance(value, str) and not (optional and value is None):

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from quals.errors import InputError
 from quals.io.separated import row_count, separated_rows
-from quals.io.text import NOT_UTF8, is_text, json_lines, open_text, text_lines
+from quals.io.text import NOT_UTF8, is_text, joined_passages, json_lines, open_text, text_lines
 
 FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet"}
 DEFAULT_FIELDS = {
@@ -53,7 +53,7 @@ class Row:
         fields: the input row; where it holds a list of summaries, this one stands in the list's place.
         file: the file's name as given; ``-`` for standard input.
         line: the line the row begins on, from 1; in Parquet, the row's number.
-        document: the source text.
+        document: the source text; of a list of passages, these with blank lines between them.
         summary: the text to score.
         reference: a reference summary, if the row has one.
         summary_index: the place in the row's list of summaries, from 0; None if the row holds a single text.
@@ -103,7 +103,7 @@ def read_documents(path: str | Path, field: str | None = None, *, format: str | 
 
 def _with_document(row: Row, name: str) -> Row:
     try:
-        return row if row.error else replace(row, document=_text(row, name))
+        return row if row.error else replace(row, document=_document(row, name))
     except InputError as error:
         return replace(row, error=error)
 
@@ -233,15 +233,13 @@ def _rows(entry: Entry, names: FieldNames, path: str, reference_named: bool) -> 
 
 def _with_texts(row: Row, names: FieldNames, reference_named: bool) -> Row:
     try:
-        document = _text(row, names.document or DEFAULT_FIELDS["document"][0])
+        document = _document(row, names.document or DEFAULT_FIELDS["document"][0])
         summary_name = names.summary or DEFAULT_FIELDS["summary"][0]
-        summary = _text(row, summary_name)
-        if _is_written_list(summary):
-            message = "a list written out as text; give each summary a row, or a list in JSONL or Parquet"
-            raise InputError(message, file=row.file, line=row.line, field=summary_name)
+        summary = _text(row, summary_name, row.fields.get(summary_name))
+        _refuse_written_list(row, summary, summary_name)
         reference = row.fields.get(names.reference) if names.reference else None
         if names.reference and reference is not None and reference_named:
-            reference = _text(row, names.reference)
+            reference = _text(row, names.reference, reference)
     except InputError as error:
         return replace(row, error=error)
     # A field that merely has a default name, such as "target", may well hold something else.
@@ -249,8 +247,21 @@ def _with_texts(row: Row, names: FieldNames, reference_named: bool) -> Row:
     return replace(row, document=document, summary=summary, reference=reference)
 
 
+def _document(row: Row, field: str) -> str:
+    text = _text(row, field, joined_passages(row.fields.get(field)))
+    _refuse_written_list(row, text, field)
+    return text
+
+
+def _refuse_written_list(row: Row, text: str, field: str) -> None:
+    """Tables made with pandas hold such cells."""
+    if _is_written_list(text):
+        message = "a list written out as text; a list needs JSONL or Parquet"
+        raise InputError(message, file=row.file, line=row.line, field=field)
+
+
 def _is_written_list(text: str) -> bool:
-    """Whether it is a list of texts as Python or JSON writes it; tables made with pandas hold such cells."""
+    """Whether it is a list of texts as Python or JSON writes it."""
     if not text.strip().startswith(("['", '["', "[ ")):
         return False
     try:
@@ -259,8 +270,8 @@ def _is_written_list(text: str) -> bool:
         return False
 
 
-def _text(row: Row, field: str) -> str:
-    value = row.fields.get(field)
+def _text(row: Row, field: str, value: Any) -> str:
+    """The value of a field, if it is a text."""
     if isinstance(value, str) and is_text(value):
         return value
     if field not in row.fields:

@@ -67,6 +67,16 @@ def is_text(text: str) -> bool:
     return True
 
 
+def joined_passages(value: Any) -> Any:
+    """One text made of a list of texts, such as the passages that were retrieved, with a blank line between them.
+
+    Whatever else ``value`` is comes back as it is.
+    """
+    if isinstance(value, list) and value and all(isinstance(passage, str) for passage in value):
+        return "\n\n".join(value)
+    return value
+
+
 def json_lines(path: str | Path) -> Iterator[tuple[int, dict[str, Any] | InputError]]:
     """Yield ``(line number, object)`` for each line of a JSONL file; blank lines are skipped.
 

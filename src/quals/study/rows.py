@@ -13,6 +13,7 @@ from typing import Any
 from quals.errors import InputError
 from quals.io.numbers import finite
 from quals.io.rows import DEFAULT_FIELDS, entries, field_among
+from quals.io.text import joined_passages
 from quals.study.records import Document
 
 Row = dict[str, Any]
@@ -127,7 +128,8 @@ def document_id(row: Row) -> str:
 def _named(row: Row) -> Row:
     """With the usual names of the fields: ``document`` for ``article`` or ``Document``."""
     found = {field_among(row, names): role for role, names in _NAMES.items()}
-    return {found.get(name, name): value for name, value in row.items()}
+    named = {found.get(name, name): value for name, value in row.items()}
+    return named | ({"document": joined_passages(named["document"])} if "document" in named else {})
 
 
 def _split(source: str) -> tuple[str | None, str]:
