@@ -32,6 +32,14 @@ def test_one_score_is_the_metrics_own(service):
     assert answer == {**expected.to_dict(), "id": HOSTILE, **absent}
 
 
+def test_a_document_may_come_as_passages(service):
+    one, other = DOCUMENT.split(" resigned")[0], "It resigned on Tuesday."
+    answer = service.post("/v1/score", json={"document": [one, other], "summary": BAD}).json()
+    assert answer["score"] == WordPairs().score(f"{one}\n\n{other}", BAD).value is not None
+    described = service.get("/openapi.json").json()["components"]["schemas"]["Row"]["properties"]["document"]
+    assert [kind["type"] for kind in described["anyOf"]] == ["string", "array"]
+
+
 def test_many_scores_come_in_order_with_their_evidence(service):
     rows = [{"document": DOCUMENT, "summary": text, "id": str(n)} for n, text in enumerate([GOOD, BAD, "", HOSTILE])]
     answer = service.post("/v1/scores?explain=true", json={"rows": rows}).json()["rows"]
@@ -49,6 +57,8 @@ def test_many_scores_come_in_order_with_their_evidence(service):
     [
         ("/v1/score", {"document": "x"}, "summary"),
         ("/v1/score", {"document": 3, "summary": "x"}, "document"),
+        ("/v1/score", {"document": [], "summary": "x"}, "document"),
+        ("/v1/score", {"document": ["x", 3], "summary": "x"}, "document"),
         ("/v1/score", {"document": "x", "summary": "x", "sumary": "x"}, "sumary"),
         ("/v1/score?explain=perhaps", {"document": "x", "summary": "x"}, "explain"),
         ("/v1/scores", {"rows": []}, "rows"),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from quals.io.text import joined_passages
 from quals.records import Status, SummaryScore
 
 
@@ -17,6 +18,12 @@ def _whole(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_whole)]
+_ONE = {"type": "string"}
+Passages = Annotated[
+    Text,
+    BeforeValidator(joined_passages),
+    WithJsonSchema({"anyOf": [_ONE, {"type": "array", "items": _ONE, "minItems": 1}]}),
+]
 
 
 class Row(BaseModel):
@@ -24,7 +31,9 @@ class Row(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    document: Text = Field(description="The source.", examples=["The mayor resigned on 3 May."])
+    document: Passages = Field(
+        description="The source: a text or the passages it is made of.", examples=["The mayor resigned on 3 May."]
+    )
     summary: Text = Field(description="What is said of it.", examples=["The mayor resigned on 4 May."])
     id: Text | None = Field(default=None, description="Comes back with the score.")
 
