@@ -10,11 +10,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
+from safetensors.torch import load_file
 from torch.utils import _pytree as pytree
 from torch.utils import backend_registration
+
+from quals.summarizer import train as summarizer
+from quals.training import train
 
 NAME = "pretend"
 COUNTS = Counter[str]()  # "waits": how often the host waited for a value; "sent": tensors brought to the device
@@ -144,3 +150,30 @@ def _making(make: Any) -> Any:
         return data if isinstance(data, There) else make(data, *args, **kwargs).to(device)
 
     return made
+
+
+def train_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let training use the device, until the test ends."""
+    monkeypatch.setattr(train, "pick_device", lambda device: NAME)
+    monkeypatch.setenv("ACCELERATE_TORCH_DEVICE", NAME)
+    # What it has not: arithmetic in bfloat16 that transformers knows of, pinned memory ...
+    transformers, lacking = train.transformers, {"bf16": False, "dataloader_pin_memory": False}
+    arguments = transformers.TrainingArguments
+    monkeypatch.setattr(transformers, "TrainingArguments", lambda **given: arguments(**given | lacking))
+    # ... and memory that could be written to a file.
+    monkeypatch.setattr(transformers.Trainer, "_save_checkpoint", lambda *args, **kwargs: None)
+    save = train.save_half
+
+    def save_here(pretrained: Any, folder: Path) -> None:
+        pretrained.model.cpu()
+        save(pretrained, folder)
+
+    monkeypatch.setattr(train, "save_half", save_here)
+    monkeypatch.setattr(summarizer, "save_half", save_here)
+
+
+def same_weights(one: Path, other: Path) -> None:
+    """Assert that two trained adapters are alike up to rounding."""
+    first, second = (load_file(folder / "adapter_model.safetensors") for folder in (one, other))
+    for name, weights in first.items():
+        torch.testing.assert_close(second[name], weights, atol=1e-4, rtol=1e-3)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from pretend import pretending, same_weights, train_there
 from tiny import tiny_pretrained
 
 from quals.cli.main import cli
@@ -51,6 +52,26 @@ def test_every_task_trains_from_the_command_line(task: str, tmp_path: Path) -> N
     (record,) = [json.loads(line) for line in (output / "history.jsonl").read_text().splitlines()]
     halves = {name for name in ("question", "answer") if record[name] is not None}
     assert halves == {"qagen": {"question", "answer"}, "qg": {"question"}, "qa": {"answer"}}[task]
+
+
+@pytest.mark.parametrize("task", ["qagen", "qa"])
+def test_training_on_a_device_gives_the_weights_of_the_cpu(
+    task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretrained = tiny_pretrained("llama")
+    pretrained.model.save_pretrained(tmp_path / "base")
+    pretrained.tokenizer.save_pretrained(tmp_path / "base")
+    data = write_rows(tmp_path / "data.jsonl", ROWS)
+    for where in ("cpu", "there"):
+        if where == "there":
+            train_there(monkeypatch)
+        options = ["--model", str(tmp_path / "base"), "--contexts", "16", "--lora-rank", "4", "--batch", "4"]
+        options += ["--valid", str(data), "-o", str(tmp_path / where), "--device", "cpu" if where == "cpu" else "auto"]
+        with pretending() as counts:
+            done = CliRunner().invoke(cli, ["train", task, str(data), *options])
+        assert done.exit_code == 0, done.output + repr(done.exception)
+    assert counts["sent"] > 20
+    same_weights(tmp_path / "cpu", tmp_path / "there")
 
 
 @pytest.mark.parametrize(
