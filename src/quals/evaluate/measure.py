@@ -21,6 +21,10 @@ from quals.records import Status, SummaryScore
 Advance = Callable[[int], object]
 
 
+def _silent(rows: int) -> None:
+    """Nobody is told how far the work is."""
+
+
 @dataclass(frozen=True)
 class Result:
     """How far one metric agrees with people on one data set.
@@ -46,7 +50,7 @@ def measure(
     *,
     positive_from: float = 1.0,
     bootstrap: Bootstrap | None = None,
-    advance: Advance = lambda rows: None,
+    advance: Advance = _silent,
 ) -> Iterator[Result]:
     """Score each set with the metric, through the cache, and compare with its labels.
 
@@ -82,13 +86,18 @@ def measure(
 
 
 def score_rows(
-    metric: Metric, rows: Sequence[Texts], cache: ScoreCache, advance: Advance = lambda rows: None
+    metric: Metric, rows: Sequence[Texts], cache: ScoreCache, advance: Advance = _silent
 ) -> list[SummaryScore]:
     """One score for each row, in order; only those not in the cache are computed, each once.
 
     A row that makes the metric fail gets `Status.ERROR`, and the others their scores. Rows of one document are
-    scored together, wherever they stand, since metrics share work among them.
+    scored together, wherever they stand, since metrics share work among them. A metric made of others has their
+    scores looked up and kept, so that it costs nothing beside them.
     """
+    if metric.parts:
+        last = metric.parts[-1]
+        of_parts = [score_rows(part, rows, cache, advance if part is last else _silent) for part in metric.parts]
+        return [metric.combine(scores) for scores in zip(*of_parts, strict=True)]
     known = {row: score for row, score in zip(rows, cache.get(metric.signature, rows), strict=True) if score}
     together = (rows[place] for group in clusters([row.document for row in rows]) for place in group)
     missing = list(dict.fromkeys(row for row in together if row not in known))

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from quals.metrics.ensemble import Ensemble as Ensemble
     from quals.metrics.factcc import FactCC as FactCC
     from quals.metrics.qags import Qags as Qags
     from quals.metrics.quals import Quals as Quals

@@ -1,0 +1,98 @@
+"""QUALS and FactCC together: each sees errors that the other misses.
+
+    E(D, S) = w_q QUALS(D, S) + w_f ln( F / (1 - F) )      F = FactCC(D, S)
+
+The weights come from logistic regression on summaries that people have judged (`benchmarks/ensemble.py`): a summary
+whose E is higher by 1 has odds of being called consistent that are higher by the factor e, other things being equal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from quals.errors import ModelError
+from quals.lm import store
+from quals.metrics.base import Metric
+from quals.metrics.factcc import FactCC
+from quals.metrics.quals import Quals
+from quals.records import ClaimEvidence, Evidence, Status, SummaryScore
+from quals.signature import signature
+
+CARD = "quals.json"
+_EDGE = 0.001  # probabilities nearer to 0 or 1 than this say no more
+
+
+class Ensemble(Metric):
+    """The weighted sum.
+
+    Args:
+        model: a shipped name or a local folder with the weights, and the names of the two models they are for.
+        device, dtype: see `QAGen.load`.
+
+    Raises:
+        ModelError: there are no such weights, or they are for other scores than the two metrics make.
+    """
+
+    name: ClassVar[str] = "ensemble"
+    range: ClassVar[tuple[float, float]] = (float("-inf"), float("inf"))
+    reading: ClassVar[str] = (
+        "Log-odds, from QUALS and FactCC together: a summary that is higher by 0.7 has twice the odds of being called "
+        "consistent, other things being equal. Compare summaries of similar documents; no lowest or highest value."
+    )
+
+    def __init__(self, model: str = "ensemble-small", device: str = "auto", *, dtype: str = "float32") -> None:
+        folder = store.resolve(model)
+        try:
+            text = (folder / CARD).read_text(encoding="utf-8")
+            card = json.loads(text)
+            weights = card["weights"]
+            self.weights = float(weights["quals"]), float(weights["factcc"])
+            names = card["models"]["quals"], card["models"]["factcc"]
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            raise ModelError(f"no weights of an ensemble in '{model}': {error!r}") from error
+        self.model, self.revision = folder.name, hashlib.sha256(text.encode()).hexdigest()[:8]
+        self.parts = Quals(names[0], device, dtype=dtype), FactCC(names[1], device, dtype=dtype)
+        self.device = self.parts[0].device
+
+    @property
+    def signature(self) -> str:
+        """See `quals.signature`."""
+        parts = {part.name: _own(part.signature) for part in self.parts}
+        return signature(self.name, {"model": self.model, "revision": self.revision, **parts})
+
+    def combine(self, scores: Sequence[SummaryScore]) -> SummaryScore:
+        """See `Metric.combine`; the evidence of both, all of it in nats."""
+        quals, factcc = scores
+        for part, score in zip(self.parts, scores, strict=True):
+            if score.value is None:
+                return SummaryScore(None, score.status, f"{part.name}: {score.reason}", signature=self.signature)
+        assert quals.value is not None
+        assert factcc.value is not None
+        probability = min(max(factcc.value, _EDGE), 1 - _EDGE)
+        value = self.weights[0] * quals.value + self.weights[1] * math.log(probability / (1 - probability))
+        evidence = (*quals.evidence, *map(_in_nats, factcc.evidence))
+        chunks = max(quals.chunks, factcc.chunks)
+        return SummaryScore(value, Status.OK, quals.reason, evidence, chunks, self.signature)
+
+    def _score(
+        self, documents: Sequence[str], summaries: Sequence[str], references: Sequence[str] | None = None
+    ) -> list[SummaryScore]:
+        scores = [part.score(documents, summaries) for part in self.parts]
+        return [self.combine(row) for row in zip(*scores, strict=True)]
+
+
+def _own(signature: str) -> str:
+    """The settings in a part's signature; its metric and the version are the whole's."""
+    return signature.partition("|")[2].rpartition("|version:")[0]
+
+
+def _in_nats(evidence: Evidence) -> Evidence:
+    """A claim whose score is the log of its probability, so that it can stand beside question-answer pairs."""
+    if not isinstance(evidence, ClaimEvidence):
+        return evidence
+    return replace(evidence, score=math.log(max(evidence.score, _EDGE)))

@@ -1,0 +1,81 @@
+"""The ensemble of QUALS and FactCC, with the shipped models and weights of its own."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from quals.errors import ModelError
+from quals.evaluate.cache import ScoreCache, Texts
+from quals.evaluate.measure import score_rows
+from quals.metrics.ensemble import Ensemble
+from quals.records import ClaimEvidence, PairEvidence, Status
+from quals.signature import comparable, parse
+
+DOCUMENT = "The mayor of Springfield resigned on 3 May after a fire. Police said that two people were hurt."
+SUMMARIES = ["The mayor of Springfield resigned on 3 May.", "The mayor of Paris resigned on 9 June.", "..."]
+
+
+def written(folder: Path, **changes: object) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    card = {"weights": {"quals": 1.5, "factcc": 0.5}, "models": {"quals": "quals-small", "factcc": "factcc-small"}}
+    (folder / "quals.json").write_text(json.dumps(card | changes))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def metric(tmp_path_factory: pytest.TempPathFactory) -> Ensemble:
+    return Ensemble(str(written(tmp_path_factory.mktemp("weights") / "mine")), "cpu")
+
+
+def test_the_score_is_the_weighted_sum(metric: Ensemble) -> None:
+    quals, factcc = (part.score([DOCUMENT] * 3, SUMMARIES) for part in metric.parts)
+    found = metric.score([DOCUMENT] * 3, SUMMARIES)
+    for one, (pairs, claims) in zip(found[:2], zip(quals, factcc, strict=True), strict=False):
+        probability = min(max(claims.value, 0.001), 0.999)
+        odds = probability / (1 - probability)
+        assert one.value == pytest.approx(1.5 * pairs.value + 0.5 * math.log(odds))
+        assert one.evidence[: len(pairs.evidence)] == pairs.evidence
+        (claim,) = one.evidence[len(pairs.evidence) :]
+        assert isinstance(claim, ClaimEvidence)
+        assert claim.score == pytest.approx(math.log(max(claims.evidence[0].score, 0.001)))
+        assert all(isinstance(piece, PairEvidence) for piece in pairs.evidence)
+    right, wrong, nothing = found
+    assert right.value > wrong.value + 1
+    assert "Paris" in [doubt.text for doubt in wrong.doubts]
+    assert (nothing.value, nothing.status) == (None, Status.NO_PAIRS)
+    assert nothing.reason.startswith("quals: ")
+
+
+def test_the_signature_has_both_parts(metric: Ensemble, tmp_path: Path) -> None:
+    parts = parse(metric.signature)
+    assert (parts["metric"], parts["model"]) == ("ensemble", "mine")
+    assert parts["quals"].startswith("model:quals-small/revision:")
+    assert parts["factcc"].startswith("model:factcc-small/revision:")
+    assert "version" not in parts["quals"] + parts["factcc"]
+    assert comparable(metric.signature, metric.signature.replace(f"version:{parts['version']}", "version:9"))
+
+
+def test_scores_of_the_parts_are_kept(metric: Ensemble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache, rows = ScoreCache(tmp_path / "scores.sqlite"), [Texts(DOCUMENT, summary, None) for summary in SUMMARIES]
+    done: list[int] = []
+    first = score_rows(metric, rows, cache, done.append)
+    assert sum(done) == 3
+    for part in metric.parts:
+        monkeypatch.setattr(part, "_score", None)  # not to be called again
+    again = score_rows(metric, rows, cache)
+    assert [score.value for score in again] == [score.value for score in first]
+    assert first[0].value == pytest.approx(
+        metric.combine([cache.get(p.signature, rows)[0] for p in metric.parts]).value
+    )
+
+
+@pytest.mark.parametrize("changes", [{"weights": {"quals": 1}}, {"models": None}, {"weights": {"quals": "x"}}])
+def test_a_folder_without_weights(changes: dict[str, object], tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no weights of an ensemble in"):
+        Ensemble(str(written(tmp_path, **changes)))
+    with pytest.raises(ModelError, match="no weights of an ensemble in 'quals-small'"):
+        Ensemble("quals-small")
