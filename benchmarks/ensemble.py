@@ -3,8 +3,9 @@
     python benchmarks/ensemble.py dev/*.jsonl.gz --fit frank_xsum,polytope,... --limit 46 -o models/ensemble-small
 
 The weights are those of a logistic regression on QUALS and FactCC's log-odds with a constant of its own for each data
-set: they say what tells summaries of one set apart, not one set from another. What is printed of a set comes from
-weights that were fitted on the others. Scores come through the score cache.
+set: they say what tells summaries of one set apart, not one set from another. Each set is then read where nothing was
+fitted on it: on its documents that were not drawn, with the weights that are written; where there are none, on all,
+with weights that were fitted on the other sets. Scores come through the score cache.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,12 @@ def scored(data: DataSet, cache: ScoreCache, metrics: dict[str, Any]) -> Set:
     quals, factcc, copying = (np.array([values[i] for i in kept], dtype=float) for values in found)
     factcc = np.clip(factcc, EDGE, 1 - EDGE)
     return [data.rows[i] for i in kept], np.stack([quals, np.log(factcc / (1 - factcc))], 1), copying
+
+
+def others(data: DataSet, drawn: set[str]) -> DataSet | None:
+    """The rows of documents that were not drawn; None if there are none."""
+    rows = tuple(row for row in data.rows if row.texts.document not in drawn)
+    return replace(data, rows=rows) if rows else None
 
 
 def weights(sets: Sequence[Set]) -> Floats:
@@ -75,13 +82,16 @@ def main(files: Sequence[str], fit_on: str | None, limit: int | None, output: Pa
     whole = [read_judged(file) for file in files]
     sets = {data.name: scored(data.sample(limit, 0) if limit else data, cache, metrics) for data in whole}
     names = fit_on.split(",") if fit_on else list(sets)
-    report: dict[str, Any] = {"date": datetime.date.today().isoformat(), "sets": {}}
-    for name, (rows, values, copying) in sets.items():
-        others = weights([sets[other] for other in names if other != name])
-        columns = {"quals": values[:, 0], "factcc": values[:, 1], "copying": copying, "ensemble": values @ others}
-        report["sets"][name] = {"rows": len(rows), "weights": others.tolist()}
-        report["sets"][name] |= {column: told(rows, scores) for column, scores in columns.items()}
     found = weights([sets[name] for name in names])
+    report: dict[str, Any] = {"date": datetime.date.today().isoformat(), "sets": {}}
+    for data in whole:
+        rest = others(data, {row.texts.document for row in sets[data.name][0]}) if data.name in names else None
+        used = found if rest else weights([sets[name] for name in names if name != data.name])
+        rows, values, copying = scored(rest, cache, metrics) if rest else sets[data.name]
+        columns = {"quals": values[:, 0], "factcc": values[:, 1], "copying": copying, "ensemble": values @ used}
+        report["sets"][data.name] = {"read": "other documents" if rest else "other sets", "rows": len(rows)}
+        report["sets"][data.name] |= {"weights": used.tolist()}
+        report["sets"][data.name] |= {column: told(rows, scores) for column, scores in columns.items()}
     card = {
         "task": "ensemble",
         "models": {name: metrics[name].signature.split("|")[1].partition(":")[2] for name in PARTS},
@@ -96,7 +106,7 @@ def main(files: Sequence[str], fit_on: str | None, limit: int | None, output: Pa
     click.echo(json.dumps(card["weights"]))
     for name, of in report["sets"].items():
         cells = [f"{column} {_shown(of[column])}" for column in ("quals", "factcc", "copying", "ensemble")]
-        click.echo(f"{name} ({of['rows']}): " + "; ".join(cells))
+        click.echo(f"{name} ({of['rows']}, {of['read']}): " + "; ".join(cells))
 
 
 def _shown(found: dict[str, Any]) -> str:

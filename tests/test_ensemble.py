@@ -1,4 +1,4 @@
-"""The ensemble of QUALS and FactCC, with the shipped models and weights of its own."""
+"""The ensemble of QUALS and FactCC, as it is shipped."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from quals.errors import ModelError
 from quals.evaluate.cache import ScoreCache, Texts
 from quals.evaluate.measure import score_rows
+from quals.lm import store
 from quals.metrics.ensemble import Ensemble
 from quals.records import ClaimEvidence, PairEvidence, Status
 from quals.signature import comparable, parse
@@ -27,17 +28,19 @@ def written(folder: Path, **changes: object) -> Path:
 
 
 @pytest.fixture(scope="module")
-def metric(tmp_path_factory: pytest.TempPathFactory) -> Ensemble:
-    return Ensemble(str(written(tmp_path_factory.mktemp("weights") / "mine")), "cpu")
+def metric() -> Ensemble:
+    return Ensemble(device="cpu")
 
 
 def test_the_score_is_the_weighted_sum(metric: Ensemble) -> None:
     quals, factcc = (part.score([DOCUMENT] * 3, SUMMARIES) for part in metric.parts)
     found = metric.score([DOCUMENT] * 3, SUMMARIES)
+    of_quals, of_factcc = metric.weights
+    assert min(of_quals, of_factcc) > 0
     for one, (pairs, claims) in zip(found[:2], zip(quals, factcc, strict=True), strict=False):
         probability = min(max(claims.value, 0.001), 0.999)
         odds = probability / (1 - probability)
-        assert one.value == pytest.approx(1.5 * pairs.value + 0.5 * math.log(odds))
+        assert one.value == pytest.approx(of_quals * pairs.value + of_factcc * math.log(odds))
         assert one.evidence[: len(pairs.evidence)] == pairs.evidence
         (claim,) = one.evidence[len(pairs.evidence) :]
         assert isinstance(claim, ClaimEvidence)
@@ -50,13 +53,19 @@ def test_the_score_is_the_weighted_sum(metric: Ensemble) -> None:
     assert nothing.reason.startswith("quals: ")
 
 
-def test_the_signature_has_both_parts(metric: Ensemble, tmp_path: Path) -> None:
+def test_the_signature_has_both_parts(metric: Ensemble) -> None:
     parts = parse(metric.signature)
-    assert (parts["metric"], parts["model"]) == ("ensemble", "mine")
+    assert (parts["metric"], parts["model"]) == ("ensemble", "ensemble-small")
     assert parts["quals"].startswith("model:quals-small/revision:")
     assert parts["factcc"].startswith("model:factcc-small/revision:")
     assert "version" not in parts["quals"] + parts["factcc"]
     assert comparable(metric.signature, metric.signature.replace(f"version:{parts['version']}", "version:9"))
+
+
+def test_the_weights_and_the_calibration_are_for_these_very_parts(metric: Ensemble) -> None:
+    card = json.loads((store.resolve("ensemble-small") / "quals.json").read_text())
+    assert all(comparable(part.signature, card["signatures"][part.name]) for part in metric.parts)
+    assert metric.calibration is not None
 
 
 def test_scores_of_the_parts_are_kept(metric: Ensemble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,7 @@ class Ensemble(Metric):
     range: ClassVar[tuple[float, float]] = (float("-inf"), float("inf"))
     reading: ClassVar[str] = (
         "Log-odds, from QUALS and FactCC together: a summary that is higher by 0.7 has twice the odds of being called "
-        "consistent, other things being equal. Compare summaries of similar documents; no lowest or highest value."
+        "consistent, other things being equal. Compare summaries of similar documents."
     )
 
     def __init__(self, model: str = "ensemble-small", device: str = "auto", *, dtype: str = "float32") -> None:
