@@ -12,12 +12,13 @@ from quals.contrast.rows import Example
 from quals.evaluate.cache import ScoreCache, Texts
 from quals.evaluate.measure import score_rows
 from quals.metrics.base import Metric
+from quals.metrics.combined import CombinedMetric
 from quals.metrics.rouge import Rouge1, Rouge2, RougeL
 from quals.records import Status, SummaryScore
 from quals.signature import parse, signature
 
 
-class MeanRouge(Metric):
+class MeanRouge(CombinedMetric):
     """The mean of ROUGE-1, ROUGE-2 and ROUGE-L F1 against the reference.
 
     A reference agrees wholly with itself: its score is always 1, so among references this metric has no favourites.
@@ -40,13 +41,8 @@ class MeanRouge(Metric):
         del settings["metric"], settings["version"]
         return signature(self.name, {"parts": "+".join(part.name for part in self.parts), **settings})
 
-    def _score(
-        self, documents: Sequence[str], summaries: Sequence[str], references: Sequence[str] | None
-    ) -> list[SummaryScore]:
-        by_part = [part.score(documents, summaries, references) for part in self.parts]
-        return [self._mean(scores) for scores in zip(*by_part, strict=True)]
-
-    def _mean(self, scores: Sequence[SummaryScore]) -> SummaryScore:
+    def combine(self, scores: Sequence[SummaryScore]) -> SummaryScore:
+        """See `CombinedMetric.combine`."""
         values = [score.value for score in scores if score.value is not None]
         if len(values) == len(scores):
             return SummaryScore(fmean(values), Status.OK, signature=self.signature)

@@ -16,6 +16,7 @@ from quals.evaluate.cache import ScoreCache, Texts
 from quals.evaluate.labelled import DataSet
 from quals.io.run import rows_at_once, safe_scores
 from quals.metrics.base import Metric
+from quals.metrics.combined import CombinedMetric
 from quals.records import Status, SummaryScore
 
 Advance = Callable[[int], object]
@@ -94,7 +95,7 @@ def score_rows(
     scored together, wherever they stand, since metrics share work among them. A metric made of others has their
     scores looked up and kept, so that it costs nothing beside them.
     """
-    if metric.parts:
+    if isinstance(metric, CombinedMetric):
         last = metric.parts[-1]
         of_parts = [score_rows(part, rows, cache, advance if part is last else _silent) for part in metric.parts]
         return [metric.combine(scores) for scores in zip(*of_parts, strict=True)]

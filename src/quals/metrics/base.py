@@ -27,7 +27,6 @@ class Metric(ABC):
     reading: ClassVar[str]
     needs_reference: ClassVar[bool] = False
     settings_type: ClassVar[type[Settings] | None] = None  # of the argument ``settings``, if the class has one
-    parts: tuple[Metric, ...] = ()  # metrics whose scores are all it needs; it then has `combine`
     device: str = "cpu"  # what the work is done on, as torch names it; set by metrics that run a model
 
     @property
@@ -48,10 +47,6 @@ class Metric(ABC):
         """
         calibration.check(self.signature)
         self.calibration = calibration
-
-    def combine(self, scores: Sequence[SummaryScore]) -> SummaryScore:
-        """The score of a summary, given those of the `parts`, in their order."""
-        raise TypeError(f"{self.name} is not made of parts")
 
     @abstractmethod
     def _score(

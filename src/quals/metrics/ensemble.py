@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from quals.errors import ModelError
 from quals.lm import store
-from quals.metrics.base import Metric
+from quals.metrics.combined import CombinedMetric
 from quals.metrics.factcc import FactCC
 from quals.metrics.quals import Quals
 from quals.records import ClaimEvidence, Evidence, Status, SummaryScore
@@ -27,7 +27,7 @@ CARD = "quals.json"
 _EDGE = 0.001  # probabilities nearer to 0 or 1 than this say no more
 
 
-class Ensemble(Metric):
+class Ensemble(CombinedMetric):
     """The weighted sum.
 
     Args:
@@ -66,7 +66,7 @@ class Ensemble(Metric):
         return signature(self.name, {"model": self.model, "revision": self.revision, **parts})
 
     def combine(self, scores: Sequence[SummaryScore]) -> SummaryScore:
-        """See `Metric.combine`; the evidence of both, all of it in nats."""
+        """See `CombinedMetric.combine`; the evidence of both, all of it in nats."""
         quals, factcc = scores
         for part, score in zip(self.parts, scores, strict=True):
             if score.value is None:
@@ -78,12 +78,6 @@ class Ensemble(Metric):
         evidence = (*quals.evidence, *map(_in_nats, factcc.evidence))
         chunks = max(quals.chunks, factcc.chunks)
         return SummaryScore(value, Status.OK, quals.reason, evidence, chunks, self.signature)
-
-    def _score(
-        self, documents: Sequence[str], summaries: Sequence[str], references: Sequence[str] | None = None
-    ) -> list[SummaryScore]:
-        scores = [part.score(documents, summaries) for part in self.parts]
-        return [self.combine(row) for row in zip(*scores, strict=True)]
 
 
 def _own(signature: str) -> str:
