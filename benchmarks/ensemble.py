@@ -27,10 +27,10 @@ from quals.evaluate.cache import ScoreCache
 from quals.evaluate.labelled import DataSet, JudgedRow, read_judged
 from quals.evaluate.measure import score_rows
 from quals.metrics import registry
+from quals.metrics.ensemble import log_odds
 
 Floats = npt.NDArray[np.float64]
 PARTS = ("quals", "factcc")
-EDGE = 0.001  # as `quals.metrics.ensemble`
 Set = tuple[list[JudgedRow], Floats, Floats]  # rows, (rows, 2) QUALS and FactCC's log-odds, copying
 
 
@@ -40,8 +40,8 @@ def scored(data: DataSet, cache: ScoreCache, metrics: dict[str, Any]) -> Set:
     found = [[score.value for score in score_rows(metric, texts, cache)] for metric in metrics.values()]
     kept = [i for i, values in enumerate(zip(*found, strict=True)) if None not in values]
     quals, factcc, copying = (np.array([values[i] for i in kept], dtype=float) for values in found)
-    factcc = np.clip(factcc, EDGE, 1 - EDGE)
-    return [data.rows[i] for i in kept], np.stack([quals, np.log(factcc / (1 - factcc))], 1), copying
+    odds = np.array([log_odds(value) for value in factcc])
+    return [data.rows[i] for i in kept], np.stack([quals, odds], 1), copying
 
 
 def others(data: DataSet, drawn: set[str]) -> DataSet | None:

@@ -73,11 +73,16 @@ class Ensemble(CombinedMetric):
                 return SummaryScore(None, score.status, f"{part.name}: {score.reason}", signature=self.signature)
         assert quals.value is not None
         assert factcc.value is not None
-        probability = min(max(factcc.value, _EDGE), 1 - _EDGE)
-        value = self.weights[0] * quals.value + self.weights[1] * math.log(probability / (1 - probability))
+        value = self.weights[0] * quals.value + self.weights[1] * log_odds(factcc.value)
         evidence = (*quals.evidence, *map(_in_nats, factcc.evidence))
         chunks = max(quals.chunks, factcc.chunks)
         return SummaryScore(value, Status.OK, quals.reason, evidence, chunks, self.signature)
+
+
+def log_odds(probability: float) -> float:
+    """Natural log; of a probability next to 0 or 1, those of 0.001 or 0.999."""
+    probability = min(max(probability, _EDGE), 1 - _EDGE)
+    return math.log(probability / (1 - probability))
 
 
 def _own(signature: str) -> str:
