@@ -127,8 +127,8 @@ def test_best_tokens_of_equals_are_the_lowest(levels: int) -> None:
     log_probs = torch.randint(0, levels, (50, 97)).float()
     log_probs[::7, 5:90] = -torch.inf
     for count in (1, 4, 10, 97):
-        found = best_tokens(log_probs.clone(), count)
-        for row, tokens, values in zip(log_probs.tolist(), found.tokens, found.log_probs, strict=True):
+        found, log_probs_found = best_tokens(log_probs.clone(), count)
+        for row, tokens, values in zip(log_probs.tolist(), found, log_probs_found, strict=True):
             best = sorted(range(97), key=lambda token: (-row[token], token))[:count]
             possible = [token for token in best if row[token] > -torch.inf]
             assert [token for token in tokens if row[token] > -torch.inf] == sorted(possible)

@@ -20,6 +20,7 @@ Memory              finds the ancestors of nodes
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -100,14 +101,20 @@ class Rows:
         return self.collect(products.reshape(*products.shape[:2], self.width, -1, products.shape[-1]))
 
 
-def by_text(counts: list[int], device: torch.device) -> tuple[Rows, torch.Tensor | None]:
-    """Rows for tokens of several texts, a row for each; and where they are real, None if everywhere."""
-    columns, lengths = torch.arange(max(counts)), torch.tensor(counts)
-    starts, real = (lengths.cumsum(0) - lengths)[:, None], columns < lengths[:, None]
-    if bool(real.all()):
-        return Rows(starts + columns, None, device), None
-    places = torch.where(real, starts + columns, 0)
-    return Rows(places, real.flatten().nonzero().squeeze(1), device), real.to(device)
+def by_text(counts: Sequence[int], device: torch.device) -> tuple[Rows, torch.Tensor | None, torch.Tensor]:
+    """Rows for tokens of several texts, a row for each; where they are real, None if everywhere; each token's text.
+
+    Made on the device, which nobody has to wait for: only the counts are known before.
+    """
+    width, total = max(counts), sum(counts)
+    lengths, columns = torch.tensor(counts, device=device), torch.arange(width, device=device)
+    ends, tokens = lengths.cumsum(0), torch.arange(total, device=device)
+    starts, owners = ends - lengths, torch.searchsorted(ends, tokens, right=True)
+    if width * len(counts) == total:
+        return Rows(starts[:, None] + columns, None, device), None, owners
+    real = columns < lengths[:, None]
+    places = torch.where(real, starts[:, None] + columns, 0)
+    return Rows(places, owners * width + tokens - starts[owners], device), real, owners
 
 
 class Reading:
@@ -117,15 +124,14 @@ class Reading:
     In a tree that is read at once, a path goes to each of the leaves, and the nodes stand along it.
 
     Args:
-        counts: nodes of each text; ``owners`` holds the text of each node.
+        counts: nodes of each text; ``owners`` will hold the text of each node.
         paths: (rows, depth) places of nodes, the first of the path in the first column.
         rows: the paths as rows of the nodes that are read.
         columns: (nodes) each node's column in its row; None if all end their own paths.
     """
 
-    def __init__(self, counts: list[int], paths: torch.Tensor, rows: Rows, columns: torch.Tensor | None) -> None:
-        self.texts, _ = by_text(counts, paths.device)
-        self.owners = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts)).to(paths.device)
+    def __init__(self, counts: Sequence[int], paths: torch.Tensor, rows: Rows, columns: torch.Tensor | None) -> None:
+        self.texts, _, self.owners = by_text(counts, paths.device)
         self.paths, self.rows = paths, rows
         depth = paths.shape[1]
         # Column of the path that has the given distance from the end of it as each column has from the node.
@@ -158,7 +164,7 @@ class Memory(ABC):
     def __init__(self, lengths: list[int], device: torch.device) -> None:
         self.reading: Reading | None = None
         self.reach, self.nodes_read = max(lengths), 0
-        self._texts, self._real = by_text(lengths, device)
+        self._texts, self._real, _ = by_text(lengths, device)
         self._of_nodes: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
     @abstractmethod

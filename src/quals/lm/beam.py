@@ -85,7 +85,7 @@ def beam_search(
         if constraints:
             log_probs = constraints.apply(log_probs, [path for search in searches for path in search.written()])
         best = best_tokens(log_probs, 2 * settings.width + 1)
-        found = zip(best.tokens, best.log_probs, log_probs[:, end].tolist(), strict=True)
+        found = zip(*best, log_probs[:, end].tolist(), strict=True)
         for search in searches:
             search.advance([_Next(*next(found)) for _ in search.frontier])
         if not any(search.frontier for search in searches):

@@ -39,25 +39,28 @@ class _TextSession(FlatSession):
 
     memory: TextMemory
 
-    def __init__(self, lm: DecoderModel, texts: Sequence[Ids]) -> None:
-        lengths = torch.tensor([len(text) for text in texts])
-        super().__init__(lm, TextMemory(lengths.tolist(), lm.device), lengths, None)
-        positions = torch.cat([torch.arange(len(text)) for text in texts])
-        lm.evaluated += len(positions)
-        self.logits = self._forward([token for text in texts for token in text], positions, lengths.cumsum(0) - 1)
-
-    def forward(self, tokens: Sequence[int], positions: torch.Tensor, keep: torch.Tensor | None) -> torch.Tensor:
-        """See `FlatSession.forward`."""
-        return self._forward(tokens, positions, keep)
-
     @torch.inference_mode()
-    def _forward(self, tokens: Sequence[int], positions: torch.Tensor, keep: torch.Tensor | None) -> torch.Tensor:
+    def __init__(self, lm: DecoderModel, texts: Sequence[Ids]) -> None:
+        lengths = [len(text) for text in texts]
+        super().__init__(lm, TextMemory(lengths, lm.device), lengths, None)
+        positions = torch.cat([torch.arange(length) for length in lengths])
+        tokens = torch.tensor([token for text in texts for token in text])
+        lm.evaluated += len(tokens)
+        self.logits = self._forward(
+            lm.tensor(tokens)[None], lm.tensor(positions)[None], torch.tensor(lengths).cumsum(0) - 1
+        )
+
+    def forward(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        """See `FlatSession.forward`."""
+        return self._forward(tokens, positions, None)
+
+    def _forward(self, tokens: torch.Tensor, positions: torch.Tensor, keep: torch.Tensor | None) -> torch.Tensor:
         """Logits at the tokens to ``keep`` of one flat row, or at all."""
         logits: torch.Tensor = self.lm.model(
-            input_ids=self.lm.tensor([tokens]),
-            position_ids=self.lm.tensor(positions[None]),
+            input_ids=tokens,
+            position_ids=positions,
             attention_mask=torch.empty(1, 1, 0, 0),  # none is to be made: the memory knows who sees whom
-            logits_to_keep=0 if keep is None else self.lm.tensor(keep),
+            logits_to_keep=0 if keep is None else keep,
             use_cache=False,
             memory=self.memory,
         ).logits[0]

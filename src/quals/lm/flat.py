@@ -12,19 +12,19 @@ How tokens find what they may see is told in `quals.lm.attention`.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch.nn.functional import pad
-from torch.nn.utils.rnn import pad_sequence
 
 from quals.errors import ModelError
 from quals.lm.attention import NAME, Memory, Reading, Rows
 from quals.lm.load import Pretrained
 from quals.lm.model import Ids, LanguageModel, Session
-from quals.lm.tree import PrefixTree
+from quals.lm.tree import Forest, padded
 
-_ROWS = 512  # of logits that are summed up at a time
+_ROWS = 2048  # of logits that are summed up at a time
 # What a model is tried on; any tokens would do.
 _TEXTS, _TARGETS = [[5, 6, 7], [8, 9]], [[[6, 7, 8], [6, 9, 5]], [[7, 8, 5]]]
 
@@ -49,17 +49,14 @@ class FlatModel(LanguageModel):
 
     def log_probs(self, texts: Sequence[Ids], targets: Sequence[Sequence[Ids]]) -> list[list[list[float]]]:
         """See `LanguageModel.log_probs`; the targets of all texts go through as prefix trees, in a single pass."""
-        trees = [PrefixTree() for _ in texts]
-        paths = [[tree.add_path(target) for target in group] for tree, group in zip(trees, targets, strict=True)]
-        values = iter(self.open(texts).read(trees))
-        of_nodes = [[next(values) for _ in tree.tokens] for tree in trees]
-        return [[[of[node] for node in path] for path in group] for of, group in zip(of_nodes, paths, strict=True)]
+        values = iter(self.open(texts).read(targets).tolist())
+        return [[next(values)[: len(target)] for target in group] for group in targets]
 
     def _check(self) -> None:
         """Refuse a model that says something else in a flat row, for instance because it counts positions itself."""
         expected = torch.cat(
             [
-                _log_probs(self.plain(text, target), torch.arange(len(target)), torch.tensor(target))
+                _chosen(self.plain(text, target), torch.tensor(target)).cpu()
                 for text, group in zip(_TEXTS, _TARGETS, strict=True)
                 for target in group
             ]
@@ -86,121 +83,109 @@ class FlatSession(Session):
         logits: after each text; None if something has to be read before the model says what follows.
     """
 
-    def __init__(self, lm: FlatModel, memory: Memory, starts: torch.Tensor, logits: torch.Tensor | None) -> None:
-        self.lm, self.memory, self.starts, self.logits = lm, memory, starts, logits
+    def __init__(self, lm: FlatModel, memory: Memory, starts: Sequence[int], logits: torch.Tensor | None) -> None:
+        self.lm, self.memory, self.logits = lm, memory, logits
+        self.starts, self.lengths = lm.tensor(starts), np.array(starts)
         # Of the nodes of the latest call; at first there is nothing but each text. A path ends at its node's depth,
-        # and is filled up to that of the deepest.
-        self.counts, self.depths = torch.ones_like(starts), torch.zeros_like(starts)
-        self.paths = torch.zeros(len(starts), 0, dtype=torch.long)
+        # and is filled up to one that none exceeds; depths are None if all paths are as long as that.
+        self.counts: Sequence[int] = [1] * len(starts)
+        self.paths = torch.zeros(len(starts), 0, dtype=torch.long, device=lm.device)
+        self.depths: torch.Tensor | None = None
         self.ends: torch.Tensor | None = None  # logits after each prompt, once these have been followed
 
     @abstractmethod
-    def forward(self, tokens: Sequence[int], positions: torch.Tensor, keep: torch.Tensor | None) -> torch.Tensor:
-        """Logits after the nodes to ``keep`` of a flat row; after all of them if not given."""
+    def forward(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        """Logits after the nodes of a flat row; tokens and positions are (1, nodes)."""
 
     @property
+    @torch.inference_mode()
     def first(self) -> torch.Tensor:
         """See `Session.first`."""
         assert self.ends is not None
         return self.ends.float().log_softmax(-1)
 
-    def extend(self, parents: Sequence[Sequence[int]], tokens: Sequence[Sequence[int]]) -> torch.Tensor:
-        """See `Session.extend`."""
-        starts = (self.counts.cumsum(0) - self.counts).tolist()
-        follows = torch.tensor([s + node for s, row in zip(starts, parents, strict=True) for node in row])
-        places, columns = self.memory.nodes_read + torch.arange(len(follows)), self.depths[follows]
-        self.counts, self.depths = torch.tensor([len(row) for row in tokens]), columns + 1
-        depth = int(self.depths.max())
-        self.paths = pad(self.paths[follows], (0, 1))[:, :depth]
-        self.paths[torch.arange(len(follows)), columns] = places
-        reading = Reading(
-            self.counts.tolist(),
-            self.lm.tensor(self.paths),
-            Rows(places[:, None], None, self.lm.device),
-            None if bool((self.depths == depth).all()) else self.lm.tensor(columns),
-        )
-        return self._read(reading, columns, [token for row in tokens for token in row]).float().log_softmax(-1)
+    @torch.inference_mode()
+    def grow(self, counts: Sequence[int], parents: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+        """See `Session.grow`."""
+        parents, places = self.lm.tensor(parents), self.memory.nodes_read + self.lm.tensor(range(sum(counts)))
+        paths, columns = self.paths[parents], None
+        if self.depths is None:
+            self.paths = torch.cat([paths, places[:, None]], 1)
+        else:
+            columns = self.depths[parents]
+            self.paths = pad(paths, (0, 1)).scatter(1, columns[:, None], places[:, None])
+            self.depths = columns + 1
+        self.counts, depth = counts, paths.shape[1]
+        reading = Reading(counts, self.paths, Rows(places[:, None], None, self.lm.device), columns)
+        self.memory.reach = int(self.lengths[np.array(counts) > 0].max()) + depth + 1
+        return self._read(reading, depth if columns is None else columns, tokens).float().log_softmax(-1)
 
+    @torch.inference_mode()
     def follow(self, prompts: Sequence[Sequence[Ids]]) -> None:
         """Read the prompts of each text (see `LanguageModel.begin`); for a session that has read no node yet."""
-        trees = [PrefixTree() for _ in prompts]
-        nodes = [[tree.add_path(prompt) for prompt in group] for tree, group in zip(trees, prompts, strict=True)]
-        place = _places(range(len(tree)) for tree in trees)
-        owners = torch.tensor([i for i, group in enumerate(nodes) for _ in group])
-        paths = [torch.tensor([place[i, node] for node in path]) for i, group in enumerate(nodes) for path in group]
-        read = [i for i, path in enumerate(paths) if len(path)]
+        forest = Forest.of(prompts)
+        lengths = (forest.paths >= 0).sum(1)
         if self.logits is not None:
-            self.ends = self.logits[self.lm.tensor(owners)]
-        if read:
-            self.counts = torch.tensor([len(tree) for tree in trees])
-            tokens = [token for tree in trees for token in tree.tokens]
-            logits = self._read(*self._along(trees, place), tokens, torch.stack([paths[i][-1] for i in read]))
+            self.ends = self.logits[self.lm.tensor(forest.owners)]
+        if (after := self._along(forest)) is not None:
+            read = lengths.nonzero()[0]
+            logits = after[self.lm.tensor(forest.paths[read, lengths[read] - 1])]
             if self.ends is None:
                 self.ends = logits
             else:
-                self.ends[read] = logits
-        self.counts = torch.tensor([len(group) for group in prompts])
-        self.depths = torch.tensor([len(path) for path in paths])
-        self.paths = pad_sequence(paths, batch_first=True).long()
+                self.ends[self.lm.tensor(read)] = logits
+        self.counts = [len(group) for group in prompts]
+        self.paths = self.lm.tensor(forest.paths.clip(0))
+        if (lengths < forest.paths.shape[1]).any():
+            self.depths = self.lm.tensor(lengths)
 
-    def read(self, trees: Sequence[PrefixTree]) -> list[float]:
-        """Log-probability of every node of each text's tree, tree by tree; for a session that has read no node yet.
+    @torch.inference_mode()
+    def read(self, targets: Sequence[Sequence[Ids]]) -> torch.Tensor:
+        """Log-probability of each token of all targets, one text's after the other's: (targets, longest), on the CPU.
 
-        It is 0 for a tree's first node if that is the first the model reads at all.
+        For a session that has read no node yet. It is 0 behind a target's end, and for the first token if that is the
+        first the model reads at all.
         """
-        inner = [tree.inner() for tree in trees]
-        place = _places(inner)
-        parents = torch.tensor(
-            [place.get((i, parent), ~i) for i, tree in enumerate(trees) for parent in tree.parents], dtype=torch.long
-        )
-        tokens = torch.tensor([token for tree in trees for token in tree.tokens], dtype=torch.long)
-        values = torch.zeros(len(tokens))
-        if self.logits is not None:
-            values[parents < 0] = _log_probs(self.logits, ~parents[parents < 0], tokens[parents < 0])
-        if place:
-            self.counts = torch.tensor([len(nodes) for nodes in inner])
-            flat = [trees[i].tokens[node] for i, node in place]
-            logits = self._read(*self._along(trees, place), flat)
-            values[parents >= 0] = _log_probs(logits, parents[parents >= 0], tokens[parents >= 0])
-        return values.tolist()
+        # A last token is not read: nothing follows it.
+        forest = Forest.of([[target[:-1] for target in group] for group in targets])
+        tokens = padded([target for group in targets for target in group])
+        rows, columns = (tokens >= 0).nonzero()
+        before = np.where(columns, forest.paths[rows, columns - 1], ~forest.owners[rows]) if len(rows) else rows
+        values = torch.zeros(tokens.shape)
+        for logits, wanted in ((self.logits, before < 0), (self._along(forest), before >= 0)):
+            if logits is None or not wanted.any():
+                continue
+            at = np.maximum(before[wanted], ~before[wanted])
+            found = _chosen(logits, self.lm.tensor(tokens[rows[wanted], columns[wanted]]), self.lm.tensor(at))
+            values[rows[wanted], columns[wanted]] = found.cpu()
+        return values
 
-    def _along(self, trees: Sequence[PrefixTree], place: dict[tuple[int, int], int]) -> tuple[Reading, torch.Tensor]:
-        """The nodes of trees on the paths to the leaves, and the column of each."""
-        followed = {(i, trees[i].parents[node]) for i, node in place}
-        leaves = [pair for pair in place if pair not in followed]
-        paths = pad_sequence(
-            [torch.tensor([place[i, node] for node in trees[i].path_to(leaf)]) for i, leaf in leaves],
-            batch_first=True,
-            padding_value=-1,
-        )
-        row, column = (paths >= 0).nonzero(as_tuple=True)
+    def _along(self, forest: Forest) -> torch.Tensor | None:
+        """Logits after all nodes of trees, read on the paths to the leaves; None if there are no nodes."""
+        if not len(forest.tokens):
+            return None
+        paths = forest.paths[forest.leaves()]
+        row, column = (paths >= 0).nonzero()
         # A node that stands on several paths is read off one of them: in all of them it sees the same.
-        back, columns = torch.empty(2, len(place), dtype=torch.long)
-        back[paths[row, column]], columns[paths[row, column]] = row * paths.shape[1] + column, column
-        paths = paths.clamp(min=0)
-        rows = Rows(paths, back, self.lm.device)
-        return Reading(self.counts.tolist(), self.lm.tensor(paths), rows, self.lm.tensor(columns)), columns
+        back = np.empty_like(forest.tokens)
+        back[paths[row, column]] = row * paths.shape[1] + column
+        places, columns = self.lm.tensor(paths.clip(0)), self.lm.tensor(forest.depths)
+        reading = Reading(forest.counts, places, Rows(places, self.lm.tensor(back), self.lm.device), columns)
+        texts = np.repeat(np.arange(len(forest.counts)), forest.counts)
+        self.memory.reach = int((self.lengths[texts] + forest.depths).max()) + 1
+        return self._read(reading, columns, self.lm.tensor(forest.tokens))
 
-    def _read(
-        self, reading: Reading, columns: torch.Tensor, tokens: Sequence[int], keep: torch.Tensor | None = None
-    ) -> torch.Tensor:
-        """Logits after the new nodes to ``keep``, or all; ``columns`` as for `Reading`."""
-        positions = self.starts.repeat_interleave(self.counts) + columns
-        self.memory.reading, self.memory.reach = reading, int(positions.max()) + 1
+    def _read(self, reading: Reading, columns: torch.Tensor | int, tokens: torch.Tensor) -> torch.Tensor:
+        """Logits after the new nodes; ``columns`` are their places on their paths."""
+        self.memory.reading = reading
         self.memory.nodes_read += len(tokens)
         self.lm.evaluated += len(tokens)
-        return self.forward(tokens, positions, keep)
+        return self.forward(self.lm.tensor(tokens)[None], (self.starts[reading.owners] + columns)[None])
 
 
-def _places(nodes: Iterable[Iterable[int]]) -> dict[tuple[int, int], int]:
-    """(text, node) -> where the node stands in the flat row of the given nodes of each text's tree."""
-    pairs = ((i, node) for i, of in enumerate(nodes) for node in of)
-    return {pair: at for at, pair in enumerate(pairs)}
-
-
-def _log_probs(logits: torch.Tensor, rows: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-    """Log-probability of each token in its row of logits."""
-    rows, tokens = rows.to(logits.device), tokens.to(logits.device)
+def _chosen(logits: torch.Tensor, tokens: torch.Tensor, rows: torch.Tensor | None = None) -> torch.Tensor:
+    """Log-probability of each token in its row of logits; without rows, in the row at its own place."""
     # Some rows at a time: on the way, torch makes another matrix of that size.
     totals = torch.cat([part.float().logsumexp(-1) for part in torch.split(logits, _ROWS)])
-    return (logits[rows, tokens].float() - totals[rows]).cpu()
+    rows = torch.arange(len(tokens), device=logits.device) if rows is None else rows
+    return logits[rows, tokens.to(logits.device)].float() - totals[rows]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -21,7 +22,13 @@ Ids = Sequence[int]
 
 
 class Session(ABC):
-    """A search under way over one or more texts, each encoded once."""
+    """A search under way over one or more texts, each encoded once.
+
+    Attributes:
+        counts: of each text, the nodes of the latest call of `grow`; at first its prompts.
+    """
+
+    counts: Sequence[int]
 
     @property
     @abstractmethod
@@ -29,17 +36,27 @@ class Session(ABC):
         """Log-probabilities of the token after each prompt: (prompts, text by text; vocabulary), float32."""
 
     @abstractmethod
-    def extend(self, parents: Sequence[Sequence[int]], tokens: Sequence[Sequence[int]]) -> torch.Tensor:
+    def grow(self, counts: Sequence[int], parents: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
         """Read one more token on each given branch.
 
         Args:
-            parents: for each text, for each new node, which node of the previous call it follows (its
-                index there; in the first call, which of the text's prompts).
-            tokens: for each text, the new nodes' tokens.
+            counts: of each text, how many nodes are new.
+            parents: (nodes, text by text), which node of the previous call each follows, counted over all texts (in
+                the first call, which prompt).
+            tokens: (nodes), the new nodes' tokens.
 
         Returns:
-            Log-probabilities of the token after each new node: (nodes, text by text; vocabulary), float32.
+            Log-probabilities of the token after each new node: (nodes; vocabulary), float32.
         """
+
+    def extend(self, parents: Sequence[Sequence[int]], tokens: Sequence[Sequence[int]]) -> torch.Tensor:
+        """`grow`, with parents and tokens in lists, one of each text; a parent is counted within its text."""
+        starts = [0, *accumulate(self.counts)]
+        return self.grow(
+            [len(row) for row in tokens],
+            torch.tensor([start + node for start, row in zip(starts, parents, strict=False) for node in row]),
+            torch.tensor([token for row in tokens for token in row]),
+        )
 
 
 class LanguageModel(ABC):

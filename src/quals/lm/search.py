@@ -11,14 +11,14 @@ that choose before it, so at least one of those tokens carries no penalty and be
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch.nn.functional import pad
 
 from quals.lm.model import Ids, LanguageModel
-from quals.lm.tree import ROOT, PrefixTree
 from quals.settings import Settings, setting
 
 
@@ -46,65 +46,42 @@ class Beam:
 
 @dataclass(frozen=True)
 class Candidates:
-    """The most probable tokens of each row in ascending order of token id, and their log-probabilities.
+    """Tokens of each row that may be chosen, in ascending order of token id, and their log-probabilities.
 
-    Both are (rows, candidates).
+    Both are (rows, candidates). ``ties`` is true if others, which are not among them, are as good as the last that
+    have to be.
     """
 
-    tokens: npt.NDArray[np.int64]
-    log_probs: npt.NDArray[np.float32]
+    tokens: torch.Tensor
+    log_probs: torch.Tensor
+    ties: torch.Tensor
 
 
-@dataclass
-class _Group:
-    """A beam under way: its node in the tree and the penalties on the way there."""
+@dataclass(frozen=True)
+class _Step:
+    """What the groups of each text have chosen, (texts, groups) each.
 
-    node: int = ROOT
-    penalties: list[float] = field(default_factory=list)
-    done: bool = False
+    ``live`` are those that were not done before, ``earlier`` counts the groups that chose the same token before.
+    """
+
+    tokens: torch.Tensor
+    log_probs: torch.Tensor
+    live: torch.Tensor
+    earlier: torch.Tensor
 
 
-class _Text:
-    """The search from one text."""
+@dataclass(frozen=True)
+class _Nodes:
+    """The nodes to read next, text by text, and where the groups stand on them.
 
-    def __init__(self, settings: SearchSettings, end: int) -> None:
-        self.settings, self.end = settings, end
-        self.tree, self.log_probs = PrefixTree(), list[float]()
-        self.groups = [_Group() for _ in range(settings.groups)]
-        self.frontier = [ROOT]  # nodes whose candidates are at hand
+    ``places`` is (texts, groups), -1 for a group that is done; ``counts`` nodes of each text. ``parents`` and
+    ``tokens`` are longer than the nodes are many: how many is not known before somebody has waited for the counts.
+    """
 
-    def places(self) -> list[int]:
-        """Where in the frontier each group stands; -1 if it is done."""
-        place = {node: i for i, node in enumerate(self.frontier)}
-        return [-1 if group.done else place[group.node] for group in self.groups]
-
-    def advance(self, tokens: list[int], log_probs: list[float], penalties: list[float]) -> tuple[list[int], list[int]]:
-        """Take what each group has chosen; returns parents and tokens of the nodes to read next."""
-        place = {node: i for i, node in enumerate(self.frontier)}
-        for group, token, log_prob, penalty in zip(self.groups, tokens, log_probs, penalties, strict=True):
-            if group.done:
-                continue
-            group.penalties.append(penalty)
-            group.node = self.tree.add(group.node, token)
-            if group.node == len(self.log_probs):
-                self.log_probs.append(log_prob)
-            group.done = token == self.end
-        self.frontier = list(dict.fromkeys(group.node for group in self.groups if not group.done))
-        return (
-            [place[self.tree.parents[node]] for node in self.frontier],
-            [self.tree.tokens[node] for node in self.frontier],
-        )
-
-    def beams(self) -> list[Beam]:
-        paths = [self.tree.path_to(group.node) for group in self.groups]
-        return [
-            Beam(
-                tuple(self.tree.tokens[node] for node in path),
-                tuple(self.log_probs[node] for node in path),
-                tuple(group.penalties),
-            )
-            for path, group in zip(paths, self.groups, strict=True)
-        ]
+    counts: torch.Tensor
+    parents: torch.Tensor
+    tokens: torch.Tensor
+    places: torch.Tensor
 
 
 @torch.inference_mode()
@@ -112,6 +89,8 @@ def diverse_beam_search(
     lm: LanguageModel, texts: Sequence[Ids], end: int, settings: SearchSettings | None = None
 ) -> list[list[Beam]]:
     """Search from each text; ``settings.groups`` beams each, in the order of their groups.
+
+    All of it happens where the model is, for all texts at once; a step waits for one thing, how many nodes there are.
 
     Args:
         lm: the model.
@@ -121,55 +100,91 @@ def diverse_beam_search(
     """
     settings = settings or SearchSettings()
     session = lm.begin(texts)
-    searches = [_Text(settings, end) for _ in texts]
-    log_probs, step = session.first, 0
-    counts = np.zeros((len(texts), log_probs.shape[1]), np.int32)
+    log_probs, steps = session.first, list[_Step]()
+    places = lm.tensor(range(len(texts)))[:, None].expand(-1, settings.groups)
     while True:
-        found = best_tokens(_constrained(log_probs, end, step, settings), settings.groups)
-        rows = _rows(searches)
-        chosen, penalties = choose(found, rows, counts, settings.strength)
-        taken = (values[rows, chosen].tolist() for values in (found.tokens, found.log_probs))
-        steps = [search.advance(*of) for search, *of in zip(searches, *taken, penalties.tolist(), strict=True)]
-        if not any(tokens for _, tokens in steps):
-            return [search.beams() for search in searches]
-        log_probs = session.extend([parents for parents, _ in steps], [tokens for _, tokens in steps])
-        step += 1
+        log_probs = _constrained(log_probs, end, len(steps), settings)
+        found = candidates(log_probs, settings.groups)
+        step, nodes = _advance(found, places, end, log_probs.shape[1], settings)
+        *counts, ties = torch.cat([nodes.counts, found.ties[None]]).tolist()
+        if ties:
+            step, nodes = _advance(_ranked(log_probs, settings.groups), places, end, log_probs.shape[1], settings)
+            counts = nodes.counts.tolist()
+        steps.append(step)
+        if not any(counts):
+            return _beams(steps, settings.strength)
+        places, total = nodes.places, sum(counts)
+        log_probs = session.grow(counts, nodes.parents[:total], nodes.tokens[:total])
 
 
-def _rows(searches: Sequence[_Text]) -> npt.NDArray[np.int64]:
-    """The row with the candidates of each group of each text; -1 for a group that is done."""
-    starts = np.cumsum([0, *(len(search.frontier) for search in searches[:-1])])[:, None]
-    places = np.array([search.places() for search in searches])
-    return np.where(places < 0, -1, places + starts)
+def _advance(
+    found: Candidates, places: torch.Tensor, end: int, size: int, settings: SearchSettings
+) -> tuple[_Step, _Nodes]:
+    """Let every group take a token of its node, and make the nodes for what they took."""
+    live, at = places >= 0, places.clamp(min=0)
+    tokens, log_probs = choose(found.tokens[at], found.log_probs[at], live, size, settings.strength)
+    same = (tokens[:, :, None] == tokens[:, None, :]) & live[:, None, :]
+    step = _Step(tokens, log_probs, live, same.tril(-1).sum(2))
+    return step, _nodes(torch.where(live & (tokens != end), places * size + tokens, places.new_full((), _DONE)), size)
 
 
 def choose(
-    found: Candidates, rows: npt.NDArray[np.int64], counts: npt.NDArray[np.int32], strength: float
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    tokens: torch.Tensor, log_probs: torch.Tensor, live: torch.Tensor, size: int, strength: float
+) -> tuple[torch.Tensor, torch.Tensor]:
     """What each group takes: one group after the other, and that group of all texts at a time.
 
     Args:
-        found: the candidates.
-        rows: (texts, groups), the row with a group's candidates; -1 for a group that is done.
-        counts: (texts, vocabulary), how many groups have taken a token: zeros, and zeros again afterwards.
+        tokens: (texts, groups, candidates), ascending.
+        log_probs: theirs.
+        live: (texts, groups), false for a group that is done, whose choice means nothing.
+        size: of the vocabulary.
         strength: see `SearchSettings`.
 
     Returns:
-        The place of the choice among its candidates (of equals, the lowest token id), and what diversity took from it;
-        (texts, groups) each.
+        The choices (of equals, the lowest token id) and their log-probabilities; (texts, groups) each.
     """
-    chosen, penalties = np.zeros_like(rows), np.zeros(rows.shape)
-    for group in range(rows.shape[1]):
-        texts = np.flatnonzero(rows[:, group] >= 0)
-        at, here = rows[texts, group], np.arange(len(texts))
-        tokens = found.tokens[at]
-        penalty = strength * counts[texts[:, None], tokens]
-        best = (found.log_probs[at] - penalty.astype(np.float32)).argmax(1)
-        chosen[texts, group], penalties[texts, group] = best, penalty[here, best]
-        counts[texts, tokens[here, best]] += 1
-    texts, groups = np.nonzero(rows >= 0)
-    counts[texts, found.tokens[rows[texts, groups], chosen[texts, groups]]] = 0
-    return chosen, penalties
+    taken = log_probs.new_zeros(len(tokens), size)  # how many groups have taken a token
+    counted, chosen = live.to(taken.dtype), []
+    for group in range(tokens.shape[1]):
+        own = tokens[:, group]
+        scores = torch.sub(log_probs[:, group], taken.gather(1, own), alpha=strength)
+        chosen.append(scores.argmax(1, keepdim=True))
+        taken.scatter_add_(1, own.gather(1, chosen[-1]), counted[:, group : group + 1])
+    best = torch.stack(chosen, 1)
+    return tokens.gather(2, best)[..., 0], log_probs.gather(2, best)[..., 0]
+
+
+_DONE = torch.iinfo(torch.int64).max
+
+
+def _nodes(keys: torch.Tensor, size: int) -> _Nodes:
+    """A node for all groups of a text with the same key, which is the place of the node before, times ``size``, plus a
+    token."""
+    keys, order = keys.sort(1)
+    live = keys != _DONE
+    first = live & (keys != pad(keys, (1, -1), value=-1))
+    counts = first.sum(1)
+    ends = counts.cumsum(0)
+    nodes = (ends - counts)[:, None] + first.cumsum(1) - 1
+    groups = torch.full_like(keys, -1).scatter(1, order, torch.where(live, nodes, -1))
+    # Groups on one node write the same; those that are done write to a place behind all nodes.
+    at, nowhere = torch.where(live, nodes, keys.numel()).flatten(), keys.new_zeros(keys.numel() + 1)
+    parents = nowhere.scatter(0, at, (keys // size).flatten())
+    return _Nodes(counts, parents, nowhere.scatter(0, at, (keys % size).flatten()), groups)
+
+
+def _beams(steps: Sequence[_Step], strength: float) -> list[list[Beam]]:
+    tokens, log_probs, earlier = (
+        torch.stack([getattr(step, name) for step in steps], 2).tolist() for name in ("tokens", "log_probs", "earlier")
+    )
+    lengths = torch.stack([step.live for step in steps]).sum(0).tolist()
+    return [
+        [
+            Beam(tuple(of[0][:length]), tuple(of[1][:length]), tuple(strength * count for count in of[2][:length]))
+            for *of, length in zip(*text, strict=True)
+        ]
+        for text in zip(tokens, log_probs, earlier, lengths, strict=True)
+    ]
 
 
 def _constrained(log_probs: torch.Tensor, end: int, step: int, settings: SearchSettings) -> torch.Tensor:
@@ -177,25 +192,47 @@ def _constrained(log_probs: torch.Tensor, end: int, step: int, settings: SearchS
     if step < settings.min_length:
         log_probs[:, end] = -torch.inf
     elif step >= settings.max_length:
-        log_probs[:, torch.arange(log_probs.shape[1], device=log_probs.device) != end] = -torch.inf
+        last = log_probs[:, end].clone()
+        log_probs.fill_(-torch.inf)
+        log_probs[:, end] = last
     return log_probs
 
 
-def best_tokens(log_probs: torch.Tensor, count: int) -> Candidates:
-    """The ``count`` most probable tokens of each row; of equals at the border, the lowest token ids."""
+def candidates(log_probs: torch.Tensor, count: int) -> Candidates:
+    """At least the ``count`` most probable tokens of each row; of equals at the border, the lowest token ids.
+
+    Unless there are ``ties``: then some of the equals at the border may be missing (see `_ranked`).
+    """
     size = log_probs.shape[1]
-    count = min(count, size)
-    found = log_probs.topk(min(2 * count, size), dim=1)  # more, since others may be as good as the last
-    # Here a step waits for the GPU, once; float32 holds all token ids below 2^24.
-    values, tokens = torch.stack([found.values, found.indices.float()]).cpu().numpy()
-    tokens = tokens.astype(np.int64)
-    best = np.lexsort((tokens, -values))[:, :count]
-    border, last = np.take_along_axis(values, best, 1)[:, -1], values[:, -1]
-    values, tokens = (np.take_along_axis(each, best, 1) for each in (values, tokens))
-    # Still others as good, further down? What cannot be chosen at all does not matter.
-    ties = np.flatnonzero((border == last) & (2 * count < size) & np.isfinite(border))
-    if len(ties):
-        ranked = log_probs[ties].sort(dim=1, descending=True, stable=True)
-        values[ties], tokens[ties] = ranked.values[:, :count].cpu(), ranked.indices[:, :count].cpu()
-    order = tokens.argsort(1)
-    return Candidates(np.take_along_axis(tokens, order, 1), np.take_along_axis(values, order, 1))
+    more = min(count + _SPARE, size)
+    values, tokens = log_probs.topk(more, dim=1)
+    # Others as good, further down? What cannot be chosen at all does not matter.
+    last = values[:, -1]
+    ties = ((values[:, min(count, size) - 1] == last) & last.isfinite()).any() & (more < size)
+    tokens, order = tokens.sort(1)
+    return Candidates(tokens, values.gather(1, order), ties)
+
+
+_SPARE = 4  # candidates more than needed, since others may be as good as the last
+
+
+def _ranked(log_probs: torch.Tensor, count: int) -> Candidates:
+    """`candidates` without doubt, and slowly: just as many, all of the vocabulary being put in order."""
+    values, tokens = log_probs.sort(dim=1, descending=True, stable=True)
+    tokens, order = tokens[:, :count].sort(1)
+    return Candidates(tokens, values.gather(1, order), values.new_zeros((), dtype=torch.bool))
+
+
+def best_tokens(log_probs: torch.Tensor, count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """The ``count`` most probable tokens of each row in ascending order of token id, and their log-probabilities.
+
+    Of equals at the border they are the lowest token ids. Both are (rows, candidates), on the CPU.
+    """
+    found = candidates(log_probs, count)
+    if found.ties:
+        found = _ranked(log_probs, count)
+    # They stand in the order of their ids, so of equals a stable sort takes the lowest.
+    best = found.log_probs.sort(dim=1, descending=True, stable=True).indices[:, :count].sort(1).values
+    # Here one waits for the GPU; float32 holds all token ids below 2^24.
+    both = torch.stack([found.tokens.float(), found.log_probs]).gather(2, best.expand(2, -1, -1)).cpu().numpy()
+    return both[0].astype(np.int64), both[1]

@@ -63,7 +63,7 @@ class _CrossSession(FlatSession):
     def __init__(self, lm: Seq2SeqModel, texts: Sequence[Ids]) -> None:
         lengths = [len(text) for text in texts]
         memory = CrossMemory(lengths, lm.device)
-        super().__init__(lm, memory, torch.zeros(len(texts), dtype=torch.long), None)
+        super().__init__(lm, memory, [0] * len(texts), None)
         self.cache = EncoderDecoderCache(memory, DynamicCache())
         missing = [max(lengths) - length for length in lengths]
         ids = lm.tensor([[*text, *[0] * count] for text, count in zip(texts, missing, strict=True)])
@@ -71,20 +71,19 @@ class _CrossSession(FlatSession):
         lm.evaluated += sum(lengths)
         self.states = lm.model.get_encoder()(input_ids=ids, attention_mask=mask).last_hidden_state
 
-    @torch.inference_mode()
-    def forward(self, tokens: Sequence[int], positions: torch.Tensor, keep: torch.Tensor | None) -> torch.Tensor:
+    def forward(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         """See `FlatSession.forward`."""
         no_mask = torch.empty(1, 1, 0, 0)  # none is to be made: the memory knows who sees whom
-        with _positions(self.lm.model.get_decoder(), self.lm.tensor(positions)):
+        with _positions(self.lm.model.get_decoder(), positions[0]):
             logits: torch.Tensor = self.lm.model(
                 encoder_outputs=BaseModelOutput(last_hidden_state=self.states),
                 attention_mask=no_mask,
-                decoder_input_ids=self.lm.tensor([tokens]),
+                decoder_input_ids=tokens,
                 decoder_attention_mask=no_mask,
                 past_key_values=self.cache,
                 memory=self.memory,
             ).logits[0]
-        return logits if keep is None else logits[self.lm.tensor(keep)]
+        return logits
 
 
 @contextlib.contextmanager
