@@ -51,13 +51,12 @@ claims() {
 
 failed=0
 if [ "$at_once" = yes ]; then
-    claims "$@" &
-    claims=$!
+    claims "$@" &  # factcc waits for them, by the lock on their file
     quals "$@" &
     running=($!)
     qg "$@" &
     running+=($!)
-    { qa "$@" && { wait "$claims"; factcc "$@"; }; } &
+    { qa "$@" && factcc "$@"; } &
     running+=($!)
     for process in "${running[@]}"; do wait "$process" || failed=1; done
 else
