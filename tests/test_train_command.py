@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,8 @@ def test_training_on_a_device_gives_the_weights_of_the_cpu(
         if where == "there":
             train_there(monkeypatch)
         options = ["--model", str(tmp_path / "base"), "--contexts", "16", "--lora-rank", "4", "--batch", "4"]
+        options += ["--micro-batch", "4", "--loaders", "0" if where == "cpu" else "2", "--lowercase", "0.5"]
+        options += ["--joined", "0.2", "--crop", "0.5"]
         options += ["--valid", str(data), "-o", str(tmp_path / where), "--device", "cpu" if where == "cpu" else "auto"]
         with pretending() as counts:
             done = CliRunner().invoke(cli, ["train", task, str(data), *options])
@@ -91,7 +94,8 @@ def test_settings_out_of_range(task: str, option: str, value: str, message: str,
     assert not (tmp_path / "model").exists()
 
 
-FAKE_TORCHRUN = """#!/usr/bin/env bash
+FAKE = """#!/usr/bin/env bash
+[[ "$*" == *" quals.cli.main train "* ]] || exec "$PYTHON" "$@"
 echo "$@" >> "$LOG"
 while [ "$1" != --output ]; do shift; done
 [ -f "$FAIL" ] && { rm "$FAIL"; exit 1; }
@@ -102,11 +106,12 @@ mkdir -p "$2" && echo '{}' > "$2/quals.json"
 def script(name: str, folder: Path, *options: str, times: int) -> tuple[list[int], list[str]]:
     """Exit codes of a training script that is run so often, its first training failing; and what it would train."""
     data, output, log, fail = (folder / part for part in ("data", "models", "log", "fail"))
-    fake = folder / "bin" / "torchrun"
-    fake.parent.mkdir()
-    fake.write_text(FAKE_TORCHRUN)
-    fake.chmod(0o755)
-    environment = os.environ | {"PATH": f"{fake.parent}:{os.environ['PATH']}", "LOG": str(log), "FAIL": str(fail)}
+    (folder / "bin").mkdir()
+    for fake in (folder / "bin" / name for name in ("python", "torchrun")):
+        fake.write_text(FAKE)
+        fake.chmod(0o755)
+    environment = os.environ | {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "LOG": str(log), "FAIL": str(fail)}
+    environment |= {"PYTHON": sys.executable, "AT_ONCE": "no"}
     fail.touch()
     command = [str(SCRIPTS / name), str(data), str(output), *options]
     done = [subprocess.run(command, env=environment, capture_output=True, check=False) for _ in range(times)]
@@ -117,9 +122,16 @@ def task(run: str) -> str:
     return run.split(" train ")[1].split()[0]
 
 
+def write_questions(data: Path) -> None:
+    write_rows(data / "train" / "qamr_wiki.jsonl.gz", [ROWS[0] | {"agree": 0}, ROWS[1] | {"agree": 2}])
+    tokens = "The `` Hall '' ( 2015 ) , in Ann - Arbor , was n't Bob 's ."
+    swapped = {"context": tokens, "question": "who owned it?", "answer": "Bob 's", "answer_start": tokens.index("Bob")}
+    write_rows(data / "train" / "nq_swap.jsonl.gz", [swapped])
+
+
 def test_the_qags_script_goes_on_where_it_stopped(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    write_rows(data / "train" / "qamr_wiki.jsonl.gz", [ROWS[0] | {"agree": 0}, ROWS[1] | {"agree": 2}])
+    write_questions(data)
     codes, runs = script("train_qags.sh", tmp_path, "2", "--seed", "3", times=3)
     assert codes == [1, 0, 0]
     # The failed one again, then the other; nothing the third time.
@@ -127,22 +139,26 @@ def test_the_qags_script_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert all(run.startswith("--nproc-per-node 2 ") and run.endswith("--seed 3") for run in runs)
     assert all(str(data / "train" / "squadshifts_new_wiki.jsonl.gz") in run for run in runs)
     assert all(f"--valid {data}/heldout/squad_v11_dev.jsonl.gz" in run for run in runs)
-    kept = (tmp_path / "models" / "qamr_agreed.jsonl").read_text().splitlines()
+    kept = (tmp_path / "models" / "qg-small" / "qamr_agreed.jsonl").read_text().splitlines()
     assert [json.loads(line)["agree"] for line in kept] == [2]
+    (written,) = map(json.loads, (tmp_path / "models" / "qa-small" / "nq_swap_written.jsonl").read_text().splitlines())
+    assert written["context"] == "The \"Hall\" (2015), in Ann-Arbor, wasn't Bob's."
+    assert written["context"][written["answer_start"] :] == "Bob's."
+    assert ["nq_swap_written.jsonl" in run for run in runs] == [False, False, True]
 
 
 def test_one_script_trains_everything(tmp_path: Path) -> None:
-    write_rows(tmp_path / "data" / "qa" / "train" / "qamr_wiki.jsonl.gz", [ROWS[0] | {"agree": 2}])
+    write_questions(tmp_path / "data" / "qa")
     news = tmp_path / "data" / "summarization"
     for name in ("cnndm", "xsum"):
         write_rows(news / f"{name}.jsonl.gz", [{"document": f"{name} {number}"} for number in range(300)])
     codes, runs = script("train_all.sh", tmp_path, "1", "--seed", "3", times=3)
     assert codes == [1, 0, 0]
-    assert [task(run) for run in runs] == ["qagen", "qagen", "qg", "qa", "factcc", "factcc"]
+    # The first fails, which does not stop the others, and is trained by the second call.
+    assert [task(run) for run in runs] == ["qagen", "qg", "qa", "factcc", "qagen"]
     assert all(" --seed 3" in run for run in runs)
     output = tmp_path / "models" / "factcc-small"
-    assert all(f"{news}/cnndm.jsonl.gz {news}/xsum.jsonl.gz --valid {output}/heldout.jsonl" in run for run in runs[-2:])
-    models = [tmp_path / "models" / name for name in ("qa-small", "factcc-small/first")]
-    assert [run.split(" --model ")[-1].split()[0] for run in runs[-2:]] == [str(model) for model in models]
+    assert f"{news}/cnndm.jsonl.gz {news}/xsum.jsonl.gz --valid {output}/heldout.jsonl" in runs[3]
+    assert runs[3].endswith(f" --model {tmp_path / 'models' / 'qa-small'}")
     held_out = [json.loads(line)["document"] for line in (output / "heldout.jsonl").read_text().splitlines()]
     assert held_out == [f"{name} {number}" for name in ("cnndm", "xsum") for number in range(50, 300)]

@@ -17,7 +17,8 @@ from quals.errors import InputError, ModelError
 from quals.lm.format import QA, QAGEN, QG, PairFormat, Task, text_ids
 from quals.lm.model import language_model
 from quals.training.data import Pair, Passage, read_passages
-from quals.training.examples import IGNORE, Collator, plan_examples
+from quals.training.examples import IGNORE, Collator, lower_cased, of_like_length, plan_examples, with_mask
+from quals.training.negatives import with_unanswerable
 
 CONTEXT = (
     "Anna Berg won the race on Sunday. She finished in 2 hours and 31 minutes. The second place went to Maria "
@@ -159,6 +160,66 @@ def test_windows_are_whole_sentences_that_hold_their_answers() -> None:
         assert all(each.answer in example.context for each in example.pairs)
 
 
+def test_joined_contexts_are_neighbours_with_the_pairs_of_all() -> None:
+    def passage(number: int, title: str) -> Passage:
+        text = f"In {title} {number} came Ann{number}. " + "It rained. " * 10
+        return Passage(
+            text, (Pair(f"Who came in {number}?", f"Ann{number}", text.index("Ann")), Pair("?", "no")), title
+        )
+
+    passages = [passage(number, title) for number in range(6) for title in ("A", "B")]
+    of = {each.context: each for each in passages}
+    plan = plan_examples(passages, count=60, max_pairs=9, crop=0.0, seed=1, joined=0.7, span=(30, 80))
+    joined = [example for example in plan if example.context not in of]
+    assert 30 < len(joined) < 60
+    assert {len(example.pairs) for example in joined} == {4, 6}  # two or three texts of 25 words
+    assert {example.context[-1] for example in joined} == {" "}
+    for example in joined:
+        assert len(example.context.split()) <= 80
+        named = sorted({pair.answer for pair in example.pairs} - {"no"})
+        numbers = [int(name[-1]) for name in named]
+        assert numbers == list(range(numbers[0], numbers[-1] + 1))
+        texts = [passage(number, example.title).context for number in numbers]
+        assert example.context in (" ".join(texts), "\n".join(texts))
+        for pair in example.pairs:
+            assert pair.start == -1 if pair.answer == "no" else example.context.startswith(pair.answer, pair.start)
+    alone = [Passage("A text.", (Pair("What?", "text", 2),))]
+    assert plan_examples(alone, count=1, max_pairs=1, crop=0.0, seed=1, joined=1.0) == alone
+
+
+def test_questions_without_an_answer_have_none_in_joined_contexts_either() -> None:
+    passages = [
+        Passage(f"Village {name} was founded by {name}.", (Pair(f"Who founded {name}?", name, 8),), "Villages")
+        for name in ("Ada", "Bob", "Cleo", "Dan", "Eve", "Fay")
+    ]
+    plan = plan_examples(passages, count=60, max_pairs=6, crop=0.0, seed=1, joined=1.0, span=(10, 20))
+    made = with_unanswerable(plan, passages, share=0.5, seed=1)
+    foreign = [(pair, example) for example in made for pair in example.pairs if not pair.answer]
+    assert len(foreign) > 30
+    assert not any(pair.question[12:-1] in example.context for pair, example in foreign)
+
+
+def test_a_share_of_the_examples_is_in_lower_case() -> None:
+    examples = lower_cased([PASSAGE] * 200, share=0.3, seed=1)
+    lowered = [example for example in examples if example != PASSAGE]
+    assert 40 < len(lowered) < 80
+    assert {example.context for example in lowered} == {CONTEXT.lower()}
+    assert lowered[0].pairs[0] == Pair("who won?", "anna berg", 0)
+
+
+def test_batches_are_of_like_length_and_no_example_is_lost() -> None:
+    plan = [Passage("x" * (37 * number % 101), (Pair("q", str(number)),)) for number in range(95)]
+    ordered = of_like_length(plan, 10, seed=1)
+    assert ordered == of_like_length(plan, 10, seed=1)
+    assert sorted(map(repr, ordered)) == sorted(map(repr, plan))
+    means = []
+    for start in range(0, 90, 10):
+        lengths = [len(example.context) for example in ordered[start : start + 10]]
+        assert max(lengths) - min(lengths) < 20
+        means.append(sum(lengths) / 10)
+    assert means != sorted(means)
+
+
 @pytest.mark.parametrize("task", [QAGEN, QG, QA], ids=lambda task: task.name)
 @pytest.mark.parametrize("kind", [*DECODERS, *SEQ2SEQ])
 def test_packed_pairs_have_the_log_probabilities_of_pairs_alone(kind: str, task: Task) -> None:
@@ -173,7 +234,7 @@ def test_packed_pairs_have_the_log_probabilities_of_pairs_alone(kind: str, task:
     inputs = collate(examples)
     labels = inputs.pop("labels")
     with torch.inference_mode():
-        logits = pretrained.model(**inputs).logits
+        logits = pretrained.model(**with_mask(inputs)).logits
     loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORE)
     values = []
     for example in examples:

@@ -12,7 +12,7 @@ from quals.lm.model import LanguageModel, language_model
 from quals.summarizer.data import Encoded
 from quals.summarizer.examples import Collator, Contrast, contrasted
 from quals.summarizer.loss import conseq_loss
-from quals.training.examples import IGNORE
+from quals.training.examples import IGNORE, with_mask
 
 LONG, SHORT = TEXT, "Who resigned?"
 
@@ -36,7 +36,7 @@ def test_a_batch_is_worth_its_summaries_one_by_one(kind: str) -> None:
     inputs = Collator(pretrained)([same, other, example(SHORT, "Fire.")])
     labels, negative = inputs.pop("labels"), inputs.pop("negative")
     with torch.inference_mode():
-        logits = pretrained.model(**inputs).logits
+        logits = pretrained.model(**with_mask(inputs)).logits
     assert logits.shape[:2] == labels.shape
     sums = conseq_loss(logits, labels, negative, smoothing=0.1)
 

@@ -84,7 +84,8 @@ def qa(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, **settings
 
 @train.command()
 @_training(ClaimTrainSettings)
-def factcc(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, **settings: Any) -> None:
+@click.option("--claims-only", is_flag=True, help="Make the claims and stop: the same command without it goes on.")
+def factcc(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, claims_only: bool, **settings: Any) -> None:
     """Fine-tune a language model to check claims (FactCC).
 
     DATA: JSONL rows {document} or {document, summary}, plain or gzipped. True and false claims are made of the
@@ -97,6 +98,8 @@ def factcc(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, **sett
 
     chosen = ClaimTrainSettings(**settings)
     passages, validation = training_claims(data, valid, output / "claims", chosen)
+    if claims_only:
+        return
     train_model(ClaimChecker, passages, validation, output, chosen, measure=accuracies)
 
 

@@ -27,7 +27,7 @@ from quals.summarizer.loss import conseq_loss
 from quals.summarizer.model import SUMMARIZER, Summarizer
 from quals.summarizer.monitor import SummaryMonitor
 from quals.summarizer.settings import RATES, ConseqSettings, FitSettings, SummarizerSettings
-from quals.training.examples import IGNORE
+from quals.training.examples import IGNORE, with_mask
 from quals.training.run import claim_folder, go_on, is_first_process
 from quals.training.train import PairTrainer, add_adapter, save_half, training_arguments
 
@@ -88,7 +88,7 @@ class ConseqTrainer(PairTrainer):
     def summed_loss(self, model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, Any]:
         """The sum over the tokens of positives and negatives; see `conseq_loss`."""
         labels, negative = inputs.pop("labels"), inputs.pop("negative")
-        outputs = model(**inputs)
+        outputs = model(**with_mask(inputs))
         smoothing = self.args.label_smoothing_factor
         sums = conseq_loss(
             outputs.logits, labels, negative, smoothing=smoothing, smooth_negatives=self.smooth_negatives

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -36,18 +37,27 @@ def plan_examples(
     crop: float,
     seed: int,
     window: tuple[int, int] = (12, 60),
+    joined: float = 0.0,
+    span: tuple[int, int] = (150, 380),
 ) -> list[Passage]:
     """Choose ``count`` training examples: whole epochs over the passages, each epoch in a new order.
 
     An example keeps at most ``max_pairs`` random pairs. With probability ``crop`` its context is cut to a
     window of whole sentences around one answer, keeping the pairs answered inside. ``window`` is the range
     its number of words is drawn from, as short by default as the summaries that questions are written about.
+
+    With probability ``joined`` a context is not cut but joined with its neighbours, to a number of words drawn from
+    ``span``: as long as the chunks in which documents are read. Pairs are then of all that was joined.
     """
-    chance = random.Random(seed)
+    chance, rows = random.Random(seed), _articles(passages)
     examples: list[Passage] = []
     while passages and len(examples) < count:
-        for passage in chance.sample(passages, len(passages)):
-            example = _crop(passage, chance, window) if chance.random() < crop else passage
+        for number in chance.sample(range(len(passages)), len(passages)):
+            drawn, example = chance.random(), passages[number]
+            if drawn < crop:
+                example = _crop(example, chance, window)
+            elif drawn < crop + joined:
+                example = _join(*rows[number], chance, span)
             pairs = chance.sample(example.pairs, min(max_pairs, len(example.pairs)))
             examples.append(replace(example, pairs=tuple(pairs)))
     return examples[:count]
@@ -72,6 +82,70 @@ def _crop(passage: Passage, chance: random.Random, window: tuple[int, int]) -> P
     return Passage(passage.context[begin:end].rstrip(), kept, passage.title)
 
 
+def _articles(passages: Sequence[Passage]) -> list[tuple[list[Passage], int]]:
+    """For each passage its neighbours in order, itself among them, and its place there.
+
+    They are those of the same article; all passages without a title count as one.
+    """
+    articles: dict[str, list[Passage]] = defaultdict(list)
+    places = []
+    for passage in passages:
+        places.append((articles[passage.title], len(articles[passage.title])))
+        articles[passage.title].append(passage)
+    return places
+
+
+def _join(row: Sequence[Passage], place: int, chance: random.Random, span: tuple[int, int]) -> Passage:
+    """The passage with those beside it in the row, until there are as many words as were drawn."""
+    first, last, words = place, place + 1, chance.randint(*span)
+    counted = len(row[place].context.split())
+    while counted < words and (first or last < len(row)):
+        before = first > 0 and (last == len(row) or chance.random() < 0.5)
+        counted += len(row[first - 1 if before else last].context.split())
+        if counted > span[1]:
+            break  # what stands behind the most that the model is given would be cut off, with its answers
+        first, last = first - before, last + (not before)
+    between, context, pairs = chance.choice((" ", "\n")), "", []
+    for passage in row[first:last]:
+        context += between if context else ""
+        shift = len(context)
+        pairs += [replace(pair, start=pair.start + shift if pair.start >= 0 else -1) for pair in passage.pairs]
+        context += passage.context
+    return Passage(context, tuple(pairs), row[place].title)
+
+
+def lower_cased(examples: Sequence[Passage], *, share: float, seed: int) -> list[Passage]:
+    """The examples with about a ``share`` of them wholly in lower case, as many texts are."""
+    chance = random.Random(seed)
+    return [_lower(example) if chance.random() < share else example for example in examples]
+
+
+def _lower(example: Passage) -> Passage:
+    pairs = (replace(pair, question=pair.question.lower(), answer=pair.answer.lower()) for pair in example.pairs)
+    return replace(example, context=example.context.lower(), pairs=tuple(pairs))
+
+
+_POOL = 16  # batches that are made of likes together: the more, the less padding and the less alike in order
+
+
+def of_like_length(examples: Sequence[Passage], batch: int, seed: int) -> list[Passage]:
+    """The examples in another order: those of a batch are about equally long, and batches follow each other at random.
+
+    It takes the padding out of batches without changing by much what is learnt when.
+    """
+    chance, ordered = random.Random(seed), []
+    for start in range(0, len(examples), _POOL * batch):
+        pool = sorted(examples[start : start + _POOL * batch], key=_length)
+        batches = [pool[first : first + batch] for first in range(0, len(pool), batch)]
+        short = [batches.pop()] if len(pool) % batch else []  # a batch that is not full has to stay the last
+        ordered += [example for each in [*chance.sample(batches, len(batches)), *short] for example in each]
+    return ordered
+
+
+def _length(example: Passage) -> int:
+    return len(example.context) + sum(len(pair.question) + len(pair.answer) for pair in example.pairs)
+
+
 @dataclass(frozen=True)
 class Target:
     """What follows a context: tokens, of which the first ``given`` have no loss; perhaps an example to avoid."""
@@ -88,6 +162,9 @@ class Target:
 
 class Packer:
     """Packs framed contexts with their targets into the inputs of one forward pass.
+
+    Of a decoder-only model these have ``segments`` in place of the attention mask, which is much larger and quickly
+    made of them on the device (`with_mask`).
 
     Args:
         encoder_decoder: whether targets go to a decoder of their own.
@@ -125,7 +202,7 @@ class Packer:
         return {
             "input_ids": tokens,
             "position_ids": positions,
-            "attention_mask": segment_mask(segments),
+            "segments": segments,
             "logits_to_keep": wanted,
             "labels": labels[:, wanted],
             "negative": negative[:, wanted].bool(),
@@ -198,18 +275,24 @@ class Collator:
         return Target(tokens, tokens.index(self.form.separator) + 1 if self.task.given else 0)
 
 
+def with_mask(inputs: dict[str, Any]) -> dict[str, Any]:
+    """What `Packer` made, with the attention mask that the model takes."""
+    rest = {name: value for name, value in inputs.items() if name != "segments"}
+    return rest | ({"attention_mask": segment_mask(inputs["segments"])} if "segments" in inputs else {})
+
+
 def segment_mask(segments: torch.Tensor) -> torch.Tensor:
     """Boolean attention mask (batch, 1, length, length) of rows laid out as in the module's figure.
 
     ``segments`` is (batch, length): 0 for the context, 1, 2, ... for the pairs, -1 for padding. True where
     the token of the row may look at the token of the column.
     """
-    length = segments.shape[1]
+    places = torch.arange(segments.shape[1], device=segments.device)
     query, key = segments[:, :, None], segments[:, None, :]
-    causal = torch.ones(length, length, dtype=torch.bool).tril()
+    causal = places[:, None] >= places
     visible = causal & (key >= 0) & ((key == 0) | (key == query))
     # A padding token looks at itself, since a softmax over nothing is not a number.
-    return (visible | torch.eye(length, dtype=torch.bool))[:, None]
+    return (visible | (places[:, None] == places))[:, None]
 
 
 def _padded(values: Sequence[int], width: int, filler: int, before: int = 0) -> torch.Tensor:

@@ -15,6 +15,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from quals.training.data import Pair, Passage
 
 _NEAREST = 10  # passages that questions are taken from, the context's own among them
@@ -30,12 +32,14 @@ class ForeignQuestions:
 
     def __init__(self, passages: Sequence[Passage]) -> None:
         self.passages = passages
-        self.articles: dict[str, list[int]] = defaultdict(list)
-        self.having: dict[str, list[int]] = defaultdict(list)
+        articles: dict[str, list[int]] = defaultdict(list)
+        having: dict[str, list[int]] = defaultdict(list)
         for number, passage in enumerate(passages):
-            self.articles[passage.title].append(number)
+            articles[passage.title].append(number)
             for word in _words(_plain(passage.context)):
-                self.having[word].append(number)
+                having[word].append(number)
+        self.articles = {title: np.array(numbers) for title, numbers in articles.items()}
+        self.having = {word: np.array(numbers) for word, numbers in having.items() if len(numbers) <= _COMMON}
 
     def about(self, passage: Passage) -> list[Pair]:
         """The questions of the passages nearest to this one that it does not answer, with the empty answer."""
@@ -46,14 +50,14 @@ class ForeignQuestions:
         return [Pair(pair.question, "") for pair in near if pair.start >= 0 and pair.question not in answered]
 
     def _nearest(self, title: str, context: str) -> list[int]:
-        likeness: dict[int, float] = dict.fromkeys(self.articles[title] if title else (), 0.0)
-        for word in _words(context):
-            having = self.having.get(word, [])
-            if len(having) <= _COMMON:
-                for number in having:
-                    if number in likeness or not title:
-                        likeness[number] = likeness.get(number, 0.0) + math.log(len(self.passages) / len(having))
-        return sorted(likeness, key=lambda number: (-likeness[number], number))[:_NEAREST]
+        having = [self.having[word] for word in _words(context) if word in self.having]
+        numbers = np.concatenate([np.empty(0, int), *having])
+        rarity = [math.log(len(self.passages) / len(each)) for each in having]
+        weights = np.repeat(rarity, [len(each) for each in having])
+        likeness = np.bincount(numbers, weights, len(self.passages))
+        found = self.articles.get(title, numbers[:0]) if title else np.unique(numbers)
+        nearest: list[int] = found[np.lexsort((found, -likeness[found]))][:_NEAREST].tolist()
+        return nearest
 
 
 def with_unanswerable(

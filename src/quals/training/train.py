@@ -19,7 +19,7 @@ from quals.lm.framed import FramedModel, pick_device
 from quals.lm.load import Pretrained, load_pretrained
 from quals.training.card import write_card
 from quals.training.data import Passage
-from quals.training.examples import IGNORE, Collator, plan_examples
+from quals.training.examples import IGNORE, Collator, lower_cased, of_like_length, plan_examples, with_mask
 from quals.training.monitor import Measure, Monitor
 from quals.training.negatives import with_unanswerable
 from quals.training.run import claim_folder, go_on
@@ -55,7 +55,7 @@ class PairTrainer(transformers.Trainer):  # type: ignore[misc]
     def summed_loss(self, model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, Any]:
         """Cross-entropy summed over the labels, smoothed if the arguments say so, and what the model put out."""
         labels = inputs.pop("labels")
-        outputs = model(**inputs)
+        outputs = model(**with_mask(inputs))
         total = torch.nn.functional.cross_entropy(
             outputs.logits.flatten(0, 1).float(),
             labels.flatten(),
@@ -100,6 +100,8 @@ def train_model(
         crop=settings.crop,
         seed=settings.seed,
         window=(settings.window_min, settings.window_max),
+        joined=settings.joined,
+        span=(settings.joined_min, settings.joined_max),
     )
     validation = validation[: settings.validate]
     if isinstance(settings, AnswerTrainSettings):
@@ -108,6 +110,10 @@ def train_model(
         validation = with_unanswerable(validation, validation, share=share, seed=seed)
     if isinstance(settings, ClaimTrainSettings):
         examples = with_unsupported(examples, passages, share=settings.unsupported, seed=settings.seed)
+    if settings.lowercase:
+        examples = lower_cased(examples, share=settings.lowercase, seed=settings.seed)
+    if settings.micro_batch > 1:
+        examples = of_like_length(examples, settings.micro_batch, settings.seed)
     model = kind.of(pretrained, form, name=folder.resolve().name)
     claim_folder(folder, settings.to_dict(), {"data": _fingerprint(examples)})
     monitor = Monitor(model, validation, folder / "history.jsonl", settings.evaluate_every, measure)
@@ -170,7 +176,10 @@ def _trainer(
         device=settings.device,
         batch=settings.batch,
         micro_batch=settings.micro_batch,
-        num_train_epochs=1,  # the plan holds the epochs
+        num_train_epochs=1,  # the plan holds the epochs, and is in random order
+        train_sampling_strategy="sequential",
+        dataloader_num_workers=settings.loaders,
+        dataloader_prefetch_factor=4 if settings.loaders else None,
         learning_rate=settings.learning_rate,
         lr_scheduler_type="cosine_with_min_lr",
         lr_scheduler_kwargs={"min_lr_rate": 0.02},
@@ -219,6 +228,7 @@ def training_arguments(
         per_device_train_batch_size=micro_batch,
         gradient_accumulation_steps=passes,
         logging_steps=10,
+        logging_nan_inf_filter=False,  # it would wait for the device in every step
         save_total_limit=2,
         use_cpu=cpu,
         bf16=not cpu,
