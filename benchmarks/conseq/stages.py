@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 
@@ -23,6 +23,8 @@ class Size:
         contrast_rate: learning rate of the three contrastive trainings; 0 is the usual one of an adapter.
         share: of the references for S+, and of the lowest samples for S-.
         micro_batch: examples in one pass of the model.
+        loaders: processes that prepare batches for a training.
+        batch_rows: documents that are summarized at a time.
         save_every: steps between checkpoints.
         page: documents on the page.
     """
@@ -37,6 +39,8 @@ class Size:
     contrast_rate: float
     share: float
     micro_batch: int
+    loaders: int
+    batch_rows: int
     save_every: int
     page: int
 
@@ -55,13 +59,15 @@ SIZES = {
         contrast_rate=1e-4,
         share=0.5,
         micro_batch=1,
+        loaders=0,
+        batch_rows=64,
         save_every=10,
         page=20,
     ),
     "full": Size(
         heldout=300,
         valid=40,
-        train=0,
+        train=4000,
         sampled=2000,
         max_document=512,
         epochs=2,
@@ -69,7 +75,9 @@ SIZES = {
         contrast_rate=1e-4,
         share=0.5,
         micro_batch=16,
-        save_every=100,
+        loaders=2,
+        batch_rows=1024,
+        save_every=1000,
         page=50,
     ),
     "smoke": Size(
@@ -83,6 +91,8 @@ SIZES = {
         contrast_rate=0,
         share=1.0,
         micro_batch=2,
+        loaders=0,
+        batch_rows=4,
         save_every=2,
         page=2,
     ),
@@ -94,16 +104,21 @@ PARTS = ("heldout", "valid", "train", "sampled")
 
 @dataclass(frozen=True)
 class Stage:
-    """A command, beginning with one of the programs of run.py, and what it leaves."""
+    """A command, beginning with one of the programs of run.py, and what it leaves.
+
+    Attributes:
+        after: further results that it is quicker with.
+    """
 
     name: str
     result: Path
     command: tuple[str, ...]
+    after: tuple[Path, ...] = ()
 
     def reads(self, path: Path) -> bool:
-        """Whether the command takes this file, or one in this folder, for its input."""
+        """Whether the command takes this file, or one in this folder, for its input, or is quicker with it."""
         given = (Path(word.partition("=")[2] or word) for word in self.command)
-        return any(path in (word, *word.parents) for word in given)
+        return path in self.after or any(path in (word, *word.parents) for word in given)
 
 
 @dataclass(frozen=True)
@@ -128,7 +143,8 @@ class Plan:
 
     def stages(self) -> list[Stage]:
         """All of them, in order."""
-        return [*self.start(), *self.contrast(), *self.contrastive(), *self.summaries(), *self.tables()]
+        written = [*self.summaries(), *self.scores()]
+        return [*self.start(), *self.contrast(), *self.contrastive(), *written, *self.tables()]
 
     def start(self) -> list[Stage]:
         """The parts of the data, and the summarizer that all others start from."""
@@ -166,10 +182,16 @@ class Plan:
         """What each system writes about the documents held out."""
         return [self._summaries(f"summaries-{name}", "heldout", name) for name in SYSTEMS]
 
+    def scores(self) -> list[Stage]:
+        """The scores of each system's summaries, as soon as there are any; the tables find them in the cache."""
+        return [self._table(f"scores-{name}", (name,)) for name in SYSTEMS]
+
     def tables(self) -> list[Stage]:
         """All systems against maximum likelihood, with a page; CONSEQ against ROUGE-contrastive."""
         page = ["--page", self.folder / "page.html", "--page-rows", self.size.page]
-        return [self._table("table", SYSTEMS, *page), self._table("against-rouge", ("rouge", "conseq"))]
+        after = tuple(stage.result for stage in self.scores())
+        found = [self._table("table", SYSTEMS, *page), self._table("against-rouge", ("rouge", "conseq"))]
+        return [replace(stage, after=after) for stage in found]
 
     def _stage(self, name: str, result: str, *words: object) -> Stage:
         return Stage(name, self.folder / result, tuple(map(str, words)))
@@ -178,7 +200,8 @@ class Plan:
         return self.folder / "split" / f"{name}.jsonl"
 
     def _common(self) -> list[object]:
-        return ["--micro-batch", self.size.micro_batch, "--save-every", self.size.save_every]
+        size = self.size
+        return ["--micro-batch", size.micro_batch, "--save-every", size.save_every, "--loaders", size.loaders]
 
     def _training(self, name: str) -> list[object]:
         watched = ["--valid", self._part("valid"), "--max-document", self.size.max_document]
@@ -186,7 +209,8 @@ class Plan:
 
     def _summaries(self, name: str, part: str, system: str, *drawn: object) -> Stage:
         path = self.folder / f"{name}.jsonl"
-        words = ["summarize", self._part(part), "--model", self.folder / system, "--preset", self.preset, *drawn]
+        words = ["summarize", self._part(part), "--model", self.folder / system, "--preset", self.preset]
+        words += ["--batch-rows", self.size.batch_rows, *drawn]
         return self._stage(name, path.name, "quals", *words, "--resume", "-o", path)
 
     def _table(self, name: str, systems: Sequence[str], *more: object) -> Stage:

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from quals.lm.branches import Branches, Numbers
 from quals.lm.constraints import FILLER, Constraints
 from quals.lm.model import Ids, LanguageModel
-from quals.lm.search import Candidates, best_tokens
+from quals.lm.search import best_tokens
 from quals.settings import Settings, setting
 
 
@@ -87,7 +87,7 @@ def beam_search(
         if constraints:
             log_probs = constraints.apply(log_probs, search.written)
         best = best_tokens(log_probs, 2 * settings.width + 1)
-        search.advance(best, log_probs[:, end].cpu().numpy())
+        search.advance(best.tokens, best.log_probs, log_probs[:, end].cpu().numpy())
         if not len(search.beams):
             break
         log_probs = branches.extend(search.follows, search.written[:, -1])
@@ -116,38 +116,42 @@ class _Search:
         self.written = np.array([[*[FILLER] * (longest - len(prompt)), *prompt] for prompt in prompts], np.int64)
         self.finished: list[list[Hypothesis]] = [[] for _ in prompts]
 
-    def advance(self, best: Candidates, ends: npt.NDArray[np.float32]) -> None:
-        """Take every beam a token further; ``best`` and ``ends`` are what may follow, and the end token's."""
+    def advance(self, tokens: Numbers, log_probs: npt.NDArray[np.float32], ends: npt.NDArray[np.float32]) -> None:
+        """Take every beam a token further.
+
+        Args:
+            tokens, log_probs: (beams, candidates), what may follow each, in ascending order of the token.
+            ends: log-probabilities of the end token, which may not be among them.
+        """
         width = self.settings.width
-        follows, tokens, log_probs, totals = self._ranked(*self._allowed(best, ends))
+        follows, written, own, totals = self._ranked(*self._allowed(tokens, log_probs, ends))
         there = follows >= 0
-        ended = there & (tokens == self.end)
+        ended = there & (written == self.end)
         going = there & ~ended
         going &= going.cumsum(1) <= width
         for prompt, rank in np.argwhere(ended[:, :width]).tolist():
-            self._finish(prompt, int(follows[prompt, rank]), float(log_probs[prompt, rank]))
+            self._finish(prompt, int(follows[prompt, rank]), float(own[prompt, rank]))
         going[self._over(np.where(going, totals, -np.inf).max(1))] = False
         self.beams, self.follows = going.nonzero()[0], follows[going]
         self.totals = totals[going]
-        self.written = np.column_stack([self.written[self.follows], tokens[going]])
-        self.log_probs = np.column_stack([self.log_probs[self.follows], log_probs[going]])
+        self.written = np.column_stack([self.written[self.follows], written[going]])
+        self.log_probs = np.column_stack([self.log_probs[self.follows], own[going]])
         self.step += 1
 
     def _allowed(
-        self, best: Candidates, ends: npt.NDArray[np.float32]
+        self, tokens: Numbers, log_probs: npt.NDArray[np.float32], ends: npt.NDArray[np.float32]
     ) -> tuple[Numbers, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """What may follow each beam, (beams, candidates): tokens, their log-probabilities and those of the whole.
 
         No end before the minimum length, nothing but the end at the maximum.
         """
         if self.step == self.settings.max_length:
-            tokens, log_probs = np.full((len(ends), 1), self.end), ends[:, None].astype(np.float64)
-        else:
-            tokens, log_probs = best.tokens, best.log_probs.astype(np.float64)
-        totals = log_probs + self.totals[:, None]
+            tokens, log_probs = np.full((len(ends), 1), self.end), ends[:, None]
+        own = log_probs.astype(np.float64)
+        totals = own + self.totals[:, None]
         if self.step < self.settings.min_length:
             totals[tokens == self.end] = np.nan
-        return tokens, log_probs, totals
+        return tokens, own, totals
 
     def _ranked(
         self, tokens: Numbers, log_probs: npt.NDArray[np.float64], totals: npt.NDArray[np.float64]

@@ -75,6 +75,7 @@ class FitSettings(Settings):
     save_every: int = setting(50, "Steps between checkpoints.", least=1)
     evaluate_every: int = setting(200, "Steps between looks at the validation data.", least=1)
     validate: int = setting(40, "Validation examples looked at.", least=0)
+    loaders: int = setting(0, "Processes that prepare batches while the device computes.", least=0)
     device: str = setting("auto", "cpu, cuda, or auto.")
 
 

@@ -239,5 +239,6 @@ def _arguments(folder: Path, settings: FitSettings, schedule: dict[str, Any]) ->
         label_smoothing_factor=settings.label_smoothing,
         save_steps=settings.save_every,
         seed=settings.seed,
+        dataloader_num_workers=settings.loaders,
         **schedule,
     )
