@@ -6,8 +6,8 @@
 DATA holds xsum.jsonl.gz and cnndm.jsonl.gz, rows {document, summary}. The stages for each, all of them commands that
 anybody can run:
 
-    split  mle  samples  sets-quals  sets-rouge  conseq  rouge  dpo  (summaries by each, and their scores)  table
-    against-rouge
+    split  mle  samples  (contrast sets by each metric)  conseq  rouge  conseq-ensemble  dpo
+    (summaries by each, and their scores)  table  against-rouge
 
 Give the command again: a finished stage is skipped, an interrupted one goes on, and one whose command or input is
 another than before (a size was edited, a metric has come) starts anew. OUTPUT/stages.jsonl tells when which stage
@@ -173,7 +173,7 @@ def publish(folder: Path, ledger: Ledger, found: Sequence[Stage], settings: Row,
         text = (folder / name).read_text(encoding="utf-8")
         return json.loads(text.replace(str(folder), ""))  # no paths of this machine
 
-    sets = {name: read(f"{name}/summary.json") for name in ("sets-quals", "sets-rouge")}
+    sets = {name: read(f"{name}/summary.json") for stage in found if (name := stage.name).startswith("sets-")}
     content = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": machine(),

@@ -34,7 +34,8 @@ def module(name: str) -> ModuleType:
 def _own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(FOLDER))
     monkeypatch.setenv("QUALS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setitem(registry.METRICS, "quals", "word_pairs:WordPairs")
+    for name in ("quals", "factcc", "ensemble"):
+        monkeypatch.setitem(registry.METRICS, name, "word_pairs:WordPairs")
     monkeypatch.setattr(module("run"), "METRICS", "rouge1,rouge2,rougeL,quals")
 
 
@@ -90,9 +91,10 @@ def experiment(data: Path, base: Path, *more: str) -> Result:
     return CliRunner().invoke(module("run").main, list(map(str, words)), catch_exceptions=False)
 
 
-STAGES = ["split", "mle", "samples", "sets-quals", "sets-rouge", "conseq", "rouge", "dpo"]
-STAGES += ["summaries-mle", "summaries-rouge", "summaries-conseq", "summaries-dpo"]
-STAGES += ["scores-mle", "scores-rouge", "scores-conseq", "scores-dpo", "table", "against-rouge"]
+SYSTEMS = ["mle", "rouge", "conseq", "conseq-ensemble", "dpo"]
+STAGES = ["split", "mle", "samples", "sets-quals", "sets-rouge", "scored-factcc", "sets-ensemble"]
+STAGES += ["conseq", "rouge", "conseq-ensemble", "dpo"]
+STAGES += [f"{part}-{system}" for part in ("summaries", "scores") for system in SYSTEMS] + ["table", "against-rouge"]
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -114,7 +116,7 @@ def test_the_whole_experiment(
         assert parts["sampled"] < parts["train"]
         assert {row["id"] for row in read(folder / "sets-quals" / "positives.jsonl")} <= parts["sampled"]
         table = json.loads((results / f"conseq-smoke-{name}.json").read_text())
-        assert table["table"]["systems"] == ["mle", "rouge", "conseq", "dpo"]
+        assert table["table"]["systems"] == SYSTEMS
         assert set(table["table"]["documents"]) == parts["heldout"]
         measures = ["rouge1", "rouge2", "rougeL", "word-pairs", "novel 2-grams", "words"]
         assert list(table["table"]["values"]) == measures
@@ -145,12 +147,15 @@ def test_the_whole_experiment(
     monkeypatch.setitem(sizes, "smoke", replace(sizes["smoke"], contrast_epochs=2))
     done = experiment(data, base, "--only", "xsum")
     assert "xsum dpo: its command or input has changed, it starts anew" in done.output
-    assert calls == [
-        *["quals train conseq"] * 2,
-        "dpo mle dpo.jsonl",
-        *["quals summarize heldout.jsonl"] * 3,  # not that of mle
-        *[f"quals compare summaries-{name}.jsonl" for name in ("rouge", "conseq", "dpo", "mle", "rouge")],
-    ]
+    assert (
+        calls
+        == [
+            *["quals train conseq"] * 3,
+            "dpo mle dpo.jsonl",
+            *["quals summarize heldout.jsonl"] * 4,  # not that of mle
+            *[f"quals compare summaries-{name}.jsonl" for name in (*SYSTEMS[1:], "mle", "rouge")],
+        ]
+    )
 
 
 def test_a_killed_run_goes_on_where_it_was(data: Path, base: Path, tmp_path: Path) -> None:
@@ -245,7 +250,7 @@ def test_stages_run_beside_each_other_as_soon_as_they_can(
     seen.clear()
     assert experiment(data, base, "--only", "xsum", "--jobs", "3", "--until", "against-rouge").exit_code == 0
     assert seen[2] == {"sets-quals", "sets-rouge", "summaries-mle"}
-    assert {"rouge", "conseq", "dpo"} in seen
+    assert {"conseq", "rouge", "scored-factcc"} in seen
     assert {"table", "against-rouge"} in seen
     assert max(map(len, seen)) == 3
     assert len(seen) == len(stages) - 3
