@@ -82,7 +82,7 @@ SIZES = {
     "full": Size(
         heldout=300,
         valid=40,
-        train=4000,
+        train=3500,
         sampled=2000,
         max_document=512,
         epochs=2,
@@ -188,11 +188,12 @@ class Plan:
         """Its samples, of any length that the model gives them, and S+ and S- by each metric."""
         drawn = ["-n", 6, "--sample", "--top-k", 50, "--min-length", 10]
         found = [self._summaries("samples", "sampled", "mle", *drawn)]
-        found += [self._sets(f"sets-{metric}", metric) for metric in self.size.selectors if metric != "ensemble"]
+        share = self.size.share
+        found += [self._sets(f"sets-{metric}", metric, share) for metric in self.size.selectors if metric != "ensemble"]
         if "ensemble" in self.size.selectors:  # made of scores that are then in the cache
-            scored = self._sets("scored-factcc", "factcc")
+            scored = self._sets("scored-factcc", "factcc", 0)
             after = (self.folder / "sets-quals", scored.result)
-            found += [scored, replace(self._sets("sets-ensemble", "ensemble"), after=after)]
+            found += [scored, replace(self._sets("sets-ensemble", "ensemble", share), after=after)]
         return found
 
     def contrastive(self) -> list[Stage]:
@@ -236,11 +237,10 @@ class Plan:
         watched = ["--valid", self._part("valid"), "--max-document", self.size.max_document]
         return [*self._common(), *watched, "-o", self.folder / name]
 
-    def _sets(self, name: str, metric: str) -> Stage:
-        size = self.size
-        chosen = ["--metric", metric, "--positives", size.share, "--negatives", size.share]
-        if size.length_within is not None:
-            chosen += ["--length-within", size.length_within]
+    def _sets(self, name: str, metric: str, share: float) -> Stage:
+        chosen: list[object] = ["--metric", metric, "--positives", share, "--negatives", share]
+        if self.size.length_within is not None:
+            chosen += ["--length-within", self.size.length_within]
         samples, folder = self.folder / "samples.jsonl", self.folder / name
         return self._stage(name, name, "quals", "contrast", samples, *chosen, "-o", folder)
 
