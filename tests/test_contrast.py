@@ -175,6 +175,22 @@ def test_unpaired_sets_and_the_files_for_trl(tmp_path):
     ]
 
 
+def test_negatives_may_have_to_be_as_long_as_their_reference(tmp_path):
+    reference = "a b c d e f g h"
+    samples = ["x x x", "x x a b c d", "a b c d e f g x x x", "x x x x x x x x x x x"]
+    made = {"document": reference, "summary": reference, "summaries": samples}
+    options = ("--metric", "overlap", "--negatives", "1", "--positives", "1")
+    for within, chosen, unusable in (
+        ((), 0, 0),
+        (("--length-within", "0.25"), 1, 0),
+        (("--length-within", "0"), None, 1),
+    ):
+        run(tmp_path, [made], *options, *within)
+        assert [one["sample"] for one in lines(tmp_path / "sets" / "negatives.jsonl")] == [chosen][: 1 - unusable]
+        counts = json.loads((tmp_path / "sets" / "summary.json").read_text())["counts"]
+        assert counts["documents_without_usable_sample"] == unusable
+
+
 def test_rows_with_something_wrong_are_set_aside_and_counted(tmp_path):
     rows = [
         row(0),

@@ -11,7 +11,7 @@ from tiny import plain_log_probs, tiny_pretrained
 from quals.lm.batching import in_batches
 from quals.lm.model import LanguageModel, language_model
 from quals.lm.search import SearchSettings, best_tokens, diverse_beam_search
-from quals.lm.tree import ROOT, PrefixTree
+from quals.lm.tree import ROOT, Forest
 
 END = 1
 
@@ -156,14 +156,15 @@ def test_equal_histories_are_read_once() -> None:
     assert lm.evaluated == len(text) + len(beams[0].tokens) - 1
 
 
-def test_tree() -> None:
-    tree = PrefixTree()
-    paths = [tree.add_path(target) for target in ([5, 6, 7], [5, 6, 8], [9], [5])]
-    assert paths == [[0, 1, 2], [0, 1, 3], [4], [0]]
-    assert tree.parents == [ROOT, 0, 1, 1, ROOT]
-    assert tree.depths == [0, 1, 2, 2, 0]
-    assert tree.inner() == [0, 1]
-    assert tree.path_to(3) == [0, 1, 3]
+def test_trees() -> None:
+    forest = Forest.of([[[5, 6, 7], [5, 6, 8], [9], [5]], [], [[5, 6], []]])
+    assert forest.counts == [5, 0, 2]
+    assert forest.tokens.tolist() == [5, 9, 6, 7, 8, 5, 6]
+    assert forest.parents.tolist() == [ROOT, ROOT, 0, 2, 2, ROOT, 5]
+    assert forest.depths.tolist() == [0, 0, 1, 2, 2, 0, 1]
+    assert forest.owners.tolist() == [0, 0, 0, 0, 2, 2]
+    assert forest.paths.tolist() == [[0, 2, 3], [0, 2, 4], [1, -1, -1], [0, -1, -1], [5, 6, -1], [-1, -1, -1]]
+    assert sorted(forest.leaves().tolist()) == [0, 1, 2, 4]
 
 
 def test_batches_keep_the_budget_and_the_order() -> None:

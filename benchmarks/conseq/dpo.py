@@ -94,13 +94,14 @@ def arguments(folder: Path, settings: Row, adapter: bool) -> DPOConfig:
         max_grad_norm=1.0,
         save_steps=settings["save_every"],
         seed=settings["seed"],
+        dataloader_num_workers=settings["loaders"],
     )
     loss: Row = {"loss_type": ["sigmoid"]}
     if settings["sft"]:
         loss = {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, settings["sft"]]}
     names = ("output_dir", "num_train_epochs", "learning_rate", "lr_scheduler_type", "warmup_steps", "max_grad_norm")
     names += ("save_steps", "seed", "per_device_train_batch_size", "gradient_accumulation_steps", "save_total_limit")
-    names += ("use_cpu", "bf16", "dataloader_pin_memory", "ddp_find_unused_parameters")
+    names += ("use_cpu", "bf16", "dataloader_pin_memory", "dataloader_num_workers", "ddp_find_unused_parameters")
     same = {name: getattr(common, name) for name in names}
     same |= {"gradient_checkpointing": False, "max_length": None, "logging_steps": 1, "report_to": "none"}
     return DPOConfig(**same, **loss, beta=settings["beta"])
@@ -164,6 +165,7 @@ def train(name: str, pairs: Path, folder: Path, settings: Row) -> DPOTrainer:
 @click.option("--micro-batch", default=1, show_default=True, help="Pairs in one forward pass of a device.")
 @click.option("--learning-rate", default=0.0, show_default=True, help="0: that of `quals train conseq`.")
 @click.option("--save-every", default=50, show_default=True)
+@click.option("--loaders", default=0, show_default=True, help="Processes that prepare batches.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, LARGEST_SEED))
 @click.option("--device", default="auto", show_default=True)
 def main(model: str, pairs: Path, output: Path, **settings: Any) -> None:

@@ -6,11 +6,15 @@
 DATA holds xsum.jsonl.gz and cnndm.jsonl.gz, rows {document, summary}. The stages for each, all of them commands that
 anybody can run:
 
-    split  mle  samples  sets-quals  sets-rouge  conseq  rouge  dpo  (summaries by each)  table  against-rouge
+    split  mle  samples  (contrast sets by each metric)  conseq  rouge  conseq-ensemble  dpo
+    (summaries by each, and their scores)  table  against-rouge
 
 Give the command again: a finished stage is skipped, an interrupted one goes on, and one whose command or input is
 another than before (a size was edited, a metric has come) starts anew. OUTPUT/stages.jsonl tells when which stage
 started and ended. The tables go to benchmarks/results/; pages with the summaries stay in OUTPUT.
+
+On a GPU many small processes are at work most of the time on the CPU, so that several do more: `--jobs 4` runs stages
+beside each other, what each says goes to a file .log in OUTPUT, and `--only` in two runs takes both data sets at once.
 
 No summarizer is trained on what is held out. But factcc-small learnt from claims made of documents of the same files,
 some of these among them: a document it knows, though no summary of it, and the same for all systems.
@@ -26,7 +30,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +45,7 @@ HERE = Path(__file__).parent
 DATA_SETS = ("xsum", "cnndm")  # names of the files and of the presets of `quals summarize`
 PROGRAMS = {"quals": ["-m", "quals.cli.main"], "split": [str(HERE / "split.py")], "dpo": [str(HERE / "dpo.py")]}
 METRICS = "rouge1,rouge2,rougeL,quals,qags,factcc"  # of the tables
+_PAUSE = 0.1  # seconds between looks at the stages at work
 Row = dict[str, Any]
 
 
@@ -66,33 +71,91 @@ class Ledger:
             stream.write(json.dumps(line) + "\n")
 
 
-def call(command: Sequence[str]) -> int:
-    """Run a stage's command in a process of its own; its exit code."""
-    return subprocess.run([sys.executable, *PROGRAMS[command[0]], *command[1:]], check=False).returncode
+def start(command: Sequence[str], log: Path | None) -> subprocess.Popen[bytes]:
+    """Start a stage's command in a process of its own; what it says goes to a file, if one is given."""
+    words = [sys.executable, *PROGRAMS[command[0]], *command[1:]]
+    if log is None:
+        return subprocess.Popen(words)
+    with log.open("ab") as stream:
+        return subprocess.Popen(words, stdout=stream, stderr=stream)
 
 
-def do(stage: Stage, key: str, ledger: Ledger) -> None:
-    """Run a stage, or what is left of it.
+@dataclass
+class Runner:
+    """Runs the stages of a plan, so many at a time, each as soon as all that it reads is there."""
 
-    Raises:
-        ClickException: it failed.
-    """
-    before = next(iter(reversed(ledger.events(stage.name))), {"key": key, "event": ""})
-    title = f"{ledger.data} {stage.name}"
-    if before["key"] != key:
-        click.echo(f"{title}: its command or input has changed, it starts anew", err=True)
-        remove(stage.result)
-    elif before["event"] == "finished" and stage.result.exists():
-        click.echo(f"{title}: finished before", err=True)
-        return
-    ledger.add(stage.name, "started", key=key)
-    click.echo(f"{title}: {' '.join(stage.command)}", err=True)
-    started = time.monotonic()
-    code = call(stage.command)
-    event = "finished" if code in (0, EXIT_TROUBLED) else "failed"
-    ledger.add(stage.name, event, key=key, seconds=round(time.monotonic() - started, 1), code=code)
-    if event == "failed":
-        raise click.ClickException(f"{title}: exit code {code}; give the same command again to go on")
+    ledger: Ledger
+    keys: Mapping[str, str]
+    jobs: int
+
+    def run(self, stages: Sequence[Stage]) -> None:
+        """Run them, or what is left of them.
+
+        Raises:
+            ClickException: one failed; those that were at work then have been waited for.
+        """
+        waiting, running, failed = list(stages), list[Running](), list[str]()
+        try:
+            while running or (waiting and not failed):
+                for stage in self._ready(waiting, running) if not failed else ():
+                    waiting.remove(stage)
+                    if not self._done(stage):
+                        running.append(self._begin(stage))
+                for each in [each for each in running if each.process.poll() is not None]:
+                    running.remove(each)
+                    failed += self._end(each)
+                time.sleep(_PAUSE if running else 0)
+        finally:
+            for each in running:  # a signal has come
+                each.process.kill()
+                each.process.wait()
+        if failed:
+            raise click.ClickException(f"{'; '.join(failed)}; give the same command again to go on")
+
+    def _ready(self, waiting: Sequence[Stage], running: Sequence[Running]) -> list[Stage]:
+        """The next that can be started: nothing they read is still to be made."""
+        unmade = [*waiting, *(each.stage for each in running)]
+        found = [stage for stage in waiting if not any(stage.reads(other.result) for other in unmade if other != stage)]
+        return found[: self.jobs - len(running)]
+
+    def _title(self, stage: Stage) -> str:
+        return f"{self.ledger.data} {stage.name}"
+
+    def _done(self, stage: Stage) -> bool:
+        """Whether it finished before; what it made from something else is deleted."""
+        key = self.keys[stage.name]
+        before = next(iter(reversed(self.ledger.events(stage.name))), {"key": key, "event": ""})
+        if before["key"] != key:
+            click.echo(f"{self._title(stage)}: its command or input has changed, it starts anew", err=True)
+            remove(stage.result)
+        elif before["event"] == "finished" and stage.result.exists():
+            click.echo(f"{self._title(stage)}: finished before", err=True)
+            return True
+        return False
+
+    def _begin(self, stage: Stage) -> Running:
+        self.ledger.add(stage.name, "started", key=self.keys[stage.name])
+        click.echo(f"{self._title(stage)}: {' '.join(stage.command)}", err=True)
+        log = stage.result.parent / f"{stage.name}.log" if self.jobs > 1 else None
+        return Running(stage, time.monotonic(), start(stage.command, log))
+
+    def _end(self, done: Running) -> list[str]:
+        """Note how a stage ended; what to say if it failed."""
+        code, seconds = done.process.returncode, round(time.monotonic() - done.started, 1)
+        event = "finished" if code in (0, EXIT_TROUBLED) else "failed"
+        self.ledger.add(done.stage.name, event, key=self.keys[done.stage.name], seconds=seconds, code=code)
+        if self.jobs > 1:
+            click.echo(f"{self._title(done.stage)}: {event} after {seconds} s", err=True)
+        return [f"{self._title(done.stage)}: exit code {code}"] if event == "failed" else []
+
+
+@dataclass(frozen=True)
+class Running:
+    """A stage at work."""
+
+    stage: Stage
+    started: float
+    process: subprocess.Popen[bytes]
 
 
 def remove(path: Path) -> None:
@@ -110,7 +173,7 @@ def publish(folder: Path, ledger: Ledger, found: Sequence[Stage], settings: Row,
         text = (folder / name).read_text(encoding="utf-8")
         return json.loads(text.replace(str(folder), ""))  # no paths of this machine
 
-    sets = {name: read(f"{name}/summary.json") for name in ("sets-quals", "sets-rouge")}
+    sets = {name: read(f"{name}/summary.json") for stage in found if (name := stage.name).startswith("sets-")}
     content = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": machine(),
@@ -166,9 +229,20 @@ def machine() -> str:
 @click.option("--full", "size", flag_value="full", help="For one large GPU.")
 @click.option("--smoke", "size", flag_value="smoke", help="To see that it runs, with a tiny --model.")
 @click.option("--only", type=click.Choice(DATA_SETS), help="One data set; two runs can go at the same time.")
+@click.option("--until", metavar="STAGE", help="Stop after this stage; without the option a later run goes on.")
+@click.option("--jobs", default=1, show_default=True, type=click.IntRange(1), help="Stages at a time, on a GPU some 4.")
 @click.option("--model", default=BASE_MODEL, show_default=True, help="What the summarizers are made from.")
 @click.option("--results", default=HERE.parent / "results", type=click.Path(file_okay=False, path_type=Path))
-def main(data: Path, output: Path, size: str | None, only: str | None, model: str, results: Path) -> None:
+def main(
+    data: Path,
+    output: Path,
+    size: str | None,
+    only: str | None,
+    until: str | None,
+    jobs: int,
+    model: str,
+    results: Path,
+) -> None:
     if not size:
         raise click.UsageError("say how much: --small, --full or --smoke")
     base = str(Path(model).resolve()) if Path(model).is_dir() else model
@@ -177,11 +251,14 @@ def main(data: Path, output: Path, size: str | None, only: str | None, model: st
         folder.mkdir(parents=True, exist_ok=True)
         ledger = Ledger(output / "stages.jsonl", size, name)
         plan = Plan(SIZES[size], data.resolve() / f"{name}.jsonl.gz", folder, name, base, METRICS)
-        found, keys = plan.stages(), plan.keys()
-        for stage in found:
-            do(stage, keys[stage.name], ledger)
-        settings = {"model": Path(model).name, **asdict(SIZES[size])}
-        publish(folder, ledger, found, settings, results)
+        found = plan.stages()
+        names = [stage.name for stage in found]
+        if until and until not in names:
+            raise click.UsageError(f"no stage '{until}'; there are {', '.join(names)}")
+        Runner(ledger, plan.keys(), jobs).run(found[: names.index(until) + 1] if until else found)
+        if not until:
+            settings = {"model": Path(model).name, **asdict(SIZES[size])}
+            publish(folder, ledger, found, settings, results)
 
 
 if __name__ == "__main__":

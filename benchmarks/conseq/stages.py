@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 
@@ -20,9 +20,14 @@ class Size:
         sampled: of those, documents that the contrast sets are made of.
         max_document: tokens of a document that a summarizer reads.
         epochs, contrast_epochs: passes over the documents, and over the contrast sets.
-        contrast_rate: learning rate of the three contrastive trainings; 0 is the usual one of an adapter.
+        contrast_rate, dpo_rate: learning rates of the contrastive trainings and of DPO; 0 is the usual one.
         share: of the references for S+, and of the lowest samples for S-.
+        length_within: how far a negative's number of words may be from its reference's, as a share; None: any.
+        spare_end: whether negatives' end tokens are left out of the loss.
+        selectors: metrics that choose contrast sets, each for a system of its own (`CHOSEN_BY`).
         micro_batch: examples in one pass of the model.
+        loaders: processes that prepare batches for a training.
+        batch_rows: documents that are summarized at a time.
         save_every: steps between checkpoints.
         page: documents on the page.
     """
@@ -35,8 +40,14 @@ class Size:
     epochs: float
     contrast_epochs: float
     contrast_rate: float
+    dpo_rate: float
     share: float
+    length_within: float | None
+    spare_end: bool
+    selectors: tuple[str, ...]
     micro_batch: int
+    loaders: int
+    batch_rows: int
     save_every: int
     page: int
 
@@ -53,23 +64,39 @@ SIZES = {
         epochs=3,
         contrast_epochs=4,
         contrast_rate=1e-4,
+        dpo_rate=1e-4,
         share=0.5,
+        length_within=None,
+        spare_end=False,
+        selectors=("quals", "rouge"),
         micro_batch=1,
+        loaders=0,
+        batch_rows=64,
         save_every=10,
         page=20,
     ),
+    # Of 2,000 documents halves leave some 450 pairs, 170 steps. In the small size all that was trained further wrote
+    # longer summaries, whatever had chosen the sets: pushed down like any other token of a negative, an end that is
+    # nearly certain loses most. So ends are spared here, and pairs are of like length. DPO, which moved furthest there,
+    # gets the usual rate.
     "full": Size(
         heldout=300,
         valid=40,
-        train=0,
+        train=3500,
         sampled=2000,
         max_document=512,
         epochs=2,
-        contrast_epochs=4,
+        contrast_epochs=3,
         contrast_rate=1e-4,
+        dpo_rate=0,
         share=0.5,
+        length_within=0.25,
+        spare_end=True,
+        selectors=("quals", "rouge", "ensemble"),
         micro_batch=16,
-        save_every=100,
+        loaders=2,
+        batch_rows=1024,
+        save_every=1000,
         page=50,
     ),
     "smoke": Size(
@@ -81,29 +108,40 @@ SIZES = {
         epochs=1,
         contrast_epochs=1,
         contrast_rate=0,
+        dpo_rate=0,
         share=1.0,
+        length_within=2.0,
+        spare_end=True,
+        selectors=("quals", "rouge", "ensemble"),
         micro_batch=2,
+        loaders=0,
+        batch_rows=4,
         save_every=2,
         page=2,
     ),
 }
 
-SYSTEMS = ("mle", "rouge", "conseq", "dpo")
+CHOSEN_BY = {"rouge": "rouge", "quals": "conseq", "ensemble": "conseq-ensemble"}  # metric -> system
 PARTS = ("heldout", "valid", "train", "sampled")
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A command, beginning with one of the programs of run.py, and what it leaves."""
+    """A command, beginning with one of the programs of run.py, and what it leaves.
+
+    Attributes:
+        after: further results that it is quicker with.
+    """
 
     name: str
     result: Path
     command: tuple[str, ...]
+    after: tuple[Path, ...] = ()
 
     def reads(self, path: Path) -> bool:
-        """Whether the command takes this file, or one in this folder, for its input."""
+        """Whether the command takes this file, or one in this folder, for its input, or is quicker with it."""
         given = (Path(word.partition("=")[2] or word) for word in self.command)
-        return any(path in (word, *word.parents) for word in given)
+        return path in self.after or any(path in (word, *word.parents) for word in given)
 
 
 @dataclass(frozen=True)
@@ -128,7 +166,8 @@ class Plan:
 
     def stages(self) -> list[Stage]:
         """All of them, in order."""
-        return [*self.start(), *self.contrast(), *self.contrastive(), *self.summaries(), *self.tables()]
+        written = [*self.summaries(), *self.scores()]
+        return [*self.start(), *self.contrast(), *self.contrastive(), *written, *self.tables()]
 
     def start(self) -> list[Stage]:
         """The parts of the data, and the summarizer that all others start from."""
@@ -140,36 +179,49 @@ class Plan:
             self._stage("mle", "mle", "quals", *trained),
         ]
 
+    @property
+    def systems(self) -> tuple[str, ...]:
+        """What is compared, the baseline first."""
+        return ("mle", *(system for metric, system in CHOSEN_BY.items() if metric in self.size.selectors), "dpo")
+
     def contrast(self) -> list[Stage]:
-        """Its samples, and S+ and S- by either metric."""
-        samples, share = self.folder / "samples.jsonl", self.size.share
-        found = [self._summaries("samples", "sampled", "mle", "-n", 6, "--sample", "--top-k", 50)]
-        for metric in ("quals", "rouge"):
-            name = f"sets-{metric}"
-            chosen = ["--metric", metric, "--positives", share, "--negatives", share]
-            found.append(self._stage(name, name, "quals", "contrast", samples, *chosen, "-o", self.folder / name))
+        """Its samples, of any length that the model gives them, and S+ and S- by each metric."""
+        drawn = ["-n", 6, "--sample", "--top-k", 50, "--min-length", 10]
+        found = [self._summaries("samples", "sampled", "mle", *drawn)]
+        share = self.size.share
+        found += [self._sets(f"sets-{metric}", metric, share) for metric in self.size.selectors if metric != "ensemble"]
+        if "ensemble" in self.size.selectors:  # made of scores that are then in the cache
+            scored = self._sets("scored-factcc", "factcc", 0)
+            after = (self.folder / "sets-quals", scored.result)
+            found += [scored, replace(self._sets("sets-ensemble", "ensemble", share), after=after)]
         return found
 
     def contrastive(self) -> list[Stage]:
-        """The three ways of going on from there."""
-        mle, found = self.folder / "mle", []
-        chosen = ["--epochs", self.size.contrast_epochs, "--learning-rate", self.size.contrast_rate]
-        for name, metric in (("conseq", "quals"), ("rouge", "rouge")):
+        """The ways of going on from there."""
+        size, mle, found = self.size, self.folder / "mle", []
+        chosen = ["--epochs", size.contrast_epochs, "--learning-rate"]
+        for metric in size.selectors:
+            name = CHOSEN_BY[metric]
             sets = [self.folder / f"sets-{metric}" / f"{sign}.jsonl" for sign in ("positives", "negatives")]
-            words = ["train", "conseq", *sets, "--model", mle, *chosen, *self._training(name)]
-            found.append(self._stage(name, name, "quals", *words))
-        pairs = self.folder / "sets-quals" / "dpo.jsonl"
-        found.append(self._stage("dpo", "dpo", "dpo", mle, pairs, *chosen, *self._common(), "-o", self.folder / "dpo"))
-        return found
+            words = ["train", "conseq", *sets, "--model", mle, *chosen, size.contrast_rate, *self._training(name)]
+            found.append(self._stage(name, name, "quals", *words, *(["--spare-end"] if size.spare_end else [])))
+        words = [mle, self.folder / "sets-quals" / "dpo.jsonl", *chosen, size.dpo_rate, *self._common()]
+        return [*found, self._stage("dpo", "dpo", "dpo", *words, "-o", self.folder / "dpo")]
 
     def summaries(self) -> list[Stage]:
         """What each system writes about the documents held out."""
-        return [self._summaries(f"summaries-{name}", "heldout", name) for name in SYSTEMS]
+        return [self._summaries(f"summaries-{name}", "heldout", name) for name in self.systems]
+
+    def scores(self) -> list[Stage]:
+        """The scores of each system's summaries, as soon as there are any; the tables find them in the cache."""
+        return [self._table(f"scores-{name}", (name,)) for name in self.systems]
 
     def tables(self) -> list[Stage]:
         """All systems against maximum likelihood, with a page; CONSEQ against ROUGE-contrastive."""
         page = ["--page", self.folder / "page.html", "--page-rows", self.size.page]
-        return [self._table("table", SYSTEMS, *page), self._table("against-rouge", ("rouge", "conseq"))]
+        after = tuple(stage.result for stage in self.scores())
+        found = [self._table("table", self.systems, *page), self._table("against-rouge", ("rouge", "conseq"))]
+        return [replace(stage, after=after) for stage in found]
 
     def _stage(self, name: str, result: str, *words: object) -> Stage:
         return Stage(name, self.folder / result, tuple(map(str, words)))
@@ -178,15 +230,24 @@ class Plan:
         return self.folder / "split" / f"{name}.jsonl"
 
     def _common(self) -> list[object]:
-        return ["--micro-batch", self.size.micro_batch, "--save-every", self.size.save_every]
+        size = self.size
+        return ["--micro-batch", size.micro_batch, "--save-every", size.save_every, "--loaders", size.loaders]
 
     def _training(self, name: str) -> list[object]:
         watched = ["--valid", self._part("valid"), "--max-document", self.size.max_document]
         return [*self._common(), *watched, "-o", self.folder / name]
 
+    def _sets(self, name: str, metric: str, share: float) -> Stage:
+        chosen: list[object] = ["--metric", metric, "--positives", share, "--negatives", share]
+        if self.size.length_within is not None:
+            chosen += ["--length-within", self.size.length_within]
+        samples, folder = self.folder / "samples.jsonl", self.folder / name
+        return self._stage(name, name, "quals", "contrast", samples, *chosen, "-o", folder)
+
     def _summaries(self, name: str, part: str, system: str, *drawn: object) -> Stage:
         path = self.folder / f"{name}.jsonl"
-        words = ["summarize", self._part(part), "--model", self.folder / system, "--preset", self.preset, *drawn]
+        words = ["summarize", self._part(part), "--model", self.folder / system, "--preset", self.preset]
+        words += ["--batch-rows", self.size.batch_rows, *drawn]
         return self._stage(name, path.name, "quals", *words, "--resume", "-o", path)
 
     def _table(self, name: str, systems: Sequence[str], *more: object) -> Stage:

@@ -58,6 +58,27 @@ def test_conseq_goes_on_from_whole_models_and_takes_unequal_numbers(trained: Pat
         assert Summarizer.load(str(output), device="cpu").summarize([rows(1)[0]["document"]])[0].texts
 
 
+def test_the_ends_of_negatives_may_be_spared(trained: Path, tmp_path: Path) -> None:
+    """Where all else is to be avoided: left in the loss, the end token becomes less likely, too."""
+    positives, negatives = contrast_files(tmp_path, 6)
+    options = ["--batch", 6, "--micro-batch", 6, "--max-document", 40, "--learning-rate", 3e-4, *FAST]
+    ends = []
+    for name, more in (("all", []), ("spared", ["--spare-end"])):
+        words = [positives, negatives, "-o", tmp_path / name, "--model", trained, *options, *more]
+        done = run("train", "conseq", *words)
+        assert done.exit_code == 0, done.output + repr(done.exception)
+        ends.append(end_log_prob(tmp_path / name, negatives))
+    assert ends[0] < ends[1]
+
+
+def end_log_prob(folder: Path, path: Path) -> float:
+    """Mean log-probability of the end token after the summaries in a file."""
+    model = Summarizer.load(str(folder), device="cpu")
+    targets = [[[*model.lm.tokenizer(" " + row["summary"]).input_ids, model.form.end]] for row in read(path)]
+    found = model.log_probs([model.frame(row["document"]) for row in read(path)], targets)
+    return fmean(values[-1] for (values,) in found)
+
+
 def test_pairs_stay_pairs_or_go_together(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In files of equal length each loses another row: row by row, every pair would be of two documents."""
     good = [{"id": n, "document": f"On day {n} it rained.", "summary": f"Rain on {n}."} for n in range(6)]

@@ -23,6 +23,7 @@ SETTINGS = {
     "micro_batch": 2,
     "learning_rate": 1e-3,
     "save_every": 2,
+    "loaders": 0,
     "seed": 0,
     "device": "cpu",
 }

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -34,7 +34,8 @@ def module(name: str) -> ModuleType:
 def _own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(FOLDER))
     monkeypatch.setenv("QUALS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setitem(registry.METRICS, "quals", "word_pairs:WordPairs")
+    for name in ("quals", "factcc", "ensemble"):
+        monkeypatch.setitem(registry.METRICS, name, "word_pairs:WordPairs")
     monkeypatch.setattr(module("run"), "METRICS", "rouge1,rouge2,rougeL,quals")
 
 
@@ -64,14 +65,24 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         "dpo": lambda words: CliRunner().invoke(module("dpo").main, [*words, "--device", "cpu"]),
     }
 
-    def call(command: Sequence[str]) -> int:
+    def start(command: Sequence[str], log: Path | None) -> Ended:
         made.append(" ".join(Path(word).name for word in command[:3]))
         done = programs[command[0]](command[1:])
         assert done.exit_code == 0, (command, done.output, done.exception)
-        return done.exit_code
+        return Ended(done.exit_code)
 
-    monkeypatch.setattr(module("run"), "call", call)
+    monkeypatch.setattr(module("run"), "start", start)
     return made
+
+
+@dataclass
+class Ended:
+    """What stands in for a process."""
+
+    returncode: int
+
+    def poll(self) -> int:
+        return self.returncode
 
 
 def experiment(data: Path, base: Path, *more: str) -> Result:
@@ -80,8 +91,10 @@ def experiment(data: Path, base: Path, *more: str) -> Result:
     return CliRunner().invoke(module("run").main, list(map(str, words)), catch_exceptions=False)
 
 
-STAGES = ["split", "mle", "samples", "sets-quals", "sets-rouge", "conseq", "rouge", "dpo"]
-STAGES += ["summaries-mle", "summaries-rouge", "summaries-conseq", "summaries-dpo", "table", "against-rouge"]
+SYSTEMS = ["mle", "rouge", "conseq", "conseq-ensemble", "dpo"]
+STAGES = ["split", "mle", "samples", "sets-quals", "sets-rouge", "scored-factcc", "sets-ensemble"]
+STAGES += ["conseq", "rouge", "conseq-ensemble", "dpo"]
+STAGES += [f"{part}-{system}" for part in ("summaries", "scores") for system in SYSTEMS] + ["table", "against-rouge"]
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -103,7 +116,7 @@ def test_the_whole_experiment(
         assert parts["sampled"] < parts["train"]
         assert {row["id"] for row in read(folder / "sets-quals" / "positives.jsonl")} <= parts["sampled"]
         table = json.loads((results / f"conseq-smoke-{name}.json").read_text())
-        assert table["table"]["systems"] == ["mle", "rouge", "conseq", "dpo"]
+        assert table["table"]["systems"] == SYSTEMS
         assert set(table["table"]["documents"]) == parts["heldout"]
         measures = ["rouge1", "rouge2", "rougeL", "word-pairs", "novel 2-grams", "words"]
         assert list(table["table"]["values"]) == measures
@@ -134,12 +147,15 @@ def test_the_whole_experiment(
     monkeypatch.setitem(sizes, "smoke", replace(sizes["smoke"], contrast_epochs=2))
     done = experiment(data, base, "--only", "xsum")
     assert "xsum dpo: its command or input has changed, it starts anew" in done.output
-    assert calls == [
-        *["quals train conseq"] * 2,
-        "dpo mle dpo.jsonl",
-        *["quals summarize heldout.jsonl"] * 3,  # not that of mle
-        *["quals compare summaries-mle.jsonl", "quals compare summaries-rouge.jsonl"],
-    ]
+    assert (
+        calls
+        == [
+            *["quals train conseq"] * 3,
+            "dpo mle dpo.jsonl",
+            *["quals summarize heldout.jsonl"] * 4,  # not that of mle
+            *[f"quals compare summaries-{name}.jsonl" for name in (*SYSTEMS[1:], "mle", "rouge")],
+        ]
+    )
 
 
 def test_a_killed_run_goes_on_where_it_was(data: Path, base: Path, tmp_path: Path) -> None:
@@ -161,7 +177,7 @@ def test_an_interrupted_stage_goes_on_and_a_failed_one_stops_the_run(
 ) -> None:
     made: list[str] = []
 
-    def call(command: Sequence[str]) -> int:
+    def start(command: Sequence[str], log: Path | None) -> Ended:
         stage = next(stage for stage in plan_stages if list(stage.command) == list(command))
         made.append(stage.name)
         kept = stage.result.parent / f"{stage.name}.kept"
@@ -171,11 +187,11 @@ def test_an_interrupted_stage_goes_on_and_a_failed_one_stops_the_run(
             (stage.result / "checkpoint").touch()
             raise KeyboardInterrupt
         if stage.name == "samples":
-            return 3
+            return Ended(3)
         stage.result.mkdir(exist_ok=True)
-        return 0
+        return Ended(0)
 
-    monkeypatch.setattr(module("run"), "call", call)
+    monkeypatch.setattr(module("run"), "start", start)
     size, folder = module("stages").SIZES["smoke"], tmp_path / "output" / "smoke-xsum"
     plan = module("stages").Plan(size, data / "xsum.jsonl.gz", folder, "xsum", str(base), "rouge1,rouge2,rougeL,quals")
     plan_stages = plan.stages()
@@ -190,6 +206,56 @@ def test_an_interrupted_stage_goes_on_and_a_failed_one_stops_the_run(
         module("run").Ledger(tmp_path / "output" / "stages.jsonl", "smoke", "xsum").events("mle")
     )
     assert pieces["pieces"] == 2
+
+
+def test_stages_run_beside_each_other_as_soon_as_they_can(
+    data: Path, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size, folder = module("stages").SIZES["smoke"], tmp_path / "output" / "smoke-xsum"
+    plan = module("stages").Plan(size, data / "xsum.jsonl.gz", folder, "xsum", str(base), "rouge1,rouge2,rougeL,quals")
+    stages = plan.stages()
+    running: list[str] = []
+    seen: list[set[str]] = []
+
+    class Slow:
+        """A process that ends when it has been looked at twice."""
+
+        returncode, looks = 0, 0
+
+        def __init__(self, stage: Any) -> None:
+            self.stage = stage
+
+        def poll(self) -> int | None:
+            self.looks += 1
+            if self.looks < 2:
+                return None
+            running.remove(self.stage.name)
+            self.stage.result.touch()
+            return 0
+
+    def start(command: Sequence[str], log: Path | None) -> Slow:
+        stage = next(stage for stage in stages if list(stage.command) == list(command))
+        assert log == folder / f"{stage.name}.log"
+        for other in stages:
+            assert not (stage.reads(other.result) and other is not stage) or other.result.exists()
+        running.append(stage.name)
+        seen.append({*running})
+        return Slow(stage)
+
+    monkeypatch.setattr(module("run"), "start", start)
+    monkeypatch.setattr(module("run"), "_PAUSE", 0)
+    done = experiment(data, base, "--only", "xsum", "--jobs", "3", "--until", "samples")
+    assert done.exit_code == 0, done.output
+    assert seen == [{"split"}, {"mle"}, {"samples"}]
+    seen.clear()
+    assert experiment(data, base, "--only", "xsum", "--jobs", "3", "--until", "against-rouge").exit_code == 0
+    assert seen[2] == {"sets-quals", "sets-rouge", "summaries-mle"}
+    assert {"conseq", "rouge", "scored-factcc"} in seen
+    assert {"table", "against-rouge"} in seen
+    assert max(map(len, seen)) == 3
+    assert len(seen) == len(stages) - 3
+    assert not (tmp_path / "results").exists()
+    assert experiment(data, base, "--until", "nothing").exit_code == 2
 
 
 def test_parts_do_not_depend_on_order_and_share_no_document(tmp_path: Path) -> None:

@@ -38,6 +38,12 @@ _SHARE = click.FloatRange(0, 1)
 @click.option("--metric", default="quals", show_default=True, help="What scores them; rouge: the mean of three ROUGEs.")
 @click.option("--set", "settings", multiple=True, metavar="METRIC.NAME=VALUE", help="A metric's setting; repeatable.")
 @click.option("--negatives", default=0.3, show_default=True, type=_SHARE, help="Share of documents for S-.")
+@click.option(
+    "--length-within",
+    "within",
+    type=click.FloatRange(0),
+    help="Only samples that have as many words as the reference, but for this share.",
+)
 @click.option("--positives", default=0.3, show_default=True, type=_SHARE, help="Share of references for S+.")
 @click.option(
     "--pairing",
@@ -80,7 +86,7 @@ def contrast(file: str, folder: Path, **options: Any) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in (*FILES, *(["samples.jsonl"] if options["model"] else [])):
         refuse_same_file(folder / name, [file])
-    chosen = Options(*(options[name] for name in ("negatives", "positives", "pairing", "seed")))
+    chosen = Options(*(options[name] for name in ("negatives", "positives", "pairing", "seed", "within")))
     fields = {role: options[f"{role}_field"] for role in ("document", "reference", "samples")}
     source, format = file, options["format"]
     with progress_bars() as progress:

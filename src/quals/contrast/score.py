@@ -58,14 +58,21 @@ class Scored:
     samples: tuple[SummaryScore, ...]
     reference: SummaryScore
 
-    @property
-    def usable(self) -> dict[int, float]:
-        """The samples that have a score and are not the reference over again."""
+    def usable(self, within: float | None = None) -> dict[int, float]:
+        """The samples that have a score and are not the reference over again; see also `as_long`."""
         return {
             place: score.value
             for place, score in enumerate(self.samples)
-            if score.value is not None and not self.repeats(place)
+            if score.value is not None and not self.repeats(place) and self.as_long(place, within)
         }
+
+    def as_long(self, place: int, within: float | None) -> bool:
+        """Whether a sample has as many words as its reference, but for this share of them; if None, it does not matter.
+
+        Where samples are shorter or longer than references, length is what a contrast teaches first.
+        """
+        words, wanted = len(self.example.samples[place].split()), len(self.example.reference.split())
+        return within is None or abs(words - wanted) <= within * wanted
 
     def repeats(self, place: int) -> bool:
         """Whether a sample is its reference, word for word: it cannot be a bad example and a good one."""

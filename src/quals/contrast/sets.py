@@ -23,12 +23,13 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Options:
-    """How the sets are selected; see `quals.contrast.select.select`."""
+    """How the sets are selected; see `quals.contrast.select.select`, and for ``within`` `Scored.as_long`."""
 
     negatives: float = 0.3
     positives: float = 0.3
     pairing: Pairing = "paired"
     seed: int = 0
+    within: float | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def make_sets(
     texts = sum(len(example.samples) + 1 for example in examples)
     scored = score_examples(metric, examples, cache, progress(f"score ({metric.name})", texts))
     selection = select(
-        [each.usable for each in scored],
+        [each.usable(options.within) for each in scored],
         [each.reference.value for each in scored],
         negatives=options.negatives,
         positives=options.positives,
@@ -91,7 +92,9 @@ def make_sets(
     ]
     positives = [_positive(scored[place]) for place in selection.positives]
     aside = [*map(_unreadable, problems), *(row for each in scored for row in _aside(each))]
-    return Sets(positives, negatives, aside, _counts(scored, problems, positives, negatives), selection)
+    usable = sum(bool(each.usable(options.within)) for each in scored)
+    counts = _counts(scored, problems, positives, negatives) | {"documents_without_usable_sample": len(scored) - usable}
+    return Sets(positives, negatives, aside, counts, selection)
 
 
 def _positive(scored: Scored) -> Row:
@@ -150,7 +153,6 @@ def _counts(
         "samples_by_status": dict(Counter(str(score.status) for each in scored for score in each.samples)),
         "samples_same_as_reference": sum(each.repeats(place) for each in scored for place in range(len(each.samples))),
         "references_by_status": dict(Counter(str(each.reference.status) for each in scored)),
-        "documents_without_usable_sample": sum(not each.usable for each in scored),
         "positives": len(positives),
         "negatives": len(negatives),
     }

@@ -13,16 +13,16 @@ from there: the text is encoded once, and whatever prompts or beams share is rea
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from quals.lm.constraints import Constraints
+from quals.lm.constraints import FILLER, Constraints
 from quals.lm.model import Ids, LanguageModel
 from quals.lm.search import best_tokens
-from quals.lm.tree import ROOT, PrefixTree
+from quals.lm.tree import Ints
 from quals.settings import Settings, setting
 
 
@@ -78,128 +78,109 @@ def beam_search(
     settings = settings or BeamSettings()
     if not any(prompts):
         return [[] for _ in texts]
-    searches = [_Text(group, end, settings) for group in prompts]
-    session = lm.begin(texts, [search.written() for search in searches])
+    different = [list(dict.fromkeys(map(tuple, group))) for group in prompts]
+    session = lm.begin(texts, different)
+    search = _Search([prompt for group in different for prompt in group], end, settings)
     log_probs = session.first
     while True:
         if constraints:
-            log_probs = constraints.apply(log_probs, [path for search in searches for path in search.written()])
-        best = best_tokens(log_probs, 2 * settings.width + 1)
-        found = zip(*best, log_probs[:, end].tolist(), strict=True)
-        for search in searches:
-            search.advance([_Next(*next(found)) for _ in search.frontier])
-        if not any(search.frontier for search in searches):
-            return [search.hypotheses() for search in searches]
-        parents, tokens = zip(*(search.reading() for search in searches), strict=True)
-        log_probs = session.extend(parents, tokens)
+            log_probs = constraints.apply(log_probs, search.written)
+        search.advance(*best_tokens(log_probs, 2 * settings.width + 1), log_probs[:, end].cpu().numpy())
+        if not len(search.beams):
+            break
+        log_probs = session.extend(search.follows, search.written[:, -1])
+    found = iter(search.finished)
+    of_prompts = [{prompt: next(found) for prompt in group} for group in different]
+    return [[of[tuple(prompt)] for prompt in group] for of, group in zip(of_prompts, prompts, strict=True)]
 
 
-@dataclass
-class _Next:
-    """What may follow a node: the most probable tokens, and the end token, which may not be among them."""
+class _Search:
+    """The searches from all prompts, each a step further with every call of `advance`.
 
-    tokens: npt.NDArray[np.int64]
-    log_probs: npt.NDArray[np.float32]
-    end: float
-
-
-class _Text:
-    """The searches from one text: a tree with a node for each token read or written."""
+    Attributes:
+        beams: for each live beam, the number of its prompt, in ascending order, those of a prompt best first.
+        totals: their log-probabilities so far.
+        written: (beams, tokens), their prompts and what has been written, with a filler before the shorter ones.
+        log_probs: (beams, step), of the tokens written.
+        follows: which of the beams before the step each goes on from.
+        finished: for each prompt, the best finished sequences, best first.
+    """
 
     def __init__(self, prompts: Sequence[Ids], end: int, settings: BeamSettings) -> None:
-        self.tree, self.log_probs = PrefixTree(), dict[int, float]()
-        self.branches = [_Branch(self, prompt, end, settings) for prompt in prompts]
-        self.frontier = _distinct(self.branches)  # nodes that have just been read, or are to be read next
-        self.before: list[int] = []  # the frontier of the step before
+        self.end, self.settings, self.step = end, settings, 0
+        self.beams = self.follows = np.arange(len(prompts))
+        self.totals, self.log_probs = np.zeros(len(prompts)), np.zeros((len(prompts), 0))
+        longest = max(map(len, prompts))
+        self.written = np.array([[*[FILLER] * (longest - len(prompt)), *prompt] for prompt in prompts], np.int64)
+        self.finished: list[list[Hypothesis]] = [[] for _ in prompts]
 
-    def advance(self, found: Sequence[_Next]) -> None:
-        """Take every branch one token further; ``found`` is what may follow the nodes of the frontier."""
-        after = dict(zip(self.frontier, found, strict=True))
-        for branch in self.branches:
-            branch.advance(after)
-        self.before, self.frontier = self.frontier, _distinct(self.branches)
+    def advance(self, tokens: Ints, log_probs: npt.NDArray[np.float32], ends: npt.NDArray[np.float32]) -> None:
+        """Take every beam a token further.
 
-    def reading(self) -> tuple[list[int], list[int]]:
-        """Parents and tokens of the nodes to read next; see `Session.extend`."""
-        place = {node: i for i, node in enumerate(self.before)}
-        return (
-            [place[self.tree.parents[node]] for node in self.frontier],
-            [self.tree.tokens[node] for node in self.frontier],
-        )
-
-    def write(self, node: int, token: int, log_prob: float) -> int:
-        """The node for a token that the model writes."""
-        child = self.tree.add(node, token)
-        self.log_probs[child] = log_prob
-        return child
-
-    def written(self) -> list[list[int]]:
-        """What stands before each node of the frontier, the node included; at first, the different prompts."""
-        return [[self.tree.tokens[at] for at in self.tree.path_to(node)] for node in self.frontier]
-
-    def hypotheses(self) -> list[list[Hypothesis]]:
-        return [branch.finished for branch in self.branches]
-
-
-def _distinct(branches: Iterable[_Branch]) -> list[int]:
-    """The nodes where they are."""
-    return list(dict.fromkeys(node for branch in branches for node, _ in branch.live))
-
-
-class _Branch:
-    """The search from one prompt; ``live`` holds each beam's node and log-probability so far."""
-
-    def __init__(self, text: _Text, prompt: Ids, end: int, settings: BeamSettings) -> None:
-        self.text, self.prompt, self.end, self.settings = text, prompt, end, settings
-        self.live: list[tuple[int, float]] = [((ROOT, *text.tree.add_path(prompt))[-1], 0.0)]
-        self.finished: list[Hypothesis] = []
-        self.step = 0
-
-    def advance(self, after: dict[int, _Next]) -> None:
-        if not self.live:
-            return
-        width, live, self.live = self.settings.width, self.live, []
-        beams, tokens, log_probs, totals = self._continuations(live, after)
-        # Of equals, the earlier beam first, then the lower token: the order they come in.
-        for rank, i in enumerate(np.argsort(-totals, kind="stable")[: 2 * width]):
-            node, token = live[beams[i]][0], int(tokens[i])
-            if token != self.end:
-                if len(self.live) < width:
-                    self.live.append((self.text.write(node, token, float(log_probs[i])), float(totals[i])))
-            elif rank < width:
-                self._finish(self.text.write(node, token, float(log_probs[i])))
-        self.finished = sorted(self.finished, key=lambda hypothesis: -hypothesis.mean)[:width]
-        if self.step == self.settings.max_length or (len(self.finished) == width and not self._promising()):
-            self.live = []
+        Args:
+            tokens, log_probs: (beams, candidates), what may follow each, in ascending order of the token.
+            ends: log-probabilities of the end token, which may not be among them.
+        """
+        width = self.settings.width
+        follows, written, own, totals = self._ranked(*self._allowed(tokens, log_probs, ends))
+        there = follows >= 0
+        ended = there & (written == self.end)
+        going = there & ~ended
+        going &= going.cumsum(1) <= width
+        for prompt, rank in np.argwhere(ended[:, :width]).tolist():
+            self._finish(prompt, int(follows[prompt, rank]), float(own[prompt, rank]))
+        going[self._over(np.where(going, totals, -np.inf).max(1))] = False
+        self.beams, self.follows = going.nonzero()[0], follows[going]
+        self.totals = totals[going]
+        self.written = np.column_stack([self.written[self.follows], written[going]])
+        self.log_probs = np.column_stack([self.log_probs[self.follows], own[going]])
         self.step += 1
 
-    def _promising(self) -> bool:
-        """Whether some live beam is better, per token so far, than the worst finished sequence."""
-        worst, length = self.finished[-1].mean, self.step + 1
-        return self.settings.patient and any(total / length > worst for _, total in self.live)
+    def _allowed(
+        self, tokens: Ints, log_probs: npt.NDArray[np.float32], ends: npt.NDArray[np.float32]
+    ) -> tuple[Ints, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """What may follow each beam, (beams, candidates): tokens, their log-probabilities and those of the whole.
 
-    def _continuations(
-        self, live: Sequence[tuple[int, float]], after: dict[int, _Next]
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Beam, token, log-probability of the token and of the whole, of everything that may come next."""
-        tokens, log_probs = zip(*(self._allowed(after[node]) for node, _ in live), strict=True)
-        counts = [len(found) for found in tokens]
-        own = np.concatenate(log_probs)
-        before = np.repeat([total for _, total in live], counts)
-        return np.repeat(np.arange(len(live)), counts), np.concatenate(tokens), own, own + before
-
-    def _allowed(self, found: _Next) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-        """No end before the minimum length, nothing but the end at the maximum."""
+        No end before the minimum length, nothing but the end at the maximum.
+        """
         if self.step == self.settings.max_length:
-            return np.array([self.end]), np.array([found.end])
-        tokens, log_probs = found.tokens, found.log_probs.astype(np.float64)
+            tokens, log_probs = np.full((len(ends), 1), self.end), ends[:, None]
+        own = log_probs.astype(np.float64)
+        totals = own + self.totals[:, None]
         if self.step < self.settings.min_length:
-            tokens, log_probs = tokens[tokens != self.end], log_probs[tokens != self.end]
-        return tokens, log_probs
+            totals[tokens == self.end] = np.nan
+        return tokens, own, totals
 
-    def _finish(self, node: int) -> None:
-        nodes = self.text.tree.path_to(node)[len(self.prompt) :]
-        tokens, log_probs = self.text.tree.tokens, self.text.log_probs
-        self.finished.append(
-            Hypothesis(tuple(tokens[node] for node in nodes), tuple(log_probs[node] for node in nodes))
-        )
+    def _ranked(
+        self, tokens: Ints, log_probs: npt.NDArray[np.float64], totals: npt.NDArray[np.float64]
+    ) -> tuple[Ints, ...]:
+        """The best of each prompt, (prompts, ranks): beam (-1: there are no more), token and both log-probabilities."""
+        width, count = self.settings.width, tokens.shape[1]
+        place = np.arange(len(self.beams)) - np.searchsorted(self.beams, self.beams)
+        places = np.full((len(self.finished), width, count), np.nan)
+        places[self.beams, place] = totals
+        grid = places.reshape(len(places), -1)
+        # Of equals, the earlier beam first, then the lower token: the order they come in. What is not there is last.
+        order = np.argsort(-grid, axis=1, kind="stable")[:, : 2 * width]
+        ranked = np.take_along_axis(grid, order, 1)
+        follows = np.searchsorted(self.beams, np.arange(len(grid)))[:, None] + order // count
+        follows = np.where(np.isnan(ranked), -1, follows)
+        return follows, tokens[follows, order % count], log_probs[follows, order % count], ranked
+
+    def _finish(self, prompt: int, beam: int, log_prob: float) -> None:
+        """A beam is at its end, which has this log-probability."""
+        length = self.log_probs.shape[1]
+        tokens = self.written[beam, self.written.shape[1] - length :].tolist()
+        found = Hypothesis((*tokens, self.end), (*self.log_probs[beam].tolist(), log_prob))
+        ranked = sorted([*self.finished[prompt], found], key=lambda hypothesis: -hypothesis.mean)
+        self.finished[prompt] = ranked[: self.settings.width]
+
+    def _over(self, best: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """Which searches end with this step; ``best`` is the log-probability of each one's best live beam."""
+        if self.step == self.settings.max_length:
+            return np.ones(len(best), bool)
+        full = np.array([len(found) == self.settings.width for found in self.finished])
+        if self.settings.patient:
+            worst = [found[-1].mean if found else -np.inf for found in self.finished]
+            full &= ~(best / (self.step + 1) > worst)
+        return full

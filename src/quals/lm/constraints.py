@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
-from quals.lm.model import Ids
+FILLER = -1  # stands before what is written, where other rows have more
 
 
 @dataclass(frozen=True)
@@ -22,21 +22,25 @@ class Constraints:
     tokens: tuple[int, ...] = ()
     ngram: int = 0
 
-    def apply(self, log_probs: torch.Tensor, written: Sequence[Ids]) -> torch.Tensor:
-        """Log-probabilities with minus infinity for what is forbidden; one row for each of ``written``."""
-        allowed = log_probs.index_fill(
-            1, torch.tensor(self.tokens, dtype=torch.long, device=log_probs.device), -torch.inf
-        )
-        repeated = [(row, token) for row, tokens in enumerate(written) for token in self._repeated(tokens)]
-        if repeated:
-            allowed[tuple(torch.tensor(repeated, device=log_probs.device).T)] = -torch.inf
+    def apply(self, log_probs: torch.Tensor, written: Any) -> torch.Tensor:
+        """Log-probabilities with minus infinity for what is forbidden.
+
+        Args:
+            log_probs: (rows, vocabulary).
+            written: (rows, tokens), what each row goes on from, with `FILLER` before the shorter ones.
+        """
+        device = log_probs.device
+        allowed = log_probs.index_fill(1, torch.tensor(self.tokens, dtype=torch.long, device=device), -torch.inf)
+        written = torch.as_tensor(written, device=device).long()
+        if self.ngram and written.shape[1] >= self.ngram:
+            self._forbid_repeats(allowed, written)
         return allowed
 
-    def _repeated(self, written: Ids) -> list[int]:
-        """The tokens that would complete an n-gram which is there already."""
-        size = self.ngram
-        if not size or len(written) < size:
-            return []
-        text = tuple(written)
-        ending = text[len(text) - size + 1 :]
-        return [text[i + size - 1] for i in range(len(text) - size + 1) if text[i : i + size - 1] == ending]
+    def _forbid_repeats(self, allowed: torch.Tensor, written: torch.Tensor) -> None:
+        """Forbid the tokens that would complete an n-gram which is there already; changes ``allowed``."""
+        ngrams = written.unfold(1, self.ngram, 1)
+        ending = written[:, written.shape[1] - self.ngram + 1 :]
+        repeated = (ngrams[..., :-1] == ending[:, None]).all(-1) & (ngrams != FILLER).all(-1)
+        # Without asking the device which these are: the least of what a token has and what is put on it stays.
+        change = torch.where(repeated, -torch.inf, torch.inf).to(allowed.dtype)
+        allowed.scatter_reduce_(1, ngrams[..., -1].clamp(min=0), change, "amin")

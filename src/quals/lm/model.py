@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from itertools import accumulate
 from typing import Any
 
+import numpy as np
 import torch
 
 from quals.lm.load import Pretrained
+from quals.lm.tree import Ints
 
 Ids = Sequence[int]
 
@@ -49,14 +50,11 @@ class Session(ABC):
             Log-probabilities of the token after each new node: (nodes; vocabulary), float32.
         """
 
-    def extend(self, parents: Sequence[Sequence[int]], tokens: Sequence[Sequence[int]]) -> torch.Tensor:
-        """`grow`, with parents and tokens in lists, one of each text; a parent is counted within its text."""
-        starts = [0, *accumulate(self.counts)]
-        return self.grow(
-            [len(row) for row in tokens],
-            torch.tensor([start + node for start, row in zip(starts, parents, strict=False) for node in row]),
-            torch.tensor([token for row in tokens for token in row]),
-        )
+    def extend(self, parents: Ints, tokens: Ints) -> torch.Tensor:
+        """`grow`, with arrays that are known on the CPU; the counts follow from the parents."""
+        texts = np.repeat(np.arange(len(self.counts)), self.counts)[parents]
+        counts = np.bincount(texts, minlength=len(self.counts)).tolist()
+        return self.grow(counts, torch.as_tensor(parents), torch.as_tensor(tokens))
 
 
 class LanguageModel(ABC):

@@ -10,7 +10,7 @@ All continuations of a text are branches of one tree: the text is encoded once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ import torch
 from quals.lm.beam import Hypothesis
 from quals.lm.constraints import Constraints
 from quals.lm.model import Ids, LanguageModel
+from quals.lm.tree import Ints
 
 
 @dataclass(frozen=True)
@@ -55,58 +56,60 @@ def sample(
     """
     constraints = constraints or Constraints()
     session = lm.begin(texts)
-    walks = [[_Walk(_numbers(seed, settings.max_length)) for seed in group] for group in seeds]
-    live = [list(group) for group in walks]
-    log_probs, owners = session.first, [row for row, group in enumerate(live) for _ in group]
-    for step in range(settings.max_length + 1):
-        flat = [walk for group in live for walk in group]
-        _advance(flat, log_probs[owners], step, end, settings, constraints)
-        steps = [[(place, walk) for place, walk in enumerate(group) if not walk.done] for group in live]
-        live = [[walk for _, walk in group] for group in steps]
-        if not any(live):
+    owners = np.repeat(np.arange(len(texts)), list(map(len, seeds)))
+    log_probs, follows = session.first[lm.tensor(owners)], owners
+    walks = _Walks([seed for group in seeds for seed in group], end, settings, constraints, log_probs.device)
+    while True:
+        going, tokens = walks.advance(log_probs)
+        if not len(going):
             break
         # After the first token, the node that a walk follows is its own.
-        parents = [[place if step else 0 for place, _ in group] for group in steps]
-        log_probs = session.extend(parents, [[walk.tokens[-1] for walk in group] for group in live])
-        owners = list(range(len(log_probs)))
-    return [[Hypothesis(tuple(walk.tokens), tuple(walk.log_probs)) for walk in group] for group in walks]
+        log_probs = session.extend(follows[going], tokens)
+        follows = np.arange(len(going))
+    found = iter(walks.hypotheses())
+    return [[next(found) for _ in group] for group in seeds]
 
 
-@dataclass
-class _Walk:
-    """A continuation under way, with a number in [0, 1) for each of its tokens."""
+class _Walks:
+    """Continuations under way, in tensors on the model's device; those that have ended are left as they are."""
 
-    numbers: npt.NDArray[np.float64]
-    tokens: list[int] = field(default_factory=list)
-    log_probs: list[float] = field(default_factory=list)
-    done: bool = False
+    def __init__(
+        self, seeds: Sequence[int], end: int, settings: SamplingSettings, constraints: Constraints, device: torch.device
+    ) -> None:
+        self.end, self.settings, self.constraints = end, settings, constraints
+        self.step, self.live = 0, torch.arange(len(seeds), device=device)
+        numbers = [_numbers(seed, settings.max_length) for seed in seeds]
+        self.numbers = torch.tensor(np.array(numbers).reshape(len(seeds), -1), device=device)
+        self.tokens = torch.full((len(seeds), settings.max_length + 1), end, device=device)
+        self.log_probs = torch.zeros(self.tokens.shape, device=device)
+
+    def advance(self, log_probs: torch.Tensor) -> tuple[Ints, Ints]:
+        """Draw a token for each live walk; which of these have not ended with it, and their tokens."""
+        if self.step == self.settings.max_length:
+            tokens = torch.full_like(self.live, self.end)
+        else:
+            allowed = self.constraints.apply(log_probs, self.tokens[self.live, : self.step])
+            if self.step < self.settings.min_length:
+                allowed[:, self.end] = -torch.inf
+            tokens = draw(allowed, self.numbers[self.live, self.step], self.settings)
+        self.tokens[self.live, self.step] = tokens
+        self.log_probs[self.live, self.step] = log_probs.gather(1, tokens[:, None]).squeeze(1)
+        self.step += 1
+        drawn = tokens.cpu().numpy()  # here a step waits for the GPU, once
+        going = np.flatnonzero(drawn != self.end)
+        self.live = self.live[torch.as_tensor(going, device=self.live.device)]
+        return going, drawn[going]
+
+    def hypotheses(self) -> list[Hypothesis]:
+        """What has been written, in the order of the seeds."""
+        lengths = ((self.tokens != self.end).sum(1) + 1).tolist()
+        rows = zip(self.tokens.tolist(), self.log_probs.tolist(), lengths, strict=True)
+        return [Hypothesis(tuple(tokens[:length]), tuple(values[:length])) for tokens, values, length in rows]
 
 
 def _numbers(seed: int, count: int) -> npt.NDArray[np.float64]:
+    """A walk's own random numbers in [0, 1), one for each of its tokens."""
     return np.random.Generator(np.random.PCG64(seed)).random(count)
-
-
-def _advance(
-    walks: Sequence[_Walk],
-    log_probs: torch.Tensor,
-    step: int,
-    end: int,
-    settings: SamplingSettings,
-    constraints: Constraints,
-) -> None:
-    if step == settings.max_length:
-        tokens = [end] * len(walks)
-    else:
-        allowed = constraints.apply(log_probs, [walk.tokens for walk in walks])
-        if step < settings.min_length:
-            allowed[:, end] = -torch.inf
-        numbers = torch.tensor([walk.numbers[step] for walk in walks], device=allowed.device)
-        tokens = draw(allowed, numbers, settings).tolist()
-    own = log_probs[range(len(walks)), tokens].tolist()
-    for walk, token, log_prob in zip(walks, tokens, own, strict=True):
-        walk.tokens.append(token)
-        walk.log_probs.append(log_prob)
-        walk.done = token == end
 
 
 def draw(log_probs: torch.Tensor, numbers: torch.Tensor, settings: SamplingSettings) -> torch.Tensor:

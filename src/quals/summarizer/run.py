@@ -20,7 +20,7 @@ from quals.summarizer.settings import GenerationSettings
 
 RESULT_FIELDS = ("status", "reason", "signature")
 ONE, SEVERAL = ("summary", "log_prob"), ("summaries", "log_probs")
-_FIRST_WINDOW = 4
+_GROWTH = 4  # of the window, from its 16th part: the first results come soon, and few batches are small
 
 
 @dataclass
@@ -57,12 +57,12 @@ def summarized(
     summarized one by one, and those it fails on again get `Status.ERROR`.
     """
     rows = iter(rows)
-    size = min(_FIRST_WINDOW, window)  # growing, so that the first results come soon
+    size = max(1, window // _GROWTH**2)
     while batch := list(islice(rows, size)):
         results = iter(_summaries(model, [row.document for row in batch if not row.error], settings))
         for row in batch:
             yield row, Summaries((), (), Status.INVALID_ROW, str(row.error)) if row.error else next(results)
-        size = min(2 * size, window)
+        size = min(_GROWTH * size, window)
 
 
 def _summaries(model: Summarizer, documents: Sequence[str], settings: GenerationSettings) -> list[Summaries]:

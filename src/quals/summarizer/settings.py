@@ -75,6 +75,7 @@ class FitSettings(Settings):
     save_every: int = setting(50, "Steps between checkpoints.", least=1)
     evaluate_every: int = setting(200, "Steps between looks at the validation data.", least=1)
     validate: int = setting(40, "Validation examples looked at.", least=0)
+    loaders: int = setting(0, "Processes that prepare batches while the device computes.", least=0)
     device: str = setting("auto", "cpu, cuda, or auto.")
 
 
@@ -97,6 +98,9 @@ class ConseqSettings(FitSettings):
     batch: int = setting(8, "Positives, and as many negatives, a step, over all devices.", least=1)
     warmup: int = setting(10, "Steps of linear warm-up; the rate is constant after them.", least=0)
     smooth_negatives: bool = setting(False, "Smooth the labels of the negatives too, as the reference does.")
+    spare_end: bool = setting(
+        False, "Leave the end token of negatives out of the loss: it is not what is wrong with them."
+    )
 
 
 # Peak learning rates. Those for all weights are the reference's; an adapter, whose product of two small matrices

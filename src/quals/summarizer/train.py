@@ -69,7 +69,10 @@ def train_conseq(
         drop_long_summaries(data, start.pretrained.tokenizer, settings.max_summary)
     keep_together(positives, negatives)
     good, bad = start.encoded("positives", positives), start.encoded("negatives", negatives)
-    pairs = contrasted(good.encoding.examples, bad.encoding.examples, settings.seed)
+    against = bad.encoding.examples
+    if settings.spare_end:
+        against = [replace(example, summary=example.summary[:-1]) for example in against]
+    pairs = contrasted(good.encoding.examples, against, settings.seed)
     trainer = partial(ConseqTrainer, smooth_negatives=settings.smooth_negatives)
     return _fit(start, trainer, pairs, [good, bad], validation, {"lr_scheduler_type": "constant_with_warmup"})
 
@@ -239,5 +242,6 @@ def _arguments(folder: Path, settings: FitSettings, schedule: dict[str, Any]) ->
         label_smoothing_factor=settings.label_smoothing,
         save_steps=settings.save_every,
         seed=settings.seed,
+        dataloader_num_workers=settings.loaders,
         **schedule,
     )
