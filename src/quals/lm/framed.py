@@ -72,7 +72,7 @@ class TrainedModel:
         # An adapter is merged, and the architecture tried, before anything is rounded.
         pretrained = load_pretrained(name)
         made = cls.of(pretrained, PairFormat.from_dict(card["format"]), Path(name).name, store.revision(folder))
-        made.lm.model.to(device, getattr(torch, dtype))
+        made.lm.to(device, getattr(torch, dtype))
         return made
 
     @classmethod
@@ -83,7 +83,16 @@ class TrainedModel:
     @property
     def budget(self) -> int:
         """Tokens in one batch of a search, padding counted; a pass without gradients or cache takes an eighth."""
-        return 16_000 if self.lm.device.type == "cpu" else 256_000
+        device = self.lm.device
+        if device.type != "cuda":
+            return 16_000
+        # On average a token takes the place of its keys and values, kept in a store that doubles when it is full, and
+        # of a share of the step's logits: a step reads some 5 % of a search's tokens.
+        config = self.lm.model.config
+        heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+        kept = 2 * config.num_hidden_layers * config.hidden_size * heads // config.num_attention_heads
+        size = 3 * kept * self.lm.model.dtype.itemsize + config.vocab_size
+        return int(torch.cuda.get_device_properties(device).total_memory // (1.25 * size))
 
     def log_probs(
         self, texts: Sequence[list[int]], targets: Sequence[Sequence[Sequence[int]]]

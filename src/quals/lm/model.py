@@ -76,6 +76,19 @@ class LanguageModel(ABC):
         device: torch.device = self.model.device
         return device
 
+    def to(self, device: str, dtype: torch.dtype) -> None:
+        """Bring the weights to a device, in this type.
+
+        Half-precision weights keep logits in single precision where the device can: rounded, hundreds of tokens would
+        be as good as each other.
+        """
+        self.model.to(device, dtype)
+        head = self.model.get_output_embeddings()
+        if dtype.itemsize == 2 and self.device.type == "cuda" and type(head) is torch.nn.Linear and head.bias is None:
+            head.forward = lambda hidden: torch.mm(hidden.flatten(0, -2), head.weight.T, out_dtype=torch.float32).view(
+                *hidden.shape[:-1], -1
+            )
+
     @abstractmethod
     def begin(self, texts: Sequence[Ids], prompts: Sequence[Sequence[Ids]] | None = None) -> Session:
         """Encode the texts and start a search from each, or from prompts behind it.
