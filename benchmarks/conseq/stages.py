@@ -25,6 +25,7 @@ class Size:
         length_within: how far a negative's number of words may be from its reference's, as a share; None: any.
         spare_end: whether negatives' end tokens are left out of the loss.
         selectors: metrics that choose contrast sets, each for a system of its own (`CHOSEN_BY`).
+        selector_dtype: arithmetic of these metrics' models, ROUGE excepted; that of the tables is always float32.
         micro_batch: examples in one pass of the model.
         loaders: processes that prepare batches for a training.
         batch_rows: documents that are summarized at a time.
@@ -45,6 +46,7 @@ class Size:
     length_within: float | None
     spare_end: bool
     selectors: tuple[str, ...]
+    selector_dtype: str
     micro_batch: int
     loaders: int
     batch_rows: int
@@ -69,6 +71,7 @@ SIZES = {
         length_within=None,
         spare_end=False,
         selectors=("quals", "rouge"),
+        selector_dtype="float32",
         micro_batch=1,
         loaders=0,
         batch_rows=64,
@@ -93,6 +96,7 @@ SIZES = {
         length_within=0.25,
         spare_end=True,
         selectors=("quals", "rouge", "ensemble"),
+        selector_dtype="bfloat16",
         micro_batch=16,
         loaders=2,
         batch_rows=1024,
@@ -113,6 +117,7 @@ SIZES = {
         length_within=2.0,
         spare_end=True,
         selectors=("quals", "rouge", "ensemble"),
+        selector_dtype="float32",
         micro_batch=2,
         loaders=0,
         batch_rows=4,
@@ -239,6 +244,8 @@ class Plan:
 
     def _sets(self, name: str, metric: str, share: float) -> Stage:
         chosen: list[object] = ["--metric", metric, "--positives", share, "--negatives", share]
+        if metric != "rouge" and self.size.selector_dtype != "float32":
+            chosen += ["--set", f"{metric}.dtype={self.size.selector_dtype}"]
         if self.size.length_within is not None:
             chosen += ["--length-within", self.size.length_within]
         samples, folder = self.folder / "samples.jsonl", self.folder / name
