@@ -14,7 +14,8 @@ another than before (a size was edited, a metric has come) starts anew. OUTPUT/s
 started and ended. The tables go to benchmarks/results/; pages with the summaries stay in OUTPUT.
 
 On a GPU many small processes are at work most of the time on the CPU, so that several do more: `--jobs 4` runs stages
-beside each other, what each says goes to a file .log in OUTPUT, and `--only` in two runs takes both data sets at once.
+beside each other, what each says goes to a file .log in OUTPUT, and `--only` in two runs takes both data sets at once. Each stage then fills .12
+of the GPU's memory with its batches, or what QUALS_GPU_SHARE says.
 
 No summarizer is trained on what is held out. But factcc-small learnt from claims made of documents of the same files,
 some of these among them: a document it knows, though no summary of it, and the same for all systems.
@@ -24,6 +25,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import runpy
 import shutil
 import signal
@@ -45,6 +47,7 @@ HERE = Path(__file__).parent
 DATA_SETS = ("xsum", "cnndm")  # names of the files and of the presets of `quals summarize`
 PROGRAMS = {"quals": ["-m", "quals.cli.main"], "split": [str(HERE / "split.py")], "dpo": [str(HERE / "dpo.py")]}
 METRICS = "rouge1,rouge2,rougeL,quals,qags,factcc"  # of the tables
+_SMALL_SHARE = "0.12"  # of a GPU's memory, for each of the stages that run beside each other, also for both data sets
 _PAUSE = 0.1  # seconds between looks at the stages at work
 Row = dict[str, Any]
 
@@ -76,8 +79,10 @@ def start(command: Sequence[str], log: Path | None) -> subprocess.Popen[bytes]:
     words = [sys.executable, *PROGRAMS[command[0]], *command[1:]]
     if log is None:
         return subprocess.Popen(words)
+    # What is trained beside does not keep to a share: it has to find room all the same.
+    shared = {"QUALS_GPU_SHARE": _SMALL_SHARE, **os.environ}
     with log.open("ab") as stream:
-        return subprocess.Popen(words, stdout=stream, stderr=stream)
+        return subprocess.Popen(words, stdout=stream, stderr=stream, env=shared)
 
 
 @dataclass

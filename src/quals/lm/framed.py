@@ -28,6 +28,7 @@ from quals.lm.model import Ids, LanguageModel, language_model
 
 CARD = "quals.json"
 DTYPES = ("float32", "bfloat16", "float16")
+SHARE = "QUALS_GPU_SHARE"  # 0 to 1: of a GPU's memory, for batches; less than 1 where several processes share it
 TYPICAL_LENGTH = 16  # tokens that a search keeps for each of its beams
 Result = TypeVar("Result")
 
@@ -82,7 +83,10 @@ class TrainedModel:
 
     @property
     def budget(self) -> int:
-        """Tokens in one batch of a search, padding counted; a pass without gradients or cache takes an eighth."""
+        """Tokens in one batch of a search, padding counted; a pass without gradients or cache takes an eighth.
+
+        On a GPU it is what the memory holds, or as much of it as the environment's `SHARE` says.
+        """
         device = self.lm.device
         if device.type != "cuda":
             return 16_000
@@ -92,7 +96,8 @@ class TrainedModel:
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
         kept = 2 * config.num_hidden_layers * config.hidden_size * heads // config.num_attention_heads
         size = 3 * kept * self.lm.model.dtype.itemsize + config.vocab_size
-        return int(torch.cuda.get_device_properties(device).total_memory // (1.25 * size))
+        room = torch.cuda.get_device_properties(device).total_memory * float(os.environ.get(SHARE) or 1)
+        return int(room // (1.25 * size))
 
     def log_probs(
         self, texts: Sequence[list[int]], targets: Sequence[Sequence[Sequence[int]]]
