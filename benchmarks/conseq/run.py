@@ -13,9 +13,10 @@ Give the command again: a finished stage is skipped, an interrupted one goes on,
 another than before (a size was edited, a metric has come) starts anew. OUTPUT/stages.jsonl tells when which stage
 started and ended. The tables go to benchmarks/results/; pages with the summaries stay in OUTPUT.
 
-On a GPU many small processes are at work most of the time on the CPU, so that several do more: `--jobs 4` runs stages
-beside each other, what each says goes to a file .log in OUTPUT, and `--only` in two runs takes both data sets at once. Each stage then fills .12
-of the GPU's memory with its batches, or what QUALS_GPU_SHARE says.
+On a GPU many small processes are at work most of the time on the CPU, so that several do more: `--jobs 6` runs stages
+beside each other, what each says goes to a file .log in OUTPUT, and `--only` in two runs takes both data sets at once.
+Each stage then fills .12 of the GPU's memory with its batches, or what QUALS_GPU_SHARE says. `--until samples` stops
+where the metrics come in.
 
 No summarizer is trained on what is held out. But factcc-small learnt from claims made of documents of the same files,
 some of these among them: a document it knows, though no summary of it, and the same for all systems.
