@@ -204,16 +204,13 @@ def candidates(log_probs: torch.Tensor, count: int) -> Candidates:
     Unless there are ``ties``: then some of the equals at the border may be missing (see `_ranked`).
     """
     size = log_probs.shape[1]
-    more = min(count + _SPARE, size)
+    more = min(2 * count, size)  # tokens that were never trained are all as good as each other
     values, tokens = log_probs.topk(more, dim=1)
     # Others as good, further down? What cannot be chosen at all does not matter.
     last = values[:, -1]
     ties = ((values[:, min(count, size) - 1] == last) & last.isfinite()).any() & (more < size)
     tokens, order = tokens.sort(1)
     return Candidates(tokens, values.gather(1, order), ties)
-
-
-_SPARE = 4  # candidates more than needed, since others may be as good as the last
 
 
 def _ranked(log_probs: torch.Tensor, count: int) -> Candidates:
