@@ -30,7 +30,7 @@ from quals.training.data import Passage
 def measure(checker: ClaimChecker, passages: Sequence[Passage], settings: FactCCSettings) -> dict[str, object]:
     """``accuracy``: balanced, over all claims and by kind; ``claims``: how many there are of each kind; ``named``."""
     claims = [[pair.question for pair in passage.pairs] for passage in passages]
-    parts = [chunks(checker, passage.context, settings.chunk, settings.overlap) for passage in passages]
+    parts = chunks(checker, [passage.context for passage in passages], settings.chunk, settings.overlap)
     found = checker.check_in_parts([[part.ids for part in each] for each in parts], claims)
     checked = judged(passages, [[value for value, _ in values] for values in found])
     return {

@@ -48,7 +48,7 @@ class PlainQags:
             for question in questions
             if can_be_asked(question) and is_answered_by(question, self.answer(read, question).text)
         ]
-        parts = chunks(answerer, document, self.settings.chunk, self.settings.overlap)
+        (parts,) = chunks(answerer, [document], self.settings.chunk, self.settings.overlap)
         scores = []
         for question in most_probable(kept, self.settings.questions):
             from_document, _ = best_answer([self.answer(part.ids, question) for part in parts])

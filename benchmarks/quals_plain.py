@@ -32,7 +32,7 @@ class PlainQuals:
         """QUALS of one summary; None if no pair passes the answer filter."""
         framed = self.qagen.frame(summary)
         pairs = choose(parse(self.qagen, summary, self.search(framed)), self.settings.pairs)
-        parts = chunks(self.qagen, document, self.settings.chunk, self.settings.overlap)
+        (parts,) = chunks(self.qagen, [document], self.settings.chunk, self.settings.overlap)
         differences = []
         for pair in pairs:
             from_document = max(self.mean_log_prob(part.ids, pair.tokens) for part in parts)

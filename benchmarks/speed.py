@@ -105,7 +105,7 @@ def scoring_share(metric: quals.Quals, rows: Sequence[Row]) -> float:
     """Share of `matmul_rate` that the scoring pass reaches, counting the multiplications it cannot do without."""
     lm, settings = metric.qagen.lm, metric.settings
     pairs = metric.pairs([summary for _, summary in rows])
-    parts = [chunks(metric.qagen, document, settings.chunk, settings.overlap) for document, _ in rows]
+    parts = chunks(metric.qagen, [document for document, _ in rows], settings.chunk, settings.overlap)
     texts = [chunk.ids for of_one in parts for chunk in of_one]
     targets = [[pair.tokens for pair in found] for found, of_one in zip(pairs, parts, strict=True) for _ in of_one]
     head = lm.model.get_output_embeddings().weight

@@ -323,7 +323,7 @@ def test_long_documents_are_read_in_chunks(metric: FactCC) -> None:
     result = metric.score(document, GOOD)
     assert result.chunks > 3
     assert result.reason == f"document read in {result.chunks} overlapping chunks; each sentence takes its best"
-    parts = chunks(metric.checker, document, 64, 16)
+    (parts,) = chunks(metric.checker, [document], 64, 16)
     values = [probability(metric.checker, part.ids, GOOD) for part in parts]
     (piece,) = result.evidence
     assert piece.score == pytest.approx(max(values), abs=1e-4)

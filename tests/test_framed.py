@@ -59,17 +59,16 @@ def test_pieces_keep_spaces() -> None:
     model = framed()
     model.lm.tokenizer = sentencepiece()
     ids = model.lm.tokenizer.convert_tokens_to_ids(["▁Who", "▁re", "signed", "?", "<sep>", "▁Ann", "▁Lee"])
-    assert model.pieces(ids) == ("Who", " re", "signed", "?", "<sep>", " Ann", " Lee")
+    assert model.pieces([ids, ids[:1]]) == [("Who", " re", "signed", "?", "<sep>", " Ann", " Lee"), ("Who",)]
 
 
 def test_pieces_keep_letters_whole() -> None:
     model = framed()
     text = " Łukasz, 🙂 \ufffd and Nguyễn"
     ids = model.lm.tokenizer(text, add_special_tokens=False)["input_ids"]
-    pieces = model.pieces(ids)
+    (pieces,) = model.pieces([ids])
     assert "".join(pieces) == text
     assert len(pieces) == len(ids)
     assert "Ł" in pieces
     assert pieces[pieces.index("Ł") + 1] == ""
-    assert model.pieces(ids[: pieces.index("Ł") + 1])[-1] == "\ufffd"
-    assert model.pieces([]) == ()
+    assert model.pieces([ids[: pieces.index("Ł") + 1], []]) == [(*pieces[: pieces.index("Ł")], "\ufffd"), ()]

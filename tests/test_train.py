@@ -170,7 +170,7 @@ def test_long_documents_are_read_in_chunks(trained: Path) -> None:
     result = whole.score(document, fact)
     assert result.chunks > 3
     assert result.reason == f"document read in {result.chunks} overlapping chunks; each pair takes its best"
-    parts = chunks(whole.qagen, document, 40, 12)
+    (parts,) = chunks(whole.qagen, [document], 40, 12)
     spans = [chunk.span for chunk in parts]
     assert document[spans[0].start : spans[-1].end] == document.strip()
     assert all(left.end > right.start for left, right in itertools.pairwise(spans))

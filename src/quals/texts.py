@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import string
+from collections.abc import Sequence
+from functools import lru_cache
 
 from quals.records import Span
 
@@ -14,17 +16,23 @@ def find_answer(answer: str, text: str) -> Span | None:
     Of several places the first where it stands as words of their own, if there is one ("May", not "Mayor"), and of
     those rather one in the same case.
     """
-    starts, folded = [], []
-    for i, character in enumerate(text):
-        piece = character.casefold()  # may be longer than the character: "ß" folds to "ss"
-        folded.append(piece)
-        starts += [i] * len(piece)
+    folded, starts = _folded(text)
     wanted = answer.casefold()
     if not wanted:
         return None
-    places = (match.start() for match in re.finditer(f"(?={re.escape(wanted)})", "".join(folded)))
+    places = (match.start() for match in re.finditer(f"(?={re.escape(wanted)})", folded))
     spans = [Span(starts[at], starts[at + len(wanted) - 1] + 1) for at in places]
     return min(spans, key=lambda span: (_inside_word(span, text), text[span.start : span.end] != answer), default=None)
+
+
+@lru_cache(maxsize=64)  # many answers are looked for in one text
+def _folded(text: str) -> tuple[str, Sequence[int]]:
+    """A text case-folded, and of each of its characters which of the text it comes from."""
+    folded = text.casefold()
+    if len(folded) == len(text):
+        return folded, range(len(text))
+    # Some characters have become longer: "ß" folds to "ss".
+    return folded, [i for i, character in enumerate(text) for _ in character.casefold()]
 
 
 def _inside_word(span: Span, text: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -22,21 +22,31 @@ class Chunk:
     span: Span
 
 
-def chunks(model: FramedModel, document: str, size: int, overlap: int) -> list[Chunk]:
-    """The document in windows of ``size`` tokens, neighbours sharing ``overlap``; one window if it fits."""
-    lead = len(document) - len(document.lstrip())
+def chunks(model: FramedModel, documents: Sequence[str], size: int, overlap: int) -> list[list[Chunk]]:
+    """Each document in windows of ``size`` tokens, neighbours sharing ``overlap``; one window if it fits."""
+    if not documents:
+        return []
     encoded = model.lm.tokenizer(
-        " " + document.strip(), add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True
+        [" " + document.strip() for document in documents],
+        add_special_tokens=False,
+        split_special_tokens=True,
+        return_offsets_mapping=True,
     )
-    ids, offsets = encoded.input_ids, encoded.offset_mapping
-    found = []
+    return [
+        list(_windows(model, document, ids, offsets, size, overlap))
+        for document, ids, offsets in zip(documents, encoded.input_ids, encoded.offset_mapping, strict=True)
+    ]
+
+
+def _windows(
+    model: FramedModel, document: str, ids: list[int], offsets: list[tuple[int, int]], size: int, overlap: int
+) -> Iterator[Chunk]:
+    lead = len(document) - len(document.lstrip())
     for start in range(0, max(1, len(ids) - overlap), size - overlap):
         window = slice(start, start + size)
         first, last = offsets[window][0][0], offsets[window][-1][1]
         # Offsets count the space put in front.
-        span = Span(max(0, first - 1) + lead, last - 1 + lead)
-        found.append(Chunk(model.form.frame(ids[window]), span))
-    return found
+        yield Chunk(model.form.frame(ids[window]), Span(max(0, first - 1) + lead, last - 1 + lead))
 
 
 def check_chunks(size: int, overlap: int) -> None:

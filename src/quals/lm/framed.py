@@ -156,24 +156,35 @@ class TrainedModel:
 
     def decode(self, ids: Ids) -> str:
         """Token ids as text, exactly: nothing stripped, special tokens shown."""
-        text: str = self.lm.tokenizer.decode(list(ids), clean_up_tokenization_spaces=False)
-        return text
+        return self.decode_all([ids])[0]
 
-    def pieces(self, ids: Ids) -> tuple[str, ...]:
-        """What each token adds to the text; put together they are the text.
+    def decode_all(self, sequences: Sequence[Ids]) -> list[str]:
+        """`decode` of many at once."""
+        found: list[str] = self.lm.tokenizer.backend_tokenizer.decode_batch(
+            [list(ids) for ids in sequences], skip_special_tokens=False
+        )
+        return found
+
+    def pieces(self, sequences: Sequence[Ids]) -> list[tuple[str, ...]]:
+        """What each token of each sequence adds to its text; put together they are the text.
 
         A letter that takes several tokens is its first one's; the others are "".
         """
         # Decoded alone, a token may lose the space before it, and a part of a letter is none.
-        pieces = [""] * len(ids)
-        text, begin = "", 0
-        for end in range(1, len(ids) + 1):
-            longer = self.decode(ids[:end])
-            if longer.endswith("\ufffd") and end < len(ids):
-                continue
-            pieces[begin] = longer[len(text) :]
-            text, begin = longer, end
-        return tuple(pieces)
+        beginnings = iter(self.decode_all([ids[:end] for ids in sequences for end in range(1, len(ids) + 1)]))
+        return [_added([next(beginnings) for _ in ids]) for ids in sequences]
+
+
+def _added(beginnings: Sequence[str]) -> tuple[str, ...]:
+    """What each of the longer and longer beginnings of a text adds to the one before."""
+    pieces = [""] * len(beginnings)
+    text, begin = "", 0
+    for end, longer in enumerate(beginnings, start=1):
+        if longer.endswith("\ufffd") and end < len(beginnings):
+            continue
+        pieces[begin] = longer[len(text) :]
+        text, begin = longer, end
+    return tuple(pieces)
 
 
 @dataclass

@@ -123,7 +123,7 @@ class FactCC(GroupedMetric[Span]):
     def _compare(self, wanted: Mapping[str, Mapping[str, list[Span]]]) -> dict[str, dict[str, SummaryScore]]:
         """Check the sentences of all summaries of each document; each chunk is read once for all of them."""
         size, overlap = self.settings.chunk, self.settings.overlap
-        parts = [chunks(self.checker, document, size, overlap) for document in wanted]
+        parts = chunks(self.checker, list(wanted), size, overlap)
         claims = [
             list(dict.fromkeys(_text(summary, span) for summary, spans in of.items() for span in spans))
             for of in wanted.values()

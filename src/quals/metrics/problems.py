@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 
+from quals.io.text import is_text
 from quals.records import Status
 
 
@@ -14,7 +16,7 @@ def problem_of(document: str, summary: str) -> tuple[Status, str] | None:
     if not summary.strip():
         return Status.EMPTY_SUMMARY, "the summary is empty"
     for name, text in (("document", document), ("summary", summary)):
-        if any("\ud800" <= character <= "\udfff" for character in text):
+        if not is_text(text):
             return Status.ERROR, f"the {name} holds half a surrogate pair, which is not text"
         if not _mostly_latin(text):
             return Status.UNSUPPORTED_SCRIPT, f"most letters of the {name} are not Latin; the model reads English"
@@ -22,6 +24,9 @@ def problem_of(document: str, summary: str) -> tuple[Status, str] | None:
 
 
 def _mostly_latin(text: str) -> bool:
-    letters = [character for character in text if character.isalpha()]
-    latin = sum(unicodedata.name(character, "").startswith("LATIN") for character in letters)
-    return not letters or 2 * latin >= len(letters)
+    if text.isascii():
+        return True
+    counts = Counter(text)
+    letters = {character: count for character, count in counts.items() if character.isalpha()}
+    latin = sum(n for character, n in letters.items() if unicodedata.name(character, "").startswith("LATIN"))
+    return 2 * latin >= sum(letters.values())

@@ -163,7 +163,7 @@ class Qags(GroupedMetric[Asked]):
     def _compare(self, wanted: Mapping[str, Mapping[str, list[Asked]]]) -> dict[str, dict[str, SummaryScore]]:
         """Answer the questions of all summaries of each document; each chunk is read once for all of them."""
         size, overlap = self.settings.chunk, self.settings.overlap
-        parts = [chunks(self.answerer, document, size, overlap) for document in wanted]
+        parts = chunks(self.answerer, list(wanted), size, overlap)
         questions = [
             list(dict.fromkeys(asked.question.text for group in of.values() for asked in group))
             for of in wanted.values()

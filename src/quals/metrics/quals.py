@@ -8,7 +8,7 @@ The pairs are written by QAGen from the summary (Nan et al. 2021, arXiv 2105.046
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import ClassVar, Literal
@@ -131,10 +131,11 @@ class Quals(GroupedMetric[GeneratedPair]):
     def _compare(self, wanted: Mapping[str, Mapping[str, list[GeneratedPair]]]) -> dict[str, dict[str, SummaryScore]]:
         """Score the pairs of all summaries of each document; each chunk is read once for all of them."""
         size, overlap = self.settings.chunk, self.settings.overlap
-        parts = {document: chunks(self.qagen, document, size, overlap) for document in wanted}
+        parts = dict(zip(wanted, chunks(self.qagen, list(wanted), size, overlap), strict=True))
         targets = {
             document: [pair.tokens for pairs in of.values() for pair in pairs] for document, of in wanted.items()
         }
+        pieces = iter(self.qagen.pieces([tokens for group in targets.values() for tokens in group]))
         scored = iter(
             self.qagen.log_probs(
                 [chunk.ids for document in wanted for chunk in parts[document]],
@@ -142,12 +143,16 @@ class Quals(GroupedMetric[GeneratedPair]):
             )
         )
         return {
-            document: self._assemble(of, parts[document], [next(scored) for _ in parts[document]])
+            document: self._assemble(of, parts[document], [next(scored) for _ in parts[document]], pieces)
             for document, of in wanted.items()
         }
 
     def _assemble(
-        self, pairs_of: Mapping[str, list[GeneratedPair]], parts: list[Chunk], by_chunk: list[list[list[float]]]
+        self,
+        pairs_of: Mapping[str, list[GeneratedPair]],
+        parts: list[Chunk],
+        by_chunk: list[list[list[float]]],
+        pieces: Iterator[tuple[str, ...]],
     ) -> dict[str, SummaryScore]:
         """Results per summary; ``by_chunk`` holds per chunk, per pair of all summaries, per token."""
         results, at = {}, 0
@@ -155,24 +160,27 @@ class Quals(GroupedMetric[GeneratedPair]):
             evidence = []
             for pair in pairs:
                 best = max(range(len(parts)), key=lambda i: fmean(by_chunk[i][at]))
-                evidence.append(self._evidence(pair, by_chunk[best][at], parts[best].span))
+                evidence.append(_evidence(pair, next(pieces), by_chunk[best][at], parts[best].span))
                 at += 1
             results[summary] = self._result(evidence, len(parts))
         return results
-
-    def _evidence(self, pair: GeneratedPair, document_log_probs: list[float], span: Span) -> PairEvidence:
-        return PairEvidence(
-            score=fmean(document_log_probs) - fmean(pair.log_probs),
-            summary_span=pair.span,
-            document_span=span,
-            question=pair.question,
-            answer=pair.answer,
-            tokens=self.qagen.pieces(pair.tokens),
-            summary_logprobs=pair.log_probs,
-            document_logprobs=tuple(document_log_probs),
-        )
 
     def _result(self, evidence: list[PairEvidence], chunks: int) -> SummaryScore:
         value = fmean(piece.score for piece in evidence)
         note = "" if chunks == 1 else f"document read in {chunks} overlapping chunks; each pair takes its best"
         return SummaryScore(value, Status.OK, note, tuple(evidence), chunks, self.signature)
+
+
+def _evidence(
+    pair: GeneratedPair, pieces: tuple[str, ...], document_log_probs: list[float], span: Span
+) -> PairEvidence:
+    return PairEvidence(
+        score=fmean(document_log_probs) - fmean(pair.log_probs),
+        summary_span=pair.span,
+        document_span=span,
+        question=pair.question,
+        answer=pair.answer,
+        tokens=pieces,
+        summary_logprobs=pair.log_probs,
+        document_logprobs=tuple(document_log_probs),
+    )

@@ -37,30 +37,32 @@ def parse(qagen: QAGen, text: str, beams: Iterable[Beam], *, reference: bool = F
     With ``reference``, answers are compared as decoded, blanks included, and log-probabilities are those of
     the search, diversity penalty included, as in the authors' release.
     """
-    pairs = []
-    for beam in beams:
-        log_probs = beam.log_probs
-        if reference:
-            log_probs = tuple(own - penalty for own, penalty in zip(log_probs, beam.penalties, strict=True))
-        if pair := _pair(qagen, text, beam.tokens, log_probs, reference):
-            pairs.append(pair)
-    return pairs
+    separator, special = qagen.form.separator, set(qagen.lm.tokenizer.all_special_ids)
+    whole = [beam for beam in beams if _is_pair(beam.tokens, separator, special)]
+    middles = [beam.tokens.index(separator) for beam in whole]
+    halves = [beam.tokens[:middle] for beam, middle in zip(whole, middles, strict=True)]
+    halves += [beam.tokens[middle + 1 : -1] for beam, middle in zip(whole, middles, strict=True)]
+    texts = qagen.decode_all(halves)
+    found = zip(whole, texts[: len(whole)], texts[len(whole) :], strict=True)
+    return [pair for beam, question, answer in found if (pair := _pair(text, beam, question, answer, reference))]
 
 
-def _pair(
-    qagen: QAGen, text: str, tokens: tuple[int, ...], log_probs: tuple[float, ...], reference: bool
-) -> GeneratedPair | None:
-    written, separator = list(tokens[:-1]), qagen.form.separator
-    if written.count(separator) != 1 or set(written) & set(qagen.lm.tokenizer.all_special_ids) - {separator}:
-        return None
-    middle = written.index(separator)
-    question, answer = qagen.decode(written[:middle]), qagen.decode(written[middle + 1 :])
-    if not reference:
+def _is_pair(tokens: Sequence[int], separator: int, special: set[int]) -> bool:
+    """Whether there is one separator before the end, and no other special token."""
+    written = tokens[:-1]
+    return written.count(separator) == 1 and not set(written) & (special - {separator})
+
+
+def _pair(text: str, beam: Beam, question: str, answer: str, reference: bool) -> GeneratedPair | None:
+    log_probs = beam.log_probs
+    if reference:
+        log_probs = tuple(own - penalty for own, penalty in zip(log_probs, beam.penalties, strict=True))
+    else:
         question, answer = question.strip(), answer.strip()
     span = find_answer(answer, text)
     if span is None or not question.strip() or not answer.strip():
         return None
-    return GeneratedPair(question, answer, tokens, log_probs, math.fsum(log_probs), span)
+    return GeneratedPair(question, answer, beam.tokens, log_probs, math.fsum(log_probs), span)
 
 
 def choose(pairs: Sequence[GeneratedPair], count: int, *, reference: bool = False) -> list[GeneratedPair]:
