@@ -5,8 +5,12 @@
 
 Systems: ``quals`` (rows together, as `quals score` runs them), ``quals-plain`` (benchmarks/quals_plain.py), ``qags``
 (rows together) and ``qags-plain`` (benchmarks/qags_plain.py, one example at a time). They take turns, block of rows
-by block, so that whatever else the machine does falls on all of them; what is reported are the ratios within blocks.
-Scores of a system and of its plain twin are compared in the same run.
+by block, so that whatever else the machine does falls on all of them; what is reported are the ratios within blocks, of
+seconds a summary. Where the first systems need hundreds of rows at a time to show what they can, as on a GPU, the plain
+ones, which take one at a time anyway, can be given a few rows of each block. Scores of a system and of its plain twin
+are compared in the same run.
+
+    python benchmarks/speed.py FILE --rows 2000 --block 1000 --plain-rows 2 --dtype bfloat16    # on a GPU
 """
 
 from __future__ import annotations
@@ -43,33 +47,44 @@ class System:
     run: Callable[[Sequence[Row]], list[float | None]]
     tokens: Callable[[], int]
     signature: str
+    most: int | None = None  # rows of a block, from its first; all, if None
+    counts: list[int] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     evaluated: list[int] = field(default_factory=list)
-    scores: list[float | None] = field(default_factory=list)
+    scores: dict[int, float | None] = field(default_factory=dict)  # by the number of the row
 
-    def take(self, rows: Sequence[Row]) -> None:
-        """Score a block."""
+    def take(self, rows: Sequence[Row], start: int) -> None:
+        """Score a block, whose first row has this number."""
+        rows = rows[: self.most]
         before, started = self.tokens(), time.perf_counter()
-        self.scores += self.run(rows)
+        found = self.run(rows)
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         self.seconds.append(time.perf_counter() - started)
         self.evaluated.append(self.tokens() - before)
+        self.counts.append(len(rows))
+        self.scores.update(enumerate(found, start))
+
+    def each(self) -> list[float]:
+        """Seconds a summary, block by block."""
+        return [seconds / count for seconds, count in zip(self.seconds, self.counts, strict=True)]
 
 
-def systems(names: Sequence[str], metric: quals.Quals | None, make_qags: Callable[[], Qags]) -> dict[str, System]:
-    """The systems to compare; plain ones share the models of their twins."""
+def systems(
+    names: Sequence[str], metric: quals.Quals | None, make_qags: Callable[[], Qags], most: int | None
+) -> dict[str, System]:
+    """The systems to compare; plain ones share the models of their twins, and take ``most`` rows of a block."""
     found: dict[str, System] = {}
     if metric:
         plain = PlainQuals(metric)
         found["quals"] = System(_together(metric), lambda: metric.qagen.lm.evaluated, metric.signature)
-        found["quals-plain"] = System(_one_by_one(plain), lambda: plain.evaluated, metric.signature)
+        found["quals-plain"] = System(_one_by_one(plain), lambda: plain.evaluated, metric.signature, most)
     if any(name.startswith("qags") for name in names):
         qags = make_qags()
         both = (qags.generator.lm, qags.answerer.lm)
         plain_qags = PlainQags(qags)
         found["qags"] = System(_together(qags), lambda: sum(lm.evaluated for lm in both), qags.signature)
-        found["qags-plain"] = System(_one_by_one(plain_qags), lambda: plain_qags.evaluated, qags.signature)
+        found["qags-plain"] = System(_one_by_one(plain_qags), lambda: plain_qags.evaluated, qags.signature, most)
     return {name: found[name] for name in names}
 
 
@@ -87,7 +102,7 @@ def compare(found: dict[str, System], rows: Sequence[Row], block: int) -> None:
         system.run(rows[:1])  # warm up
     for start in range(0, len(rows), block):
         for system in found.values():
-            system.take(rows[start : start + block])
+            system.take(rows[start : start + block], start)
 
 
 def matmul_rate(device: torch.device, dtype: torch.dtype) -> float:
@@ -124,18 +139,20 @@ def figures(found: dict[str, System], block: int) -> dict[str, Any]:
     result: dict[str, Any] = {"block": block, "rows": len(first.scores), "systems": {}, "ratios": {}}
     for name, system in found.items():
         result["systems"][name] = {
-            "seconds_per_summary": sum(system.seconds) / len(system.scores),
-            "tokens_per_summary": sum(system.evaluated) / len(system.scores),
+            "seconds_per_summary": sum(system.seconds) / sum(system.counts),
+            "tokens_per_summary": sum(system.evaluated) / sum(system.counts),
             "seconds_per_block": system.seconds,
+            "rows_per_block": system.counts,
             "scores": system.scores,
             "signature": system.signature,
         }
-        ratios = [own / its for own, its in zip(system.seconds, first.seconds, strict=True)]
+        ratios = [own / its for own, its in zip(system.each(), first.each(), strict=True)]
         result["ratios"][name] = {"median": median(ratios), "lowest": min(ratios), "highest": max(ratios)}
     for name in ("quals", "qags"):
         if {name, f"{name}-plain"} <= found.keys():
-            both = zip(found[name].scores, found[f"{name}-plain"].scores, strict=True)
-            result[f"{name}_scores_equal"] = sum(_close(*pair) for pair in both)
+            scores, plain = found[name].scores, found[f"{name}-plain"].scores
+            equal = sum(_close(scores[row], value) for row, value in plain.items())
+            result[f"{name}_scores_equal"] = {"equal": equal, "rows": len(plain)}
     return result
 
 
@@ -152,6 +169,7 @@ def _close(one: float | None, other: float | None) -> bool:
 @click.option("--dtype", default="float32", show_default=True, help="Or bfloat16 or float16, for a GPU.")
 @click.option("--rows", "limit", default=100, show_default=True, help="From the first.")
 @click.option("--block", default=20, show_default=True, help="Rows a system takes at a turn.")
+@click.option("--plain-rows", type=click.IntRange(1), help="Rows of a block that plain systems take; default: all.")
 @click.option("--threads", default=0, help="CPU threads; 0 leaves torch's choice.")
 @click.option("--quick", is_flag=True, help="Two rows, one at a turn.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where the raw figures go, as JSON.")
@@ -164,6 +182,7 @@ def speed(
     dtype: str,
     limit: int,
     block: int,
+    plain_rows: int | None,
     threads: int,
     quick: bool,
     output: Path | None,
@@ -183,7 +202,7 @@ def speed(
         metric = quals.Quals(device=device, dtype=dtype)
         metric.score(*rows[0])
         result["load_and_first_score_s"] = time.perf_counter() - started
-    found = systems(wanted, metric, lambda: Qags(question_model, answer_model, device=device, dtype=dtype))
+    found = systems(wanted, metric, lambda: Qags(question_model, answer_model, device=device, dtype=dtype), plain_rows)
     compare(found, rows, block)
     result |= figures(found, block)
     if metric:
@@ -202,7 +221,9 @@ def _print(result: dict[str, Any]) -> None:
         click.echo(f"{name:12s} {seconds:9.3f}  {1 / seconds:11.3f}  {system['tokens_per_summary']:14.0f}  {spread}")
     for name in ("quals", "qags"):
         if (key := f"{name}_scores_equal") in result:
-            click.echo(f"{name} and {name}-plain give equal scores for {result[key]} of {result['rows']} rows")
+            click.echo(
+                f"{name} and {name}-plain give equal scores for {result[key]['equal']} of {result[key]['rows']} rows"
+            )
     if share := result.get("scoring_pass_share_of_matmul_rate"):
         click.echo(f"scoring pass: {share:.0%} of the measured matmul rate")
         click.echo(f"load and first score: {result['load_and_first_score_s']:.1f} s")

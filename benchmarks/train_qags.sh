@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Train the two models of QAGS, qg-small and qa-small, as they are shipped.
+# Train the two models of QAGS, qg-small and qa-small.
 #
 #   benchmarks/train_qags.sh DATA OUTPUT [PROCESSES] [more options of `quals train qg` and `quals train qa`]
 #

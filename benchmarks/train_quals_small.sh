@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Train quals-small as it is shipped.
+# Train quals-small.
 #
 #   benchmarks/train_quals_small.sh DATA OUTPUT [PROCESSES] [more options of `quals train qagen`]
 #

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from tiny import tiny_pretrained
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
@@ -72,3 +74,16 @@ def test_pieces_keep_letters_whole() -> None:
     assert "Ł" in pieces
     assert pieces[pieces.index("Ł") + 1] == ""
     assert model.pieces([ids[: pieces.index("Ł") + 1], []]) == [(*pieces[: pieces.index("Ł")], "\ufffd"), ()]
+
+
+def test_a_batch_is_as_large_as_the_gpus_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = framed()
+    assert model.budget == 16_000
+    monkeypatch.setattr(type(model.lm), "device", torch.device("cuda"))
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: SimpleNamespace(total_memory=80 << 30))
+    whole = model.budget
+    config = model.lm.model.config
+    kept = 2 * config.num_hidden_layers * config.num_key_value_heads * config.hidden_size // config.num_attention_heads
+    assert whole == pytest.approx((80 << 30) / 1.25 / (3 * 4 * kept + config.vocab_size), rel=1e-3)
+    monkeypatch.setenv("QUALS_GPU_SHARE", "0.25")
+    assert model.budget == pytest.approx(whole / 4, rel=1e-3)

@@ -172,7 +172,11 @@ def test_an_interrupted_run_goes_on(trained: Path, tmp_path: Path) -> None:
     output.write_text(whole[: whole.index("\n", whole.index("\n") + 1) + 20])  # two rows and a piece of the third
     done = run(*arguments, "--resume", "--batch-rows", 1)
     assert done.exit_code == 0, done.output
-    assert output.read_text() == whole
+    for before, after in zip(whole.splitlines(), output.read_text().splitlines(), strict=True):
+        expected, found = json.loads(before), json.loads(after)
+        # In other batches numbers are rounded differently.
+        assert found.pop("log_probs") == pytest.approx(expected.pop("log_probs"), abs=1e-4)
+        assert found == expected
     assert "6 documents summarized" in done.stderr
     refused = run(*arguments, "--resume", "--seed", 3)
     assert "not with metric:summary|" in str(refused.exception)

@@ -106,7 +106,7 @@ class Options:
 )
 @click.option("--fail-under", type=float, metavar="X", help="Exit with 1 unless all score X or more (first metric).")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run that wrote to the same --output.")
-@click.option("--batch-rows", type=click.IntRange(1), help="Summaries scored at a time; default: 32, on a GPU 512.")
+@click.option("--batch-rows", type=click.IntRange(1), help="Summaries scored at a time; default: 32, on a GPU 2048.")
 @click.option("--quiet", is_flag=True, help="No progress bar, and no report after the run.")
 @click.pass_obj
 def score(make_metric: Callable[..., Metric] | None, /, **options: Any) -> None:

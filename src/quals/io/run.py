@@ -12,18 +12,24 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from quals.errors import InputError, QualsError
+from quals.errors import QualsError
 from quals.io.results import Writer
 from quals.io.rows import Row, take
 from quals.metrics.base import Metric
 from quals.records import Scores, Status, SummaryScore
 
-_FIRST_WINDOW = 4
-
 
 def rows_at_once(metric: Metric) -> int:
     """Rows to score between two writes: what a kill can lose. Few leave a GPU idle."""
-    return 32 if metric.device == "cpu" else 512
+    return 32 if metric.device == "cpu" else 2048
+
+
+def windows(most: int) -> Iterator[int]:
+    """How many rows to take at a time: growing, so that the first results come soon, and few batches are small."""
+    size = max(1, most // 16)
+    while True:
+        yield size
+        size = min(4 * size, most)
 
 
 def scored(rows: Iterable[Row], metric: Metric, *, window: int = 64) -> Iterator[tuple[Row, SummaryScore]]:
@@ -48,9 +54,7 @@ def scored_by(
     Each metric scores a window before the next metric does.
     """
     rows = iter(rows)
-    size = min(_FIRST_WINDOW, window)  # growing, so that the first results come soon
-    failure: InputError | None = None
-    while not failure:
+    for size in windows(window):
         batch, failure = take(rows, size)  # what was read before a file breaks off counts
         sound = [row for row in batch if not row.error]
         found = [iter(safe_scores(metric, sound)) for metric in metrics]
@@ -59,10 +63,10 @@ def scored_by(
                 yield row, [_no_score(metric, Status.INVALID_ROW, str(row.error)) for metric in metrics]
             else:
                 yield row, [next(scores) for scores in found]
-        if len(batch) < size and not failure:
+        if failure:
+            raise failure
+        if len(batch) < size:
             return
-        size = min(2 * size, window)
-    raise failure
 
 
 class Texts(Protocol):

@@ -107,7 +107,8 @@ class FlatSession(Session):
     @torch.inference_mode()
     def grow(self, counts: Sequence[int], parents: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
         """See `Session.grow`."""
-        parents, places = self.lm.tensor(parents), self.memory.nodes_read + self.lm.tensor(range(sum(counts)))
+        parents, first = self.lm.tensor(parents), self.memory.nodes_read
+        places = torch.arange(first, first + sum(counts), device=self.lm.device)
         paths, columns = self.paths[parents], None
         if self.depths is None:
             self.paths = torch.cat([paths, places[:, None]], 1)

@@ -14,13 +14,13 @@ from quals.errors import InputError, QualsError
 from quals.io.results import input_fields, json_line
 from quals.io.resume import take_finished
 from quals.io.rows import Row
+from quals.io.run import windows
 from quals.records import Status
 from quals.summarizer.model import Summaries, Summarizer
 from quals.summarizer.settings import GenerationSettings
 
 RESULT_FIELDS = ("status", "reason", "signature")
 ONE, SEVERAL = ("summary", "log_prob"), ("summaries", "log_probs")
-_GROWTH = 4  # of the window, from its 16th part: the first results come soon, and few batches are small
 
 
 @dataclass
@@ -57,12 +57,13 @@ def summarized(
     summarized one by one, and those it fails on again get `Status.ERROR`.
     """
     rows = iter(rows)
-    size = max(1, window // _GROWTH**2)
-    while batch := list(islice(rows, size)):
+    for size in windows(window):
+        batch = list(islice(rows, size))
         results = iter(_summaries(model, [row.document for row in batch if not row.error], settings))
         for row in batch:
             yield row, Summaries((), (), Status.INVALID_ROW, str(row.error)) if row.error else next(results)
-        size = min(_GROWTH * size, window)
+        if len(batch) < size:
+            return
 
 
 def _summaries(model: Summarizer, documents: Sequence[str], settings: GenerationSettings) -> list[Summaries]:
