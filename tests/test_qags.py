@@ -91,7 +91,7 @@ def generator(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def answerer(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "tiny-qa"
-    settings = AnswerTrainSettings(model=str(base), contexts=1200, evaluate_every=150, **FAST)
+    settings = AnswerTrainSettings(model=str(base), contexts=1600, evaluate_every=200, **FAST)
     train_model(QuestionAnswerer, passages(30), passages(8, seed=1), folder, settings)
     return folder
 

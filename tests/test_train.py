@@ -142,12 +142,13 @@ def test_the_score_is_the_formula(metric: quals.Quals) -> None:
 
 
 def test_reference_compatibility_biases_the_summary_side(trained: Path) -> None:
-    settings = QualsSettings(search=SEARCH, chunk=400)
+    settings = QualsSettings(search=replace(SEARCH, strength=2.0), chunk=400)
     reference = quals.Quals(str(trained), device="cpu", settings=settings, compatibility="reference")
-    document = "The mayor resigned on Friday."
+    # Two pairs about two people begin alike: the second to be found has paid for what they share.
+    document = "The mayor resigned on Friday. The chief resigned on Monday."
     result = reference.score(document, " " + document)
     assert result.value is not None
-    assert result.value > 0  # the penalty makes the summary look less likely than the same text as document
+    assert result.value > 1  # the penalty makes the summary look less likely than the same text as document
     assert "compatibility:reference" in result.signature
 
 
