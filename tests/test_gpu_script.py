@@ -1,0 +1,73 @@
+"""benchmarks/on_gpu.sh: which commands it gives, in which order; what these do is tested elsewhere."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+# Notes its arguments; fails if they hold what FAIL says.
+FAKE = """#!/bin/sh
+echo "$QUALS_GPU_SHARE $*" >> "$LOG"
+case "$*" in *$FAIL*) exit 1 ;; esac
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout with one shipped model, and a folder with a newly trained one."""
+    (tmp_path / "benchmarks").mkdir()
+    shutil.copy(BENCHMARKS / "on_gpu.sh", tmp_path / "benchmarks")
+    for folder, files in {
+        "models/quals-small": ("README.md", "quals.json", "adapter_model.safetensors", "calibration.json"),
+        "out/models/quals-small": ("README.md", "quals.json", "adapter_config.json", "adapter_model.safetensors"),
+        "out/models/qa-small": ("qa-small.log",),  # not finished
+    }.items():
+        (tmp_path / folder).mkdir(parents=True)
+        for name in files:
+            (tmp_path / folder / name).write_text(folder)
+    (tmp_path / "data" / "summarization").mkdir(parents=True)
+    with gzip.open(tmp_path / "data" / "summarization" / "cnndm.jsonl.gz", "wt") as stream:
+        stream.write("{}\n" * 3000)
+    (tmp_path / "python").write_text(FAKE)
+    (tmp_path / "python").chmod(0o755)
+    return tmp_path
+
+
+def run(checkout: Path, *parts: str, fail: str = "nothing") -> tuple[subprocess.CompletedProcess[str], list[str]]:
+    log = checkout / "log"
+    environment = os.environ | {"PATH": f"{checkout}:{os.environ['PATH']}", "LOG": str(log), "FAIL": fail}
+    command = [checkout / "benchmarks" / "on_gpu.sh", checkout / "data", checkout, checkout / "out", *parts]
+    done = subprocess.run(list(map(str, command)), env=environment, capture_output=True, text=True, check=False)
+    return done, log.read_text().splitlines() if log.is_file() else []
+
+
+def test_new_models_take_the_place_of_old_ones(checkout: Path) -> None:
+    done, commands = run(checkout, "adopt")
+    assert (done.returncode, commands) == (0, [])
+    there = {path.name: path.read_text() for path in (checkout / "models" / "quals-small").iterdir()}
+    new = dict.fromkeys(("quals.json", "adapter_config.json", "adapter_model.safetensors"), "out/models/quals-small")
+    assert there == {"README.md": "models/quals-small", **new}  # its calibration was of other scores
+
+
+def test_parts_follow_each_other_and_one_that_fails_is_named(checkout: Path) -> None:
+    done, commands = run(checkout, "summarizers", "speed", "readings+conseq", fail="--metric factcc")
+    assert done.returncode == 1
+    assert [line.partition(",")[0] for line in done.stdout.splitlines()[:2]] == ["summarizers: done", "speed: done"]
+    assert f"readings: failed, see {checkout}/out/logs/readings.log" in done.stdout
+    assert all(".35 " in each and each.endswith("--jobs 2 --until samples") for each in commands[:2])
+    assert "speed.py" in commands[2]
+    assert len((checkout / "out" / "speed.jsonl").read_text().splitlines()) == 2000
+    assert sum("quals.cli.main agree" in each for each in commands[3:]) == 3
+    assert sum("--jobs 6" in each for each in commands[3:]) == 2
+
+
+def test_an_unknown_part_is_refused(checkout: Path) -> None:
+    done, _ = run(checkout, "adopt+fly")
+    assert done.returncode == 2
+    assert "no part 'fly'" in done.stderr
