@@ -192,9 +192,9 @@ def test_rows_of_a_document_are_asked_together() -> None:
 def test_a_gpu_is_given_more_rows_at_once() -> None:
     metric = Counting()
     metric.device = "cuda"
-    scores = score_rows(metric, [Texts("d", str(i)) for i in range(600)], ScoreCache())
-    assert [score.value for score in scores] == list(range(600))
-    assert [len(batch) for batch in metric.asked] == [512, 88]
+    scores = score_rows(metric, [Texts("d", str(i)) for i in range(2100)], ScoreCache())
+    assert [score.value for score in scores] == list(range(2100))
+    assert [len(batch) for batch in metric.asked] == [2048, 52]
 
 
 def test_rows_without_a_score_are_counted_by_status(tmp_path: Path) -> None:

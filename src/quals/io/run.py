@@ -26,10 +26,10 @@ def rows_at_once(metric: Metric) -> int:
 
 def windows(most: int) -> Iterator[int]:
     """How many rows to take at a time: growing, so that the first results come soon, and few batches are small."""
-    size = max(1, most // 16)
+    size = min(most, max(4, most // 16))
     while True:
         yield size
-        size = min(4 * size, most)
+        size = min(2 * size, most)
 
 
 def scored(rows: Iterable[Row], metric: Metric, *, window: int = 64) -> Iterator[tuple[Row, SummaryScore]]:

@@ -58,12 +58,11 @@ def summarized(
     """
     rows = iter(rows)
     for size in windows(window):
-        batch = list(islice(rows, size))
+        if not (batch := list(islice(rows, size))):
+            return
         results = iter(_summaries(model, [row.document for row in batch if not row.error], settings))
         for row in batch:
             yield row, Summaries((), (), Status.INVALID_ROW, str(row.error)) if row.error else next(results)
-        if len(batch) < size:
-            return
 
 
 def _summaries(model: Summarizer, documents: Sequence[str], settings: GenerationSettings) -> list[Summaries]:
