@@ -11,6 +11,7 @@ from tiny import tiny_pretrained
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
+from quals.errors import InputError
 from quals.factcc.model import ClaimChecker
 from quals.lm.format import PairFormat
 
@@ -87,3 +88,7 @@ def test_a_batch_is_as_large_as_the_gpus_memory(monkeypatch: pytest.MonkeyPatch)
     assert whole == pytest.approx((80 << 30) / 1.25 / (3 * 4 * kept + config.vocab_size), rel=1e-3)
     monkeypatch.setenv("QUALS_GPU_SHARE", "0.25")
     assert model.budget == pytest.approx(whole / 4, rel=1e-3)
+    for wrong in ("much", "0", "25", "nan"):
+        monkeypatch.setenv("QUALS_GPU_SHARE", wrong)
+        with pytest.raises(InputError, match=f"QUALS_GPU_SHARE: must be a number above 0 .* not '{wrong}'"):
+            _ = model.budget

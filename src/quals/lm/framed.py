@@ -96,8 +96,7 @@ class TrainedModel:
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
         kept = 2 * config.num_hidden_layers * config.hidden_size * heads // config.num_attention_heads
         size = 3 * kept * self.lm.model.dtype.itemsize + config.vocab_size
-        room = torch.cuda.get_device_properties(device).total_memory * float(os.environ.get(SHARE) or 1)
-        return int(room // (1.25 * size))
+        return int(torch.cuda.get_device_properties(device).total_memory * _share() // (1.25 * size))
 
     def log_probs(
         self, texts: Sequence[list[int]], targets: Sequence[Sequence[Sequence[int]]]
@@ -173,6 +172,22 @@ class TrainedModel:
         # Decoded alone, a token may lose the space before it, and a part of a letter is none.
         beginnings = iter(self.decode_all([ids[:end] for ids in sequences for end in range(1, len(ids) + 1)]))
         return [_added([next(beginnings) for _ in ids]) for ids in sequences]
+
+
+def _share() -> float:
+    """What the environment says of `SHARE`; 1 if nothing.
+
+    Raises:
+        InputError: it is no number above 0 and up to 1.
+    """
+    given = os.environ.get(SHARE) or "1"
+    try:
+        share = float(given)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise InputError(f"must be a number above 0 and at most 1, not '{given}'", field=SHARE)
+    return share
 
 
 def _added(beginnings: Sequence[str]) -> tuple[str, ...]:

@@ -230,6 +230,6 @@ def best_tokens(log_probs: torch.Tensor, count: int) -> tuple[npt.NDArray[np.int
         found = _ranked(log_probs, count)
     # They stand in the order of their ids, so of equals a stable sort takes the lowest.
     best = found.log_probs.sort(dim=1, descending=True, stable=True).indices[:, :count].sort(1).values
-    # Here one waits for the GPU; float32 holds all token ids below 2^24.
+    # Here one waits for the GPU, as for the ties before; float32 holds all token ids below 2^24.
     both = torch.stack([found.tokens.float(), found.log_probs]).gather(2, best.expand(2, -1, -1)).cpu().numpy()
     return both[0].astype(np.int64), both[1]
