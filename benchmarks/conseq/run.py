@@ -39,7 +39,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from stages import SIZES, Plan, Stage
+from stages import Plan, Stage, size_for
 
 from quals.cli.exits import EXIT_TROUBLED
 from quals.lm.store import BASE_MODEL
@@ -256,14 +256,15 @@ def main(
         folder = output.resolve() / f"{size}-{name}"
         folder.mkdir(parents=True, exist_ok=True)
         ledger = Ledger(output / "stages.jsonl", size, name)
-        plan = Plan(SIZES[size], data.resolve() / f"{name}.jsonl.gz", folder, name, base, METRICS)
+        amount = size_for(size, name)
+        plan = Plan(amount, data.resolve() / f"{name}.jsonl.gz", folder, name, base, METRICS)
         found = plan.stages()
         names = [stage.name for stage in found]
         if until and until not in names:
             raise click.UsageError(f"no stage '{until}'; there are {', '.join(names)}")
         Runner(ledger, plan.keys(), jobs).run(found[: names.index(until) + 1] if until else found)
         if not until:
-            settings = {"model": Path(model).name, **asdict(SIZES[size])}
+            settings = {"model": Path(model).name, **asdict(amount)}
             publish(folder, ledger, found, settings, results)
 
 

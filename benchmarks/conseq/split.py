@@ -54,23 +54,33 @@ def split(rows: Iterable[Row], heldout: int, valid: int, train: int, sampled: in
 @click.option("--valid", default=40, show_default=True, help="Documents to watch training by.")
 @click.option("--train", default=0, show_default=True, help="Documents to train on; 0: all the rest.")
 @click.option("--sampled", default=0, show_default=True, help="Of those, documents to sample; 0: all.")
+@click.option("--max-words", type=click.IntRange(1), help="Leave out longer documents.")
 @click.option("--document-field", metavar="NAME", help="Default: document, source, article or text.")
 @click.option("--summary-field", metavar="NAME", help="Default: summary, highlights or hypothesis.")
-def main(file: str, folder: Path, document_field: str | None, summary_field: str | None, **counts: int) -> None:
+def main(
+    file: str,
+    folder: Path,
+    max_words: int | None,
+    document_field: str | None,
+    summary_field: str | None,
+    **counts: int,
+) -> None:
     for name in PARTS:
         refuse_same_file(folder / f"{name}.jsonl", [file])
     rows = list(read_rows(file, FieldNames(document_field, summary_field)))
     sound = [row for row in rows if not row.error and row.document.strip() and row.summary.strip()]
     clean = [row for row in sound if not boilerplate(row.document, row.summary)]
-    parts = split(clean, **counts)
+    short = [row for row in clean if max_words is None or len(row.document.split()) <= max_words]
+    parts = split(short, **counts)
     folder.mkdir(parents=True, exist_ok=True)
     for name, part in parts.items():
         lines = [json_line(dict(row.fields)) for row in part]
         (folder / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
     told = ", ".join(f"{name} {len(part)}" for name, part in parts.items())
     lacking, spoilt = len(rows) - len(sound), len(sound) - len(clean)
+    long = "" if max_words is None else f", {len(clean) - len(short)} with longer documents"
     click.echo(
-        f"{told}; left out: {lacking} rows that lack a text or cannot be read, {spoilt} with scraped boilerplate"
+        f"{told}; left out: {lacking} rows that lack a text or cannot be read, {spoilt} with scraped boilerplate{long}"
     )
 
 

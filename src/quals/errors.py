@@ -32,4 +32,8 @@ class MissingExtraError(QualsError):
     """An optional dependency is missing; the message is the line that installs it."""
 
     def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs the extra '{extra}': pip install 'quals[{extra}]'")
+        super().__init__(what, extra)  # both, so that it can go from one process to another
+
+    def __str__(self) -> str:
+        what, extra = self.args
+        return f"{what} needs the extra '{extra}': pip install 'quals[{extra}]'"

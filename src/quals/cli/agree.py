@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from quals.cli.metrics import load_metrics
+from quals.cli.metrics import load_metrics, workers_option
 from quals.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
 @click.option("--metric", "-m", "names", default="quals,rouge2-precision", show_default=True, help="Comma-separated.")
 @click.option("--set", "settings", multiple=True, metavar="METRIC.NAME=VALUE", help="A metric's setting; repeatable.")
+@workers_option
 @click.option("--label", default="label", show_default=True, help="Field with the human label; higher is better.")
 @click.option("--positive-from", default=1.0, show_default=True, help="Labels of at least this mean consistent.")
 @click.option(
@@ -47,6 +48,7 @@ def agree(
     files: Sequence[str],
     names: str,
     settings: Sequence[str],
+    workers: int,
     label: str,
     positive_from: float,
     tune_on: Sequence[str],
@@ -61,7 +63,7 @@ def agree(
     there are such, reference and pair. Scores are kept in the cache folder: a second table costs nothing.
     """
     check_outputs(outputs, [*files, *tune_on])
-    metrics = load_metrics(names, settings)
+    metrics = load_metrics(names, settings, workers=workers)
 
     from quals.evaluate.cache import ScoreCache
     from quals.evaluate.report import Options, make_report

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from quals.cli.agree import progress_bars
-from quals.cli.metrics import load_metrics, metric_names
+from quals.cli.metrics import load_metrics, metric_names, workers_option
 from quals.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     help="Comma-separated; default: quals and, if there are references, rouge1, rouge2 and rougeL.",
 )  # fmt: skip
 @click.option("--set", "settings", multiple=True, metavar="METRIC.NAME=VALUE", help="A metric's setting; repeatable.")
+@workers_option
 @click.option(
     "--resamples", default=10_000, show_default=True, type=click.IntRange(100), help="For intervals and tests."
 )
@@ -61,7 +62,7 @@ def compare(systems: Sequence[str], **options: Any) -> None:
     for problem in found.problems:
         click.echo(f"quals: {problem}", err=True)
     names = options["names"] or ("quals,rouge" if any(each.reference for each in found.documents) else "quals")
-    metrics = load_metrics(names, options["settings"])
+    metrics = load_metrics(names, options["settings"], workers=options["workers"])
     resampling = Resampling(*(options[name] for name in ("resamples", "seed", "level", "tolerance")))
     baseline = options["baseline"] or found.names[0]
     with progress_bars() as progress:

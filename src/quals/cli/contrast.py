@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from quals.cli.agree import progress_bars
-from quals.cli.metrics import load_metrics
+from quals.cli.metrics import load_metrics, workers_option
 from quals.errors import InputError
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ _SHARE = click.FloatRange(0, 1)
 @click.option("--device", default="auto", show_default=True, help="For --model: auto, cpu, cuda ...")
 @click.option("--metric", default="quals", show_default=True, help="What scores them; rouge: the mean of three ROUGEs.")
 @click.option("--set", "settings", multiple=True, metavar="METRIC.NAME=VALUE", help="A metric's setting; repeatable.")
+@workers_option
 @click.option("--negatives", default=0.3, show_default=True, type=_SHARE, help="Share of documents for S-.")
 @click.option(
     "--length-within",
@@ -97,14 +98,14 @@ def contrast(file: str, folder: Path, **options: Any) -> None:
         examples, problems = read_examples(source, fields, format=format, limit=options["limit"])
         for problem in problems:
             click.echo(f"quals: {problem}", err=True)
-        metric = scorer(options["metric"], options["settings"])
+        metric = scorer(options["metric"], options["settings"], options["workers"])
         sets = make_sets(examples, problems, metric, chosen, folder, ScoreCache(), progress)
     settings = {"file": Path(file).name, **options, "prompt": prompt}
     write_sets(sets, folder, prompt, {**settings, "signature": metric.signature})
     _show(sets, folder)
 
 
-def scorer(name: str, settings: Sequence[str] = ()) -> Metric:
+def scorer(name: str, settings: Sequence[str] = (), workers: int = 1) -> Metric:
     """The one metric of this name; ``rouge`` is the mean of the three.
 
     Raises:
@@ -116,7 +117,7 @@ def scorer(name: str, settings: Sequence[str] = ()) -> Metric:
         if settings:
             raise InputError("rouge has no settings here", field="--set")
         return MeanRouge()
-    metrics = load_metrics(name, settings)
+    metrics = load_metrics(name, settings, workers=workers)
     if len(metrics) > 1:
         raise InputError("the sets are selected by one metric", field="--metric")
     return metrics[0]

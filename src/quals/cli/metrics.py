@@ -5,11 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 
+import click
+
 from quals.errors import InputError
 from quals.metrics import registry
 from quals.metrics.base import Metric
 
 Settings = dict[str, dict[str, object]]
+
+workers_option = click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Processes that share the scoring; GPUs are dealt out among them.",
+)
 
 
 def metric_names(names: str) -> list[str]:
@@ -26,6 +36,7 @@ def load_metrics(
     settings: Sequence[str],
     *,
     device: str | None = None,
+    workers: int = 1,
     load: Callable[..., Metric] = registry.load,
     **common: object,
 ) -> list[Metric]:
@@ -35,6 +46,7 @@ def load_metrics(
         names: see `metric_names`.
         settings: what to set; a name that stands for several metrics sets it for each.
         device: where models run.
+        workers: processes that share the work of each metric that runs one.
         load: how a metric is made from its name, the device and its settings.
         common: settings that all of them have.
 
@@ -43,6 +55,8 @@ def load_metrics(
     """
     wanted = metric_names(names)  # all of them before any is loaded, which may take a while
     given = metric_settings(settings, wanted)
+    if workers > 1:
+        common["workers"] = workers
     return [load(name, device=device, **common, **given.get(name, {})) for name in wanted]
 
 

@@ -13,7 +13,7 @@ import click
 
 from quals.calibrate.calibration import Calibration
 from quals.cli.exits import EXIT_TROUBLED, finish
-from quals.cli.metrics import load_metrics, metric_names, metric_settings
+from quals.cli.metrics import load_metrics, metric_names, metric_settings, workers_option
 from quals.cli.score_view import View, Watch
 from quals.errors import InputError
 from quals.io import results
@@ -52,6 +52,7 @@ class Options:
     settings: tuple[str, ...]
     model: str | None
     device: str
+    workers: int
     compatibility: str
     output: str | None
     explain: bool
@@ -84,6 +85,7 @@ class Options:
 @click.option("--set", "settings", multiple=True, metavar="METRIC.NAME=VALUE", help="A metric's setting; repeatable.")
 @click.option("--model", help="Of a single metric: a shipped name, a folder, or a Hub id; default: the metric's own.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps ...")
+@workers_option
 @click.option(
     "--compatibility",
     type=click.Choice(["clean", "reference"]),
@@ -183,7 +185,9 @@ def _metrics(options: Options, make_metric: Callable[..., Metric]) -> list[Metri
     if options.compatibility != "clean":
         settings.append(f"quals.compatibility={options.compatibility}")
     common = {"model": options.model} if options.model else {}
-    metrics = load_metrics(options.metric, settings, device=options.device, load=make_metric, **common)
+    metrics = load_metrics(
+        options.metric, settings, device=options.device, workers=options.workers, load=make_metric, **common
+    )
     if options.calibration:
         metrics[0].calibrate(Calibration.load(options.calibration))
     return metrics

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from quals.web.settings import ServeSettings
@@ -39,7 +41,8 @@ def serve(metric: str, model: str | None, device: str, calibration: str | None, 
     except ImportError as error:
         raise MissingExtraError("quals serve", "serve") from error
     known = Calibration.load(calibration) if calibration else None
-    loaded = registry.load(metric, device=device, **({"model": model} if model else {}))
+    chosen: dict[str, Any] = {"model": model} if model else {}
+    loaded = registry.load(metric, device=device, **chosen)
     if loaded.needs_reference:
         raise InputError(f"{metric} compares with reference summaries, which are not asked for here", field="--metric")
     app = create_app(loaded, settings, known)

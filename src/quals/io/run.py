@@ -21,7 +21,7 @@ from quals.records import Scores, Status, SummaryScore
 
 def rows_at_once(metric: Metric) -> int:
     """Rows to score between two writes: what a kill can lose. Few leave a GPU idle."""
-    return 32 if metric.device == "cpu" else 2048
+    return metric.workers * (32 if metric.device == "cpu" else 2048)
 
 
 def windows(most: int) -> Iterator[int]:
@@ -56,17 +56,22 @@ def scored_by(
     rows = iter(rows)
     for size in windows(window):
         batch, failure = take(rows, size)  # what was read before a file breaks off counts
-        sound = [row for row in batch if not row.error]
-        found = [iter(safe_scores(metric, sound)) for metric in metrics]
-        for row in batch:
-            if row.error:
-                yield row, [_no_score(metric, Status.INVALID_ROW, str(row.error)) for metric in metrics]
-            else:
-                yield row, [next(scores) for scores in found]
+        yield from score_batch(batch, metrics)
         if failure:
             raise failure
         if len(batch) < size:
             return
+
+
+def score_batch(rows: Sequence[Row], metrics: Sequence[Metric]) -> Iterator[tuple[Row, list[SummaryScore]]]:
+    """Rows at hand with their scores; see `scored_by`."""
+    sound = [row for row in rows if not row.error]
+    found = [iter(safe_scores(metric, sound)) for metric in metrics]
+    for row in rows:
+        if row.error:
+            yield row, [_no_score(metric, Status.INVALID_ROW, str(row.error)) for metric in metrics]
+        else:
+            yield row, [next(scores) for scores in found]
 
 
 class Texts(Protocol):

@@ -96,7 +96,7 @@ class TrainedModel:
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
         kept = 2 * config.num_hidden_layers * config.hidden_size * heads // config.num_attention_heads
         size = 3 * kept * self.lm.model.dtype.itemsize + config.vocab_size
-        return int(torch.cuda.get_device_properties(device).total_memory * _share() // (1.25 * size))
+        return int(torch.cuda.get_device_properties(device).total_memory * gpu_share() // (1.25 * size))
 
     def log_probs(
         self, texts: Sequence[list[int]], targets: Sequence[Sequence[Sequence[int]]]
@@ -174,7 +174,7 @@ class TrainedModel:
         return [_added([next(beginnings) for _ in ids]) for ids in sequences]
 
 
-def _share() -> float:
+def gpu_share() -> float:
     """What the environment says of `SHARE`; 1 if nothing.
 
     Raises:

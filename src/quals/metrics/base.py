@@ -28,6 +28,7 @@ class Metric(ABC):
     needs_reference: ClassVar[bool] = False
     settings_type: ClassVar[type[Settings] | None] = None  # of the argument ``settings``, if the class has one
     device: str = "cpu"  # what the work is done on, as torch names it; set by metrics that run a model
+    workers: int = 1  # processes that share it
 
     @property
     @abstractmethod

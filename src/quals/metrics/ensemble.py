@@ -17,13 +17,13 @@ from typing import ClassVar
 
 from quals.errors import ModelError
 from quals.lm import store
+from quals.metrics import registry
 from quals.metrics.combined import CombinedMetric
-from quals.metrics.factcc import FactCC
-from quals.metrics.quals import Quals
 from quals.records import ClaimEvidence, Evidence, Status, SummaryScore
 from quals.signature import signature
 
 CARD = "quals.json"
+PARTS = ("quals", "factcc")
 _EDGE = 0.001  # probabilities nearer to 0 or 1 than this say no more
 
 
@@ -33,6 +33,7 @@ class Ensemble(CombinedMetric):
     Args:
         model: a shipped name or a local folder with the weights, and the names of the two models they are for.
         device, dtype: see `QAGen.load`.
+        workers: processes that share the work of each metric (see `metrics.workers`).
 
     Raises:
         ModelError: there are no such weights, or they are for other scores than the two metrics make.
@@ -45,19 +46,24 @@ class Ensemble(CombinedMetric):
         "consistent, other things being equal. Compare summaries of similar documents."
     )
 
-    def __init__(self, model: str = "ensemble-small", device: str = "auto", *, dtype: str = "float32") -> None:
+    def __init__(
+        self, model: str = "ensemble-small", device: str = "auto", *, dtype: str = "float32", workers: int = 1
+    ) -> None:
         folder = store.resolve(model)
         try:
             text = (folder / CARD).read_text(encoding="utf-8")
             card = json.loads(text)
             weights = card["weights"]
-            self.weights = float(weights["quals"]), float(weights["factcc"])
-            names = card["models"]["quals"], card["models"]["factcc"]
+            self.weights = tuple(float(weights[name]) for name in PARTS)
+            names = {name: str(card["models"][name]) for name in PARTS}
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise ModelError(f"no weights of an ensemble in '{model}': {error!r}") from error
         self.model, self.revision = folder.name, hashlib.sha256(text.encode()).hexdigest()[:8]
-        self.parts = Quals(names[0], device, dtype=dtype), FactCC(names[1], device, dtype=dtype)
-        self.device = self.parts[0].device
+        self.parts = tuple(
+            registry.load(name, device=device, workers=workers, model=model, dtype=dtype)
+            for name, model in names.items()
+        )
+        self.device, self.workers = self.parts[0].device, workers
 
     @property
     def signature(self) -> str:

@@ -37,19 +37,35 @@ def expand(name: str) -> tuple[str, ...]:
     return COMBINED.get(name, (name,))
 
 
-def load(name: str, *, device: str | None = None, **settings: object) -> Metric:
-    """The metric of this name, set up with its own settings; ``device`` is for metrics that run a model.
+def find(name: str) -> type[Metric]:
+    """The class of the metric of this name.
+
+    Raises:
+        InputError: no metric has this name.
+    """
+    if name not in METRICS:
+        raise InputError(_unknown("metric", name, METRICS))
+    module, _, attribute = METRICS[name].partition(":")
+    metric: type[Metric] = getattr(importlib.import_module(module), attribute)
+    return metric
+
+
+def load(name: str, *, device: str | None = None, workers: int = 1, **settings: object) -> Metric:
+    """The metric of this name, set up with its own settings.
+
+    ``device`` and ``workers``, processes that share its work (see `metrics.workers`), are for metrics that run a model.
 
     Raises:
         InputError: no metric has this name, or it has no such setting (the message lists those it has), or not with
             such a value.
         MissingExtraError: the metric needs an optional dependency that is not installed.
     """
-    if name not in METRICS:
-        raise InputError(_unknown("metric", name, METRICS))
-    module, _, attribute = METRICS[name].partition(":")
-    metric: type[Metric] = getattr(importlib.import_module(module), attribute)
+    metric = find(name)
     known = inspect.signature(metric).parameters
+    if workers > 1 and "device" in known and "workers" not in known:
+        from quals.metrics.workers import Workers
+
+        return Workers(name, workers, device=device, **settings)
     base = settings.pop("settings", None) or (metric.settings_type and metric.settings_type())
     inner = [one for one in base.names() if one not in known] if isinstance(base, Settings) else []
     for setting, value in settings.items():
@@ -61,8 +77,9 @@ def load(name: str, *, device: str | None = None, **settings: object) -> Metric:
     arguments = {one: value for one, value in settings.items() if one in known}
     if isinstance(base, Settings):
         arguments["settings"] = base.having({one: value for one, value in settings.items() if one in inner})
-    if device is not None and "device" in known:
-        arguments["device"] = device
+    for one, value in (("device", device), ("workers", workers)):
+        if value is not None and one in known:
+            arguments[one] = value
     return metric(**arguments)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 from dataclasses import dataclass, replace
 
 from quals.calibrate.calibration import Calibration, Reading, shipped
 from quals.doubts import loss_of, steps
+from quals.metrics import registry
 from quals.metrics.base import Metric
-from quals.metrics.registry import METRICS
 from quals.records import Evidence, SummaryScore
 from quals.signature import parse
 
@@ -34,10 +33,9 @@ class MetricFacts:
     def from_signature(cls, signature: str, calibration: Calibration | None = None) -> MetricFacts:
         """Those of the metric a signature names; a metric unknown here has no reading of its own."""
         name = parse(signature).get("metric", "")
-        if name not in METRICS:
+        if name not in registry.METRICS:
             return cls(name or "score", (-math.inf, math.inf), "", signature).calibrated(calibration)
-        module, _, attribute = METRICS[name].partition(":")
-        metric: type[Metric] = getattr(importlib.import_module(module), attribute)
+        metric = registry.find(name)
         return cls(name, metric.range, metric.reading, signature, shipped(signature)).calibrated(calibration)
 
     def calibrated(self, calibration: Calibration | None) -> MetricFacts:

@@ -1,0 +1,110 @@
+"""A metric on a Ray cluster: actors have it, Ray Data brings them rows and takes the scores.
+
+>>> rows = ray.data.read_parquet("s3://bucket/summaries")  # doctest: +SKIP
+>>> scored = rows.map_batches(  # doctest: +SKIP
+...     Scorer, fn_constructor_kwargs={"metric": "quals"},
+...     batch_format="pyarrow", batch_size=512, concurrency=8, num_gpus=0.5,
+... )
+>>> scored.write_parquet("s3://bucket/scored")  # doctest: +SKIP
+
+``concurrency`` is how many actors there are. Of a GPU that several share each takes the part that ``num_gpus`` says.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import astuple
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from quals.io.results import RESULT_FIELDS, input_fields
+from quals.io.rows import DEFAULT_FIELDS, Entry, FieldNames, Row, field_among, rows_of
+from quals.io.run import score_batch
+from quals.metrics import registry
+from quals.records import SummaryScore
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Scorer:
+    """Gives batches of rows the columns that ``quals score`` adds, in its names; evidence and doubts as JSON.
+
+    Rows keep their order within a batch. A list of summaries becomes a row for each, with its ``summary_index``. A
+    row without the texts has the status ``invalid-row``.
+
+    Args:
+        metric: its name.
+        explain: whether to add what each score rests on.
+        document_field, summary_field, reference_field: columns; by default found as `quals score` finds them.
+        settings: of the metric, and ``device``.
+
+    Raises:
+        QualsError: see `quals.metrics.load`.
+    """
+
+    def __init__(
+        self,
+        metric: str = "quals",
+        *,
+        explain: bool = False,
+        document_field: str | None = None,
+        summary_field: str | None = None,
+        reference_field: str | None = None,
+        **settings: Any,
+    ) -> None:
+        _keep_to_own_part()
+        self.metric = registry.load(metric, **settings)
+        self._fields = FieldNames(document_field, summary_field, reference_field)
+        self._explain = explain
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """The batch with its scores.
+
+        Raises:
+            InputError: it has no column for documents or summaries.
+        """
+        import pyarrow as pa
+
+        rows = list(self._rows(batch)) if batch.num_rows else []  # Ray asks what columns there will be
+        table = batch.take(pa.array([row.line - 1 for row in rows], pa.int64()))
+        summary = self._fields.summary or field_among(batch.column_names, DEFAULT_FIELDS["summary"])
+        if summary and not pa.types.is_string(batch.schema.field(summary).type):
+            texts = [text if isinstance(text := row.fields[summary], str) else None for row in rows]
+            table = table.set_column(batch.column_names.index(summary), summary, pa.array(texts, pa.string()))
+        table = table.rename_columns(list(input_fields(Row(dict.fromkeys(batch.column_names), "", 0))))
+        results = [_result(row, *scores) for row, scores in score_batch(rows, [self.metric])]
+        for name, type in _types(self._explain).items():
+            table = table.append_column(name, pa.array([result[name] for result in results], pa.type_for_alias(type)))
+        return table
+
+    def _rows(self, batch: pa.Table) -> Iterator[Row]:
+        wanted = {*astuple(self._fields), *chain.from_iterable(DEFAULT_FIELDS.values())}
+        texts = batch.select([name for name in batch.column_names if name in wanted]).to_pylist()
+        others = dict.fromkeys(batch.column_names)  # which need no Python values
+        found: Iterator[Entry] = ((number, others | fields, None) for number, fields in enumerate(texts, 1))
+        return rows_of(found, "batch", self._fields)
+
+
+def _keep_to_own_part() -> None:
+    """In an actor that has a part of a GPU: its batches take no more of the memory."""
+    import ray
+
+    from quals.lm.framed import SHARE
+
+    if ray.is_initialized() and ray.get_runtime_context().get_actor_id():
+        assigned: dict[str, float] = ray.get_runtime_context().get_assigned_resources()  # type: ignore[no-untyped-call]
+        os.environ[SHARE] = str(min(1.0, assigned.get("GPU", 1)))
+
+
+def _result(row: Row, score: SummaryScore) -> dict[str, Any]:
+    found = {"summary_index": row.summary_index, **score.to_dict(explain=True)}
+    return found | {name: json.dumps(found[name], ensure_ascii=False) for name in ("evidence", "doubts")}
+
+
+def _types(explain: bool) -> dict[str, str]:
+    whole, real = ("summary_index", "pairs", "chunks"), ("score", "probability")
+    names = [name for name in RESULT_FIELDS if explain or name not in ("evidence", "doubts")]
+    return {name: "int64" if name in whole else "double" if name in real else "string" for name in names}

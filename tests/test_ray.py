@@ -1,0 +1,104 @@
+"""Scoring on a real Ray cluster of two nodes on this machine, by the shipped model with a short search."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import ray
+from ray.cluster_utils import Cluster
+
+from quals.errors import InputError
+from quals.integrations.ray import Scorer
+from quals.lm.framed import SHARE
+from quals.metrics import registry
+
+SETTINGS: dict[str, Any] = {"device": "cpu", "search.groups": 4, "search.max_length": 12}
+FERRY = "A ferry with 214 people aboard ran aground near Rivermouth on Monday. Nobody was hurt, the coastguard said."
+ROWS: list[dict[str, Any]] = [
+    {"article": FERRY, "summary": ["A ferry ran aground on Monday.", "A ferry sank."], "score": 7, "day": None},
+    {"article": "", "summary": ["The council voted."], "score": 8, "day": None},
+    {"article": "The mayor resigned on 3 May.", "summary": [], "score": 9, "day": 3},
+    {"article": None, "summary": ["The mayor resigned."], "score": 10, "day": 3},
+    {"article": "The mayor resigned on 3 May.", "summary": ["The mayor resigned on 4 May."], "score": 11, "day": 3},
+]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    patch = pytest.MonkeyPatch()
+    patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    nodes.add_node(num_cpus=1, num_gpus=1)  # it only says so
+    ray.init(address=nodes.address, log_to_driver=False)
+    yield
+    ray.shutdown()
+    nodes.shutdown()
+    patch.undo()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_rows_get_the_scores_that_they_get_on_one_machine(cluster: None) -> None:
+    assert len({node["NodeID"] for node in ray.nodes() if node["Alive"]}) == 2
+    rows = ray.data.from_items(ROWS, override_num_blocks=3).map_batches(
+        Scorer,
+        fn_constructor_kwargs={"metric": "quals", "explain": True, **SETTINGS},
+        batch_format="pyarrow",
+        batch_size=2,
+        concurrency=2,
+        num_cpus=1,
+    )
+    found = sorted(rows.take_all(), key=lambda row: (row["input_score"], row["summary_index"] or 0))
+    assert [row["input_score"] for row in found] == [7, 7, 8, 9, 10, 11]
+    assert [row["status"] for row in found] == ["ok", "ok", "empty-document", "invalid-row", "invalid-row", "ok"]
+    assert [row["summary_index"] for row in found] == [0, 1, 0, None, 0, 0]
+    assert found[1]["summary"] == "A ferry sank."
+    assert found[3]["summary"] is None
+    assert "summary: an empty list" in found[3]["reason"]
+    assert [row["day"] for row in found] == [None, None, None, 3, 3, 3]
+    metric = registry.load("quals", **SETTINGS)
+    for row in (found[0], found[1], found[5]):
+        wanted = metric.score(row["article"], row["summary"])
+        assert row["score"] == pytest.approx(wanted.value, abs=1e-4)
+        assert row["signature"] == metric.signature
+        assert [piece["answer"] for piece in json.loads(row["evidence"])] == [
+            piece.to_dict()["answer"] for piece in wanted.evidence
+        ]
+
+
+def test_columns_are_the_same_for_every_batch(cluster: None) -> None:
+    score = Scorer("rouge2-precision")
+    made = [
+        score(pa.table(pa.Table.from_pylist(rows, schema=pa.Table.from_pylist(ROWS).schema)))
+        for rows in (ROWS, ROWS[2:4], [])
+    ]
+    assert made[0].schema == made[1].schema == made[2].schema
+    assert [len(table) for table in made] == [6, 2, 0]
+    assert made[0].column("summary").type == pa.string()
+    assert "evidence" not in made[0].column_names
+    one_each = score(pa.table({"text": ["It rained."], "summary": ["It rained."]}))
+    assert one_each.column("score").to_pylist() == [1.0]
+    assert one_each.column("summary_index").to_pylist() == [None]
+
+
+def test_a_data_set_without_texts_is_refused(cluster: None) -> None:
+    with pytest.raises(InputError, match="document"):
+        Scorer("rouge2-precision")(pa.table({"title": ["It rained."]}))
+
+
+@ray.remote
+class Actor:
+    """What Ray Data makes of a `Scorer`, as far as this goes."""
+
+    def share(self) -> str | None:
+        Scorer("rouge2-precision")
+        return os.environ.get(SHARE)
+
+
+def test_an_actor_keeps_to_its_part_of_a_gpu(cluster: None) -> None:
+    assert ray.get(Actor.options(num_cpus=0, num_gpus=0.25).remote().share.remote()) == "0.25"
+    assert ray.get(Actor.options(num_cpus=1).remote().share.remote()) == "1.0"
