@@ -9,7 +9,7 @@
 #   train         the models that are shipped, to OUTPUT/models
 #   summarizers   the CONSEQ experiment up to its samples, which none of these models is needed for
 #   adopt         the models in OUTPUT/models take the place of those in models/ of this checkout, cards apart
-#   speed         QUALS, QAGS and their plain twins; nothing should run beside it
+#   speed         QUALS, QAGS and their plain twins, and QUALS in several processes; nothing should run beside it
 #   figures       of each model on held-out data
 #   readings      QUALS, FactCC and QAGS on JUDGED, to the score cache in $QUALS_CACHE, where agreement.py, ensemble.py,
 #                 calibration.py and marks.py find them
@@ -54,7 +54,9 @@ speed() {
     local rows="$output/speed.jsonl"
     zcat "$data/summarization/cnndm.jsonl.gz" | head -n 2000 > "$rows"
     python "$here/speed.py" "$rows" --rows 2000 --block 1000 --plain-rows 1 --dtype bfloat16 \
-        -o "$output/results/speed-gpu.json"
+        -o "$output/results/speed-gpu.json" &&
+        QUALS_GPU_SHARE=.3 python "$here/workers.py" "$rows" --rows 2000 --workers 2,4 --dtype bfloat16 \
+            -o "$output/results/workers-gpu.json"
 }
 
 figures() {

@@ -62,9 +62,10 @@ def test_parts_follow_each_other_and_one_that_fails_is_named(checkout: Path) -> 
     assert f"readings: failed, see {checkout}/out/logs/readings.log" in done.stdout
     assert all(".35 " in each and each.endswith("--jobs 2 --until samples") for each in commands[:2])
     assert "speed.py" in commands[2]
+    assert "workers.py" in commands[3]
     assert len((checkout / "out" / "speed.jsonl").read_text().splitlines()) == 2000
-    assert sum("quals.cli.main agree" in each for each in commands[3:]) == 3
-    assert sum("--jobs 6" in each for each in commands[3:]) == 2
+    assert sum("quals.cli.main agree" in each for each in commands[4:]) == 3
+    assert sum("--jobs 6" in each for each in commands[4:]) == 2
 
 
 def test_an_unknown_part_is_refused(checkout: Path) -> None:

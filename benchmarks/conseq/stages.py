@@ -132,8 +132,8 @@ SIZES = {
 }
 
 # Long documents of which a small run could read no half teach a summarizer to invent the rest, so it takes short ones,
-# and fewer, since these summaries cost twice as much. What the first run, on XSUM, pointed at is taken up as in the full
-# size, and larger shares leave more pairs.
+# and fewer, since these summaries cost twice as much. What the first run, on XSUM, pointed at is taken up as in the
+# full size, and larger shares leave more pairs.
 SMALL_CNNDM = replace(
     SIZES["small"],
     heldout=80,

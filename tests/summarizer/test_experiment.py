@@ -279,6 +279,14 @@ def test_parts_do_not_depend_on_order_and_share_no_document(tmp_path: Path) -> N
     assert parts[0] == parts[1]
     texts = [" ".join(text) for part in parts[0].values() for text in part]
     assert len(texts) == len(set(texts)) == 20
+    source.write_text("".join(json.dumps({"document": "It rained. " * n, "summary": "x"}) + "\n" for n in range(1, 31)))
+    words = [str(source), str(tmp_path / "short"), "--heldout", "5", "--valid", "3", "--max-words", "20"]
+    done = CliRunner().invoke(split.main, words)
+    assert done.output.startswith("heldout 5, valid 3, train 2, sampled 2; left out: 0 rows")
+    assert done.output.endswith("0 with scraped boilerplate, 20 with longer documents\n")
+    kept = [row for part in ("heldout", "valid", "train") for row in read(tmp_path / "short" / f"{part}.jsonl")]
+    assert max(len(row["document"].split()) for row in kept) == 20
+    source.write_text("".join(json.dumps(row) + "\n" for row in made))
     done = CliRunner().invoke(split.main, [str(source), str(tmp_path / "parts"), "--heldout", "18"])
     assert isinstance(done.exception, InputError)
     assert "20 documents: too few to hold out 18 and 40" in str(done.exception)
