@@ -29,7 +29,6 @@ class Size:
         selector_dtype: arithmetic of these metrics' models, ROUGE excepted; that of the tables is always float32.
         micro_batch: examples in one pass of the model.
         loaders: processes that prepare batches for a training.
-        workers: processes that share the scoring.
         batch_rows: documents that are summarized at a time.
         save_every: steps between checkpoints.
         page: documents on the page.
@@ -52,7 +51,6 @@ class Size:
     selector_dtype: str
     micro_batch: int
     loaders: int
-    workers: int
     batch_rows: int
     save_every: int
     page: int
@@ -79,7 +77,6 @@ SIZES = {
         selector_dtype="float32",
         micro_batch=1,
         loaders=0,
-        workers=2,
         batch_rows=64,
         save_every=10,
         page=20,
@@ -106,7 +103,6 @@ SIZES = {
         selector_dtype="bfloat16",
         micro_batch=16,
         loaders=2,
-        workers=1,  # stages run beside each other
         batch_rows=1024,
         save_every=1000,
         page=50,
@@ -129,7 +125,6 @@ SIZES = {
         selector_dtype="float32",
         micro_batch=2,
         loaders=0,
-        workers=1,
         batch_rows=4,
         save_every=2,
         page=2,
@@ -277,7 +272,6 @@ class Plan:
 
     def _sets(self, name: str, metric: str, share: float) -> Stage:
         chosen: list[object] = ["--metric", metric, "--positives", share, "--negatives", share]
-        chosen += ["--workers", self.size.workers]
         if metric != "rouge" and self.size.selector_dtype != "float32":
             chosen += ["--set", f"{metric}.dtype={self.size.selector_dtype}"]
         if self.size.length_within is not None:
@@ -293,9 +287,8 @@ class Plan:
 
     def _table(self, name: str, systems: Sequence[str], *more: object) -> Stage:
         files = [f"{system}={self.folder / f'summaries-{system}.jsonl'}" for system in systems]
-        words = ["compare", *files, "-m", self.metrics, "--workers", self.size.workers]
         outputs = [word for ending in ("md", "json") for word in ("-o", self.folder / f"{name}.{ending}")]
-        return self._stage(name, f"{name}.json", "quals", *words, *outputs, *more)
+        return self._stage(name, f"{name}.json", "quals", "compare", *files, "-m", self.metrics, *outputs, *more)
 
     def keys(self) -> dict[str, str]:
         """Stage -> what changes when its command or what it reads does; where the files lie does not matter."""
