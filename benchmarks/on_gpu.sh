@@ -55,7 +55,7 @@ speed() {
     zcat "$data/summarization/cnndm.jsonl.gz" | head -n 2000 > "$rows"
     python "$here/speed.py" "$rows" --rows 2000 --block 1000 --plain-rows 1 --dtype bfloat16 \
         -o "$output/results/speed-gpu.json" &&
-        QUALS_GPU_SHARE=.3 python "$here/workers.py" "$rows" --rows 2000 --workers 2,4 --dtype bfloat16 \
+        QUALS_GPU_SHARE=.3 python "$here/workers.py" "$rows" --rows 2000 --workers 3 --rounds 1 --dtype bfloat16 \
             -o "$output/results/workers-gpu.json"
 }
 

@@ -216,7 +216,9 @@ def test_the_command_writes_every_format_and_scores_once(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("reference", "expected"), [(None, ["quals"]), ("R", ["quals", "rouge1", "rouge2", "rougeL"])])
 def test_rouge_needs_references_to_be_there_by_itself(tmp_path, monkeypatch, reference, expected):
     loaded = []
-    monkeypatch.setattr("quals.cli.compare.load_metrics", lambda names, _, workers: loaded.extend(metric_names(names)) or [])
+    monkeypatch.setattr(
+        "quals.cli.compare.load_metrics", lambda names, _, workers: loaded.extend(metric_names(names)) or []
+    )
     row = {"document": "D", "summary": "S"} | ({"reference": reference} if reference else {})
     path = tmp_path / "a.jsonl"
     path.write_text(json.dumps(row))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -13,7 +14,7 @@ import ray
 from ray.cluster_utils import Cluster
 
 from quals.errors import InputError
-from quals.integrations.ray import Scorer
+from quals.integrations.ray import Scorer, unfinished
 from quals.lm.framed import SHARE
 from quals.metrics import registry
 
@@ -88,6 +89,36 @@ def test_columns_are_the_same_for_every_batch(cluster: None) -> None:
 def test_a_data_set_without_texts_is_refused(cluster: None) -> None:
     with pytest.raises(InputError, match="document"):
         Scorer("rouge2-precision")(pa.table({"title": ["It rained."]}))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_job_that_was_stopped_goes_on(cluster: None, tmp_path: Path) -> None:
+    rows = ray.data.from_items([{"id": n, "text": "It rained.", "summary": f"It rained {n}."} for n in range(9)])
+    folder = tmp_path / "scored"
+    assert unfinished(rows, str(folder)).count() == 9
+    scored(rows.filter(lambda row: row["id"] < 4)).write_parquet(str(folder))
+    whole = next(folder.glob("*.parquet"))
+    (folder / "half.parquet").write_bytes(whole.read_bytes()[:-20])
+    left = unfinished(rows, folder.as_uri())
+    assert sorted(row["id"] for row in left.take_all()) == [4, 5, 6, 7, 8]
+    assert (folder / "half.parquet.half").exists()
+    scored(left).write_parquet(str(folder))
+    found = ray.data.read_parquet(str(folder)).take_all()
+    assert sorted((row["id"], row["status"]) for row in found) == [(n, "ok") for n in range(9)]
+    assert unfinished(rows, str(folder)).count() == 0
+    with pytest.raises(InputError, match="number: no such column; there are: id, text, summary, summary_index"):
+        unfinished(rows, str(folder), "number")
+
+
+def scored(rows: ray.data.Dataset) -> ray.data.Dataset:
+    return rows.map_batches(
+        Scorer,
+        fn_constructor_kwargs={"metric": "rouge2-precision"},
+        batch_format="pyarrow",
+        batch_size=2,
+        concurrency=1,
+        num_cpus=1,
+    )
 
 
 @ray.remote

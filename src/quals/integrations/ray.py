@@ -8,6 +8,7 @@
 >>> scored.write_parquet("s3://bucket/scored")  # doctest: +SKIP
 
 ``concurrency`` is how many actors there are. Of a GPU that several share each takes the part that ``num_gpus`` says.
+A job that was stopped goes on with ``rows = unfinished(rows, "s3://bucket/scored")``: Ray itself would begin anew.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from dataclasses import astuple
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from quals.errors import InputError
 from quals.io.results import RESULT_FIELDS, input_fields
 from quals.io.rows import DEFAULT_FIELDS, Entry, FieldNames, Row, field_among, rows_of
 from quals.io.run import score_batch
@@ -27,6 +29,7 @@ from quals.records import SummaryScore
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from ray.data import Dataset
 
 
 class Scorer:
@@ -86,6 +89,39 @@ class Scorer:
         others = dict.fromkeys(batch.column_names)  # which need no Python values
         found: Iterator[Entry] = ((number, others | fields, None) for number, fields in enumerate(texts, 1))
         return rows_of(found, "batch", self._fields)
+
+
+def unfinished(rows: Dataset, folder: str, key: str = "id") -> Dataset:
+    """The rows that no file in a folder of results has, as a job that has ended left it.
+
+    A file that was half written gets ``.half`` after its name, so that others can be read without it.
+
+    Args:
+        rows: each with a key of its own.
+        folder: what the earlier job wrote Parquet to, on a disk or in a bucket; it need not be there yet.
+        key: the column that tells rows apart.
+
+    Raises:
+        InputError: a finished file has no such column.
+    """
+    import pyarrow as pa
+    import pyarrow.fs
+    import pyarrow.parquet as pq
+
+    files, path = pa.fs.FileSystem.from_uri(folder) if "://" in folder else (pa.fs.LocalFileSystem(), folder)
+    finished: set[Any] = set()
+    for found in files.get_file_info(pa.fs.FileSelector(path, recursive=True, allow_not_found=True)):
+        if not found.is_file or found.extension != "parquet":
+            continue
+        try:
+            known = pq.read_schema(found.path, filesystem=files)
+        except pa.ArrowInvalid:  # it has no end: whoever wrote it was killed
+            files.move(found.path, f"{found.path}.half")
+            continue
+        if key not in known.names:
+            raise InputError(f"no such column; there are: {', '.join(known.names)}", file=found.path, field=key)
+        finished.update(pq.read_table(found.path, columns=[key], filesystem=files).column(key).to_pylist())
+    return rows.filter(lambda row: row[key] not in finished) if finished else rows
 
 
 def _keep_to_own_part() -> None:
