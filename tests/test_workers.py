@@ -18,6 +18,7 @@ import pytest
 import torch
 
 from quals.calibrate.calibration import shipped
+from quals.cli.metrics import load_metrics
 from quals.errors import InputError, MissingExtraError, ModelError, QualsError
 from quals.evaluate.cache import Texts
 from quals.io.run import rows_at_once
@@ -145,6 +146,24 @@ def test_gpus_are_dealt_out(device: str | None, expected: object, monkeypatch: p
         Here(place, 5, 0.9).metric(Recipe(0, "quals", device, {}))
         shared.append((made[-1], os.environ[SHARE]))
     assert shared == expected
+
+
+@pytest.mark.parametrize(
+    ("device", "workers", "told"),
+    [("auto", 1, "quals: of 4 GPUs 1 will be used; all with --workers 4\n"), ("auto", 4, ""), ("cuda:1", 1, "")],
+)
+def test_idle_gpus_are_told_of(
+    device: str, workers: int, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+
+    def load(name: str, **_: object) -> Metric:
+        metric = Rouge1()
+        metric.device = "cuda"
+        return metric
+
+    load_metrics("quals", (), device=device, workers=workers, load=load)
+    assert capsys.readouterr().err == told
 
 
 def test_a_process_that_is_killed_ends_the_work(shared: Metric, alone: Metric) -> None:

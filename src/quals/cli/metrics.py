@@ -57,7 +57,13 @@ def load_metrics(
     given = metric_settings(settings, wanted)
     if workers > 1:
         common["workers"] = workers
-    return [load(name, device=device, **common, **given.get(name, {})) for name in wanted]
+    metrics = [load(name, device=device, **common, **given.get(name, {})) for name in wanted]
+    if device in (None, "auto", "cuda") and any(metric.device == "cuda" for metric in metrics):
+        import torch
+
+        if (gpus := torch.cuda.device_count()) > workers:
+            click.echo(f"quals: of {gpus} GPUs {workers} will be used; all with --workers {gpus}", err=True)
+    return metrics
 
 
 def metric_settings(settings: Sequence[str], wanted: Sequence[str]) -> Settings:
