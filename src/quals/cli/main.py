@@ -12,7 +12,7 @@ import click
 import quals
 from quals.errors import QualsError
 
-EXIT_USAGE, EXIT_ERROR = 2, 3
+EXIT_ERROR = 3
 
 # name -> (module, attribute, one line for --help)
 COMMANDS = {

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Literal
 
 from quals.records import Span
 from quals.report.marks import mark, sentences
@@ -27,7 +28,7 @@ _EMPTY = re.compile(
     "our|out|over|own|said|says?|she|should|so|some|such|than|that|the|their|them|then|there|these|they|this|those|"
     "through|to|under|up|was|we|were|what|when|where|which|while|whom?|whose|why|will|with|would|your?"
 )
-KINDS = ("", "word", "fact", "stray")  # weakest first
+Kind = Literal["", "word", "fact", "stray"]  # weakest first; the first is none
 
 
 @dataclass(frozen=True)
@@ -44,16 +45,16 @@ class Piece:
     """A piece of a summary as the page shows it.
 
     Attributes:
-        kind: of `KINDS`; how it differs from the other summaries.
+        kind: how it differs from the other summaries.
         loss: how far a metric doubts it; 0 is not at all.
     """
 
     text: str
-    kind: str = ""
+    kind: Kind = ""
     loss: float = 0.0
 
 
-def differences(document: str, summaries: Sequence[str]) -> list[list[tuple[Span, str]]]:
+def differences(document: str, summaries: Sequence[str]) -> list[list[tuple[Span, Kind]]]:
     """For each summary, what some other summary lacks, with its kind, in order."""
     usage = Usage.of(document, summaries)
     known = {word.key for word in words(document, usage)}
@@ -101,7 +102,7 @@ def words(text: str, usage: Usage) -> Iterator[Word]:
             yield Word(Span(*match.span()), key, number or name)
 
 
-def pieces(text: str, differing: Sequence[tuple[Span, str]], doubts: Sequence[tuple[Span, float]]) -> list[Piece]:
+def pieces(text: str, differing: Sequence[tuple[Span, Kind]], doubts: Sequence[tuple[Span, float]]) -> list[Piece]:
     """The text cut where its marking changes: `marks.mark` for the doubts, cut again at the differences."""
     found, at = [], 0
     for doubted in mark(text, doubts):
@@ -109,8 +110,8 @@ def pieces(text: str, differing: Sequence[tuple[Span, str]], doubts: Sequence[tu
         inside = [(span, kind) for span, kind in differing if span.start < end and at < span.end]
         cuts = sorted({at, end, *(min(max(edge, at), end) for span, _ in inside for edge in (span.start, span.end))})
         for start, stop in pairwise(cuts):
-            kind = next((kind for span, kind in inside if span.start <= start and stop <= span.end), "")
-            found.append(Piece(doubted.text[start - at : stop - at], kind, doubted.loss))
+            own: Kind = next((kind for span, kind in inside if span.start <= start and stop <= span.end), "")
+            found.append(Piece(doubted.text[start - at : stop - at], own, doubted.loss))
         at = end
     return _joined(found)
 
@@ -127,7 +128,7 @@ def _joined(pieces: Sequence[Piece]) -> list[Piece]:
     return joined
 
 
-def _kind(word: Word, known: set[str]) -> str:
+def _kind(word: Word, known: set[str]) -> Kind:
     if not word.fact:
         return "word"
     return "fact" if word.key in known else "stray"

@@ -153,7 +153,7 @@ def _shown(piece: Piece, doubted: Losses) -> dict[str, Any]:
     level = doubted.level(piece.loss)
     titles = [_MEANINGS[piece.kind]] if piece.kind else []
     titles += [f"loses {number_text(piece.loss, 2)}"] if level else []
-    classes = [piece.kind] if piece.kind else []
+    classes: list[str] = [piece.kind] if piece.kind else []
     classes += [f"m{level}"] if level else []
     return {"text": piece.text, "classes": " ".join(classes), "title": "; ".join(titles)}
 
