@@ -107,10 +107,9 @@ class Runner:
                     waiting.remove(stage)
                     if not self._done(stage):
                         running.append(self._begin(stage))
-                for each in [each for each in running if each.process.poll() is not None]:
+                for each in ended(running):
                     running.remove(each)
                     failed += self._end(each)
-                time.sleep(_PAUSE if running else 0)
         finally:
             for each in running:  # a signal has come
                 each.process.kill()
@@ -162,6 +161,13 @@ class Running:
     stage: Stage
     started: float
     process: subprocess.Popen[bytes]
+
+
+def ended(running: Sequence[Running]) -> list[Running]:
+    """Those that have ended, as soon as there is one."""
+    while not (found := [each for each in running if each.process.poll() is not None]) and running:
+        time.sleep(_PAUSE)
+    return found
 
 
 def remove(path: Path) -> None:
