@@ -103,10 +103,11 @@ class Runner:
         waiting, running, failed = list(stages), list[Running](), list[str]()
         try:
             while running or (waiting and not failed):
-                for stage in self._ready(waiting, running) if not failed else ():
-                    waiting.remove(stage)
-                    if not self._done(stage):
-                        running.append(self._begin(stage))
+                while not failed and (ready := self._ready(waiting, running)):
+                    for stage in ready:
+                        waiting.remove(stage)
+                        if not self._done(stage):
+                            running.append(self._begin(stage))
                 for each in ended(running):
                     running.remove(each)
                     failed += self._end(each)
