@@ -54,7 +54,7 @@ def named(
         for pair, (value, part) in zip(passage.pairs, values, strict=True):
             if value >= 0.5:
                 continue
-            ((slip,),) = checker.slips([of[part]], [[pair.question]])
+            slip = checker.slips([of[part]], [{pair.question: value}])[0][pair.question]
             truth, count = Slip.parse(pair.answer), counts["true" if pair.answer == CONSISTENT else "false"]
             count["doubted"] += 1
             if slip:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -52,23 +52,29 @@ class ClaimChecker(FramedModel):
         """The same for texts in several parts, each framed: the highest probability and the part it is from."""
         return in_parts(self.check, texts, claims, _best)
 
-    def slips(self, texts: Sequence[list[int]], claims: Sequence[Sequence[str]]) -> list[list[Slip | None]]:
+    def slips(self, texts: Sequence[list[int]], claims: Sequence[Mapping[str, float]]) -> list[dict[str, Slip | None]]:
         """What is wrong in each claim about each framed text, if something is; None if that cannot be told.
 
         The model is made to name words, and what the text has instead. That counts if they are words of the claim, and
         the claim with the other words is `_GAIN` times as probably consistent.
+
+        Args:
+            texts: as for `check`.
+            claims: for each text, with their P(consistent).
         """
         begun = f"{INCONSISTENT}:"
-        written = self.complete(texts, claims, _GREEDY, begun=begun)
+        written = self.complete(texts, [list(of) for of in claims], _GREEDY, begun=begun)
         named = [[Slip.parse(begun + self.decode(best.tokens[:-1])) for (best,) in group] for group in written]
         mended = [
             [slip.mend(claim) if slip else claim for claim, slip in zip(*both, strict=True)]
             for both in zip(claims, named, strict=True)
         ]
-        before, after = self.check(texts, claims), self.check(texts, mended)
         return [
-            [slip if new > _GAIN * old else None for slip, old, new in zip(*of, strict=True)]
-            for of in zip(named, before, after, strict=True)
+            {
+                claim: slip if new > _GAIN * old else None
+                for (claim, old), slip, new in zip(of.items(), slips, values, strict=True)
+            }
+            for of, slips, values in zip(claims, named, self.check(texts, mended), strict=True)
         ]
 
     def sample(self, context: str, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

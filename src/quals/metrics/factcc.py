@@ -145,15 +145,15 @@ class FactCC(GroupedMetric[Span]):
 
     def _slips(self, best_of: Sequence[Mapping[str, tuple[float, Chunk]]]) -> list[dict[str, Slip | None]]:
         """For each document, what is wrong in the claims that are more probably false than true."""
-        doubtful: dict[tuple[int, Span], tuple[list[int], list[str]]] = {}
+        doubtful: dict[tuple[int, Span], tuple[list[int], dict[str, float]]] = {}
         for i, best in enumerate(best_of):
             for text, (value, chunk) in best.items():
                 if value < 0.5:
-                    doubtful.setdefault((i, chunk.span), (chunk.ids, []))[1].append(text)
-        chunk_ids, claims = [ids for ids, _ in doubtful.values()], [texts for _, texts in doubtful.values()]
+                    doubtful.setdefault((i, chunk.span), (chunk.ids, {}))[1][text] = value
+        chunk_ids, values = [ids for ids, _ in doubtful.values()], [of for _, of in doubtful.values()]
         slips: list[dict[str, Slip | None]] = [{} for _ in best_of]
-        for (i, _), texts, found in zip(doubtful, claims, self.checker.slips(chunk_ids, claims), strict=True):
-            slips[i].update(zip(texts, found, strict=True))
+        for (i, _), found in zip(doubtful, self.checker.slips(chunk_ids, values), strict=True):
+            slips[i].update(found)
         return slips
 
     def _evidence(
