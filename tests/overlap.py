@@ -35,7 +35,7 @@ class Overlap(Metric):
         return signature("overlap", {"words": self.words})
 
     def _score(
-        self, documents: Sequence[str], summaries: Sequence[str], references: Sequence[str] | None
+        self, documents: Sequence[str], summaries: Sequence[str], references: Sequence[str] | None, explain: bool
     ) -> list[SummaryScore]:
         self.calls.append(len(documents))
         self.references.append(references)

@@ -37,7 +37,7 @@ class Gated(WordPairs):
         super().__init__()
         self.gate, self.begun = threading.Event(), threading.Event()
 
-    def _score(self, documents, summaries, references):
+    def _score(self, documents, summaries, references, explain):
         self.begun.set()
         assert self.gate.wait(30)
-        return super()._score(documents, summaries, references)
+        return super()._score(documents, summaries, references, explain)

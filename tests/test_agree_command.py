@@ -39,7 +39,7 @@ class Counting(Metric):
         self.asked: list[list[tuple[str, str]]] = []
 
     def _score(
-        self, documents: Sequence[str], summaries: Sequence[str], references: Sequence[str] | None
+        self, documents: Sequence[str], summaries: Sequence[str], references: Sequence[str] | None, explain: bool
     ) -> list[SummaryScore]:
         self.asked.append(list(zip(documents, summaries, strict=True)))
         return [

@@ -199,10 +199,10 @@ def test_evidence_that_could_not_be_had_is_sought_again(tmp_path: Path) -> None:
     class Failing(Rouge2Precision):
         fails = True
 
-        def score(self, *texts: Any) -> Any:
+        def score(self, *texts: Any, **options: Any) -> Any:
             if self.fails:
                 raise MemoryError
-            return super().score(*texts)
+            return super().score(*texts, **options)
 
     metric, rows, path = Failing(), [Texts(DOCUMENT, SUMMARY, None)], tmp_path / "evidence.jsonl"
     assert explained(metric, rows, path) == [[]]

@@ -245,7 +245,7 @@ def test_a_row_without_a_document_is_in_no_set(metric, tmp_path):
 def test_a_second_run_scores_nothing_anew(tmp_path, monkeypatch):
     asked: list[int] = []
     original = Overlap._score
-    monkeypatch.setattr(Overlap, "_score", lambda self, d, s, r: asked.append(len(d)) or original(self, d, s, r))
+    monkeypatch.setattr(Overlap, "_score", lambda self, d, *more: asked.append(len(d)) or original(self, d, *more))
     rows = [row(n) for n in range(6)]
     run(tmp_path, rows, "--metric", "overlap", "--negatives", "0.5", "--positives", "0.5")
     first = {path.name: path.read_bytes() for path in (tmp_path / "sets").iterdir()}

@@ -85,6 +85,8 @@ def test_metrics_give_the_same_on_a_device(name: str) -> None:
             part.lm.model.to(NAME)
     with pretending() as counts:
         found = metric.score([document] * 2, summaries)
+        alone = metric.score(document, summaries[1], explain=False)
     assert counts["sent"] > 10
     assert [one.value for one in found] == pytest.approx([one.value for one in expected], abs=1e-4)
     assert [one.status for one in found] == ["ok", "ok"]
+    assert (alone.evidence, alone.value) == ((), pytest.approx(expected[1].value, abs=1e-4))

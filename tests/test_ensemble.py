@@ -46,6 +46,9 @@ def test_the_score_is_the_weighted_sum(metric: Ensemble) -> None:
         assert isinstance(claim, ClaimEvidence)
         assert claim.score == pytest.approx(math.log(max(claims.evidence[0].score, 0.001)))
         assert all(isinstance(piece, PairEvidence) for piece in pairs.evidence)
+    unexplained = metric.score([DOCUMENT] * 3, SUMMARIES, explain=False)
+    assert [one.value for one in unexplained[:2]] == pytest.approx([one.value for one in found[:2]], abs=1e-4)
+    assert {(one.evidence, one.doubts) for one in unexplained} == {((), ())}
     right, wrong, nothing = found
     assert right.value > wrong.value + 1
     assert "Paris" in [doubt.text for doubt in wrong.doubts]

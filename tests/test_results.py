@@ -115,7 +115,7 @@ def test_only_the_row_that_makes_the_metric_fail_gets_the_error():
 
 def test_a_metric_without_its_model_ends_the_run():
     class NoModel(Overlap):
-        def _score(self, documents, summaries, references):
+        def _score(self, documents, summaries, references, explain):
             raise ModelError("no model")
 
     with pytest.raises(ModelError):
@@ -247,10 +247,10 @@ def test_parquet_appears_whole_or_not_at_all(tmp_path):
     path = tmp_path / "o.parquet"
 
     class Interrupted(Overlap):
-        def _score(self, documents, summaries, references):
+        def _score(self, documents, summaries, references, explain):
             if self.calls:
                 raise KeyboardInterrupt
-            return super()._score(documents, summaries, references)
+            return super()._score(documents, summaries, references, explain)
 
     def interrupted_run():
         with ParquetWriter(path) as writer:

@@ -228,10 +228,10 @@ def test_resume(tmp_path, name):
     path, output = jsonl(tmp_path / "a.jsonl", *[{**GOOD, "id": n} for n in range(9)]), tmp_path / name
 
     class Fails(Overlap):
-        def _score(self, documents, summaries, references):
+        def _score(self, documents, summaries, references, explain):
             if len(self.calls) == 2:
                 raise KeyboardInterrupt
-            return super()._score(documents, summaries, references)
+            return super()._score(documents, summaries, references, explain)
 
     result = score(path, "-o", output, "--batch-rows", 2, metric=Fails)
     assert (result.exit_code, "--resume goes on" in result.stderr) == (130, True)

@@ -122,3 +122,9 @@ def test_factcc_names_what_is_wrong_in_a_sentence() -> None:
         assert wrong in piece.doubted
         found += right in piece.instead
     assert found >= 2
+    read = metric.checker.lm.evaluated
+    metric.score(of, [sentence.replace(right, wrong) for sentence, right, wrong in SLIPS])
+    named = metric.checker.lm.evaluated - read
+    unnamed = metric.score(of, [sentence.replace(right, wrong) for sentence, right, wrong in SLIPS], explain=False)
+    assert metric.checker.lm.evaluated - read - named < named / 2
+    assert [score.value for score in unnamed] == pytest.approx([score.value for score in changed], abs=1e-4)

@@ -74,6 +74,9 @@ def test_scores_are_those_of_one_process(shared: Metric, alone: Metric) -> None:
     assert any(score.doubts for score in found)
     alone_with_one = shared.score(*ROWS[1])
     assert alone_with_one.value == pytest.approx(wanted[1].value, abs=1e-4)
+    unexplained = shared.score(*ROWS[1], explain=False)
+    assert unexplained.value == pytest.approx(wanted[1].value, abs=1e-4)
+    assert (unexplained.evidence, unexplained.doubts) == ((), ())
 
 
 def test_the_calibration_given_is_the_one_used(shared: Metric, alone: Metric) -> None:

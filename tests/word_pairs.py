@@ -25,7 +25,7 @@ class WordPairs(Metric):
         return signature(self.name, {"model": "words", "answers": self.answers})
 
     def _score(
-        self, documents: Sequence[str], summaries: Sequence[str], references: Sequence[str] | None
+        self, documents: Sequence[str], summaries: Sequence[str], references: Sequence[str] | None, explain: bool
     ) -> list[SummaryScore]:
         self.batches.append(len(documents))
         return [self._one(*texts) for texts in zip(documents, summaries, strict=True)]

@@ -25,9 +25,9 @@ ROWS = [{"document": serve_load.DOCUMENT, "summary": summary} for summary in ser
 class Slow(WordPairs):
     """Takes its time for a batch, as a model does, so that requests meet in the queue."""
 
-    def _score(self, documents, summaries, references) -> list[SummaryScore]:
+    def _score(self, documents, summaries, references, explain) -> list[SummaryScore]:
         time.sleep(0.2)
-        return super()._score(documents, summaries, references)
+        return super()._score(documents, summaries, references, explain)
 
 
 @pytest.mark.parametrize(("queue", "refusals"), [(512, False), (4, True)])

@@ -279,9 +279,9 @@ def test_all_rows_of_a_request_are_accepted_or_none():
 
 def test_what_could_not_be_done_in_time_is_refused_at_once():
     class Slow(WordPairs):
-        def _score(self, documents, summaries, references):
+        def _score(self, documents, summaries, references, explain):
             time.sleep(0.1 * len(documents))
-            return super()._score(documents, summaries, references)
+            return super()._score(documents, summaries, references, explain)
 
     async def ask():
         batcher = Batcher(Slow(), batch=4, queue=99, patience=0.5)

@@ -32,10 +32,10 @@ def test_pasted_summaries_are_scored_and_open(page, url):
 
 def test_progress_is_live(browser):
     class Stepwise(Gated):
-        def _score(self, documents, summaries, references):
+        def _score(self, documents, summaries, references, explain):
             if "Friday" in summaries[0]:
                 return super(Gated, self)._score(documents, summaries, references)
-            return super()._score(documents, summaries, references)
+            return super()._score(documents, summaries, references, explain)
 
     metric = Stepwise()
     with running(metric, batch=1) as (url, _, _), open_page(browser) as page:

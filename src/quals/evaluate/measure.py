@@ -107,7 +107,7 @@ def score_rows(
     size = rows_at_once(metric)
     for start in range(0, len(missing), size):
         batch = missing[start : start + size]
-        scored = list(zip(batch, safe_scores(metric, batch), strict=True))
+        scored = list(zip(batch, safe_scores(metric, batch, explain=False), strict=True))
         cache.put(metric.signature, scored)
         known.update(scored)
         advance(sum(times[row] for row in batch))

@@ -46,7 +46,7 @@ class Reward:
         references = columns.get(self.reference) or [None] * len(completions)
         texts = [_text(completion) for completion in completions]
         rows = [Texts(*row) for row in zip(columns[self.document], texts, references, strict=True)]
-        return [score.value for score in safe_scores(self.metric, rows)]
+        return [score.value for score in safe_scores(self.metric, rows, explain=False)]
 
 
 def _text(completion: str | Sequence[Mapping[str, Any]]) -> str:

@@ -90,8 +90,13 @@ class Texts(Protocol):
         """A reference summary; None or empty for none."""
 
 
-def safe_scores(metric: Metric, rows: Sequence[Texts]) -> list[SummaryScore]:
+def safe_scores(metric: Metric, rows: Sequence[Texts], *, explain: bool = True) -> list[SummaryScore]:
     """A score for each row; if the metric fails, only the rows at fault are without one (`Status.ERROR`).
+
+    Args:
+        metric: what scores.
+        rows: what is scored.
+        explain: see `Metric.score`.
 
     Raises:
         QualsError: the metric cannot work at all, for instance for want of its model.
@@ -101,13 +106,13 @@ def safe_scores(metric: Metric, rows: Sequence[Texts]) -> list[SummaryScore]:
     # An empty reference is none: metrics that need one say so in the row's status.
     references = [row.reference or "" for row in rows] if any(row.reference for row in rows) else None
     try:
-        return metric.score([row.document for row in rows], [row.summary for row in rows], references)
+        return metric.score([row.document for row in rows], [row.summary for row in rows], references, explain=explain)
     except QualsError:
         raise
     except Exception as error:  # whatever it is, it must not take the other rows with it
         if len(rows) == 1:
             return [_no_score(metric, Status.ERROR, f"{type(error).__name__}: {error}")]
-        return [result for row in rows for result in safe_scores(metric, [row])]
+        return [result for row in rows for result in safe_scores(metric, [row], explain=explain)]
 
 
 def _no_score(metric: Metric, status: Status, reason: str) -> SummaryScore:

@@ -51,18 +51,26 @@ class Metric(ABC):
 
     @abstractmethod
     def _score(
-        self, documents: Sequence[str], summaries: Sequence[str], references: Sequence[str] | None
+        self, documents: Sequence[str], summaries: Sequence[str], references: Sequence[str] | None, explain: bool
     ) -> list[SummaryScore]:
-        """One result per row, in order; a row that cannot be scored gets a status, never an exception."""
+        """One result per row, in order; a row that cannot be scored gets a status, never an exception.
+
+        Unless it is to ``explain``, results need not have evidence, and what only that takes can be left out.
+        """
 
     @overload
     def score(  # type: ignore[overload-overlap]  # a str is a sequence too
-        self, documents: str, summaries: str, references: str | None = None
+        self, documents: str, summaries: str, references: str | None = None, *, explain: bool = True
     ) -> SummaryScore: ...
 
     @overload
     def score(
-        self, documents: Sequence[str], summaries: Sequence[str], references: Sequence[str] | None = None
+        self,
+        documents: Sequence[str],
+        summaries: Sequence[str],
+        references: Sequence[str] | None = None,
+        *,
+        explain: bool = True,
     ) -> list[SummaryScore]: ...
 
     def score(
@@ -70,12 +78,18 @@ class Metric(ABC):
         documents: str | Sequence[str],
         summaries: str | Sequence[str],
         references: str | Sequence[str] | None = None,
+        *,
+        explain: bool = True,
     ) -> SummaryScore | list[SummaryScore]:
         """Score each summary against the document at the same place in ``documents``.
 
         Give one document and one summary for one result, or two sequences of equal length for a list of
         results in the same order. A document with several summaries is given once for each; the work
         on it is done once.
+
+        Args:
+            documents, summaries, references: texts.
+            explain: whether to say what each score rests on; without evidence and doubts, scores come sooner.
 
         Raises:
             InputError: the sequences differ in length, or hold something other than text.
@@ -84,7 +98,7 @@ class Metric(ABC):
             if not isinstance(references, str | None):
                 raise InputError("expected one text, as document and summary are", field="references")
             alone = None if references is None else [references]
-            return self._read(self._score([documents], [summaries], alone)[0], documents, summaries)
+            return self._read(self._score([documents], [summaries], alone, explain)[0], documents, summaries, explain)
         for field, texts in (("documents", documents), ("summaries", summaries), ("references", references)):
             if texts is None and field == "references":
                 continue
@@ -96,13 +110,14 @@ class Metric(ABC):
                 raise InputError("expected a sequence of texts; or give one document and one summary", field=field)
             if len(texts) != len(documents):
                 raise InputError(f"{len(texts)} of them for {len(documents)} documents", field=field)
-        scores = self._score(documents, summaries, references)
-        return [self._read(*row) for row in zip(scores, documents, summaries, strict=True)]
+        scores = self._score(documents, summaries, references, explain)
+        return [self._read(*row, explain) for row in zip(scores, documents, summaries, strict=True)]
 
-    def _read(self, score: SummaryScore, document: str, summary: str) -> SummaryScore:
+    def _read(self, score: SummaryScore, document: str, summary: str, explain: bool) -> SummaryScore:
         """With the places that the evidence speaks against, and the probability, or a note why there is none."""
         if score.evidence:
-            score = replace(score, doubts=doubts(summary, score.evidence, self.range))
+            told = doubts(summary, score.evidence, self.range) if explain else ()
+            score = replace(score, evidence=score.evidence if explain else (), doubts=told)
         if score.value is None or self.calibration is None or not self.calibration.fits(score.signature):
             return score
         if objection := self.calibration.objection(document):

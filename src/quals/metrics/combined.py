@@ -19,7 +19,7 @@ class CombinedMetric(Metric):
         """The score of a summary, given those of the parts, in their order."""
 
     def _score(
-        self, documents: Sequence[str], summaries: Sequence[str], references: Sequence[str] | None
+        self, documents: Sequence[str], summaries: Sequence[str], references: Sequence[str] | None, explain: bool
     ) -> list[SummaryScore]:
-        by_part = [part.score(documents, summaries, references) for part in self.parts]
+        by_part = [part.score(documents, summaries, references, explain=explain) for part in self.parts]
         return [self.combine(scores) for scores in zip(*by_part, strict=True)]

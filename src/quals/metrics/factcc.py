@@ -120,7 +120,9 @@ class FactCC(GroupedMetric[Span]):
             f"a sentence of the summary has {length} tokens, the model reads at most {room} beside a chunk",
         )
 
-    def _compare(self, wanted: Mapping[str, Mapping[str, list[Span]]]) -> dict[str, dict[str, SummaryScore]]:
+    def _compare(
+        self, wanted: Mapping[str, Mapping[str, list[Span]]], explain: bool
+    ) -> dict[str, dict[str, SummaryScore]]:
         """Check the sentences of all summaries of each document; each chunk is read once for all of them."""
         size, overlap = self.settings.chunk, self.settings.overlap
         parts = chunks(self.checker, list(wanted), size, overlap)
@@ -133,8 +135,9 @@ class FactCC(GroupedMetric[Span]):
             {text: (value, each[part]) for text, (value, part) in zip(texts, found, strict=True)}
             for each, texts, found in zip(parts, claims, checked, strict=True)
         ]
+        slips_of = self._slips(best_of) if explain else [{} for _ in best_of]
         results = {}
-        for (document, of), each, best, slips in zip(wanted.items(), parts, best_of, self._slips(best_of), strict=True):
+        for (document, of), each, best, slips in zip(wanted.items(), parts, best_of, slips_of, strict=True):
             results[document] = {
                 summary: self._result(
                     [self._evidence(document, span, _text(summary, span), best, slips) for span in spans], len(each)

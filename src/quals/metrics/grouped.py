@@ -29,11 +29,13 @@ class GroupedMetric(Metric, Generic[Piece]):
         """What each summary is scored by, or why there is nothing."""
 
     @abstractmethod
-    def _compare(self, wanted: Mapping[str, Mapping[str, list[Piece]]]) -> dict[str, dict[str, SummaryScore]]:
-        """The scores of the summaries of each document, given what was found in each."""
+    def _compare(
+        self, wanted: Mapping[str, Mapping[str, list[Piece]]], explain: bool
+    ) -> dict[str, dict[str, SummaryScore]]:
+        """The scores of the summaries of each document, given what was found in each; see `Metric._score`."""
 
     def _score(
-        self, documents: Sequence[str], summaries: Sequence[str], references: Sequence[str] | None = None
+        self, documents: Sequence[str], summaries: Sequence[str], references: Sequence[str] | None, explain: bool
     ) -> list[SummaryScore]:
         rows = list(zip(documents, summaries, strict=True))
         problems = {row: problem_of(*row) or self._problem(row[1]) for row in dict.fromkeys(rows)}
@@ -46,7 +48,7 @@ class GroupedMetric(Metric, Generic[Piece]):
                 problems[document, summary] = pieces
             else:
                 wanted.setdefault(document, {})[summary] = pieces
-        scores = self._compare(wanted)
+        scores = self._compare(wanted, explain)
         return [
             scores[document][summary] if not (problem := problems[document, summary]) else self._without(*problem)
             for document, summary in rows

@@ -160,7 +160,9 @@ class Qags(GroupedMetric[Asked]):
         best = most_probable(kept, self.settings.questions)
         return [Asked(question, answers[question.text].text) for question in best]
 
-    def _compare(self, wanted: Mapping[str, Mapping[str, list[Asked]]]) -> dict[str, dict[str, SummaryScore]]:
+    def _compare(
+        self, wanted: Mapping[str, Mapping[str, list[Asked]]], explain: bool
+    ) -> dict[str, dict[str, SummaryScore]]:
         """Answer the questions of all summaries of each document; each chunk is read once for all of them."""
         size, overlap = self.settings.chunk, self.settings.overlap
         parts = chunks(self.answerer, list(wanted), size, overlap)

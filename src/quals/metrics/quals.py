@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 from statistics import fmean
 from typing import ClassVar, Literal
 
@@ -128,14 +129,17 @@ class Quals(GroupedMetric[GeneratedPair]):
         found = [parse(self.qagen, *both, reference=reference) for both in zip(summaries, beams, strict=True)]
         return [choose(pairs, self.settings.pairs, reference=reference) for pairs in found]
 
-    def _compare(self, wanted: Mapping[str, Mapping[str, list[GeneratedPair]]]) -> dict[str, dict[str, SummaryScore]]:
+    def _compare(
+        self, wanted: Mapping[str, Mapping[str, list[GeneratedPair]]], explain: bool
+    ) -> dict[str, dict[str, SummaryScore]]:
         """Score the pairs of all summaries of each document; each chunk is read once for all of them."""
         size, overlap = self.settings.chunk, self.settings.overlap
         parts = dict(zip(wanted, chunks(self.qagen, list(wanted), size, overlap), strict=True))
         targets = {
             document: [pair.tokens for pairs in of.values() for pair in pairs] for document, of in wanted.items()
         }
-        pieces = iter(self.qagen.pieces([tokens for group in targets.values() for tokens in group]))
+        written = [tokens for group in targets.values() for tokens in group]
+        pieces = iter(self.qagen.pieces(written)) if explain else repeat(())
         scored = iter(
             self.qagen.log_probs(
                 [chunk.ids for document in wanted for chunk in parts[document]],

@@ -50,7 +50,7 @@ class _Rouge(Metric):
         return signature(self.name, settings)
 
     def _score(
-        self, documents: Sequence[str], summaries: Sequence[str], references: Sequence[str] | None
+        self, documents: Sequence[str], summaries: Sequence[str], references: Sequence[str] | None, explain: bool
     ) -> list[SummaryScore]:
         targets = documents if self.against == "document" else references or [""] * len(summaries)
         results = [self._obstacle(target, summary) for target, summary in zip(targets, summaries, strict=True)]

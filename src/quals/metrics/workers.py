@@ -75,13 +75,15 @@ class Workers(Metric):
         return self._signature
 
     def _score(
-        self, documents: Sequence[str], summaries: Sequence[str], references: Sequence[str] | None
+        self, documents: Sequence[str], summaries: Sequence[str], references: Sequence[str] | None, explain: bool
     ) -> list[SummaryScore]:
         known: Sequence[str | None] = references or [None] * len(documents)
         rows = list(map(Texts, documents, summaries, known))
         parts = shares(rows, _PARTS * self.workers)
         work = [
-            _pool(self.workers).submit(_scores, self._recipe, self.calibration, [rows[place] for place in part])
+            _pool(self.workers).submit(
+                _scores, self._recipe, self.calibration, [rows[place] for place in part], explain
+            )
             for part in parts
         ]
         found: dict[int, SummaryScore] = {}
@@ -89,7 +91,7 @@ class Workers(Metric):
             found.update(zip(part, scores, strict=True))
         return [found[place] for place in range(len(rows))]
 
-    def _read(self, score: SummaryScore, document: str, summary: str) -> SummaryScore:
+    def _read(self, score: SummaryScore, document: str, summary: str, explain: bool) -> SummaryScore:
         return score  # the processes have seen to it
 
     def _results(self, work: Sequence[Future[Result]]) -> list[Result]:
@@ -203,7 +205,9 @@ def _facts(recipe: Recipe) -> tuple[str, str]:
     return metric.signature, metric.device
 
 
-def _scores(recipe: Recipe, calibration: Calibration | None, rows: Sequence[Texts]) -> list[SummaryScore]:
+def _scores(
+    recipe: Recipe, calibration: Calibration | None, rows: Sequence[Texts], explain: bool
+) -> list[SummaryScore]:
     metric = _here.metric(recipe)
     metric.calibration = calibration
-    return safe_scores(metric, rows)
+    return safe_scores(metric, rows, explain=explain)
