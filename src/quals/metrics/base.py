@@ -115,9 +115,10 @@ class Metric(ABC):
 
     def _read(self, score: SummaryScore, document: str, summary: str, explain: bool) -> SummaryScore:
         """With the places that the evidence speaks against, and the probability, or a note why there is none."""
-        if score.evidence:
-            told = doubts(summary, score.evidence, self.range) if explain else ()
-            score = replace(score, evidence=score.evidence if explain else (), doubts=told)
+        if not explain:
+            score = replace(score, evidence=())
+        elif score.evidence:
+            score = replace(score, doubts=doubts(summary, score.evidence, self.range))
         if score.value is None or self.calibration is None or not self.calibration.fits(score.signature):
             return score
         if objection := self.calibration.objection(document):

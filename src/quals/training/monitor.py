@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from quals.training.run import write_whole
 Measure = Callable[[Any, Sequence[Passage]], dict[str, float]]  # model and passages -> figures by name
 
 
-class Watcher(transformers.TrainerCallback):  # type: ignore[misc]
+class Watcher(transformers.TrainerCallback, ABC):  # type: ignore[misc]
     """Measures every ``every`` steps and at the end; appends what it saw to ``history``.
 
     A subclass says what there is to measure; ``unit`` is what its training examples are called.
@@ -63,9 +64,9 @@ class Watcher(transformers.TrainerCallback):  # type: ignore[misc]
             stream.write(json.dumps(record) + "\n")
         self.weights.train()
 
+    @abstractmethod
     def measure(self, title: str) -> dict[str, Any]:
         """What there is to record, shown under ``title``."""
-        raise NotImplementedError
 
 
 def seen(steps: int, batch: int, count: int) -> int:
