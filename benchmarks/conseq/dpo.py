@@ -104,6 +104,7 @@ def arguments(folder: Path, settings: Row, adapter: bool) -> DPOConfig:
     names += ("use_cpu", "bf16", "dataloader_pin_memory", "dataloader_num_workers", "ddp_find_unused_parameters")
     same = {name: getattr(common, name) for name in names}
     same |= {"gradient_checkpointing": False, "max_length": None, "logging_steps": 1, "report_to": "none"}
+    same["precompute_ref_log_probs"] = True  # once, not in each epoch, and no second model is kept for it
     return DPOConfig(**same, **loss, beta=settings["beta"])
 
 
@@ -139,7 +140,6 @@ def train(name: str, pairs: Path, folder: Path, settings: Row) -> DPOTrainer:
     rows = Dataset.from_list(framed(read_preferences(pairs), pretrained.tokenizer, form, window))
     trainer = FramedTrainer(
         model=pretrained.model,
-        ref_model=None if adapter else load_pretrained(name).model,  # an adapter has its reference beside it
         args=arguments(folder, settings, adapter),
         train_dataset=rows,
         processing_class=pretrained.tokenizer,
