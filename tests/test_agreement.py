@@ -158,6 +158,12 @@ def test_twins_of_equal_labels_are_compared_with_nobody() -> None:
     assert comparisons([0.0, 0.0, 1.0], ["D"] * 3, ["p1", "p1", "p2"]) == []
 
 
+def test_twins_of_equal_labels_are_not_alone() -> None:
+    labelled = Labelled(["d", "d", "e", "e", "f"], [1.0, 0.0, 1.0, 1.0, 1.0], ["p", "p", "q", "q", "r"])
+    pair = agreement([0.5, 0.1, 0.9, 0.1, 0.3], labelled, bootstrap=FEW).estimates["pairs"]
+    assert pair.reason.endswith("; 1 rows have no twin")
+
+
 def test_names_of_pairs_may_be_used_again_for_another_document() -> None:
     labels, documents = [1.0, 0.0, 0.0, 1.0], ["d", "d", "e", "e"]
     assert comparisons(labels, documents, ["1"] * 4) == [(0, 1), (3, 2)]

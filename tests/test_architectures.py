@@ -129,6 +129,17 @@ def test_a_sliding_window_is_never_too_small() -> None:
         lm.log_probs([texts[0]], [[[7, 8, 9, 10, 11, END]]])
 
 
+def test_logits_are_not_rounded_with_the_weights() -> None:
+    lm = language_model(tiny_pretrained("llama"))
+    states = torch.randn(2, 3, 32)
+    exact = lm.model.get_output_embeddings()(states)
+    lm.to("cpu", torch.bfloat16)
+    found = lm.model.get_output_embeddings()(states.bfloat16())
+    assert (found.dtype, found.shape) == (torch.float32, exact.shape)
+    assert not torch.equal(found, found.bfloat16().float())
+    assert torch.allclose(found, exact, atol=0.1, rtol=0.05)
+
+
 @pytest.mark.parametrize("kind", [*DECODERS, *SEQ2SEQ])
 def test_half_precision_is_as_good_as_alone(kind: str) -> None:
     exact, lm = (language_model(tiny_pretrained(kind)) for _ in range(2))

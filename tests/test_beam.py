@@ -11,9 +11,12 @@ import torch
 from test_lm import END, make_end_likely, some_texts
 from tiny import plain_log_probs, tiny_pretrained
 
+from quals.errors import InputError
 from quals.lm.beam import BeamSettings, beam_search
 from quals.lm.flat import FlatSession
 from quals.lm.model import LanguageModel, language_model
+from quals.lm.search import SearchSettings
+from quals.settings import Settings
 
 Plain = list[tuple[list[int], list[float]]]
 
@@ -106,6 +109,17 @@ def test_prompts_are_read_in_a_single_pass(architecture: str, monkeypatch: pytes
     beam_search(lm, some_texts(3), prompts, END, BeamSettings(width=1, min_length=1, max_length=1))
     starts = 2 if architecture == "bart" else 0  # the start token behind each text that has prompts
     assert passes == [6 + starts, 5]
+
+
+@pytest.mark.parametrize("settings", [BeamSettings, SearchSettings])
+def test_the_least_length_is_at_most_the_greatest(settings: type[Settings]) -> None:
+    with pytest.raises(InputError, match="min_length: must be at least 0 and at most max_length"):
+        settings(min_length=20, max_length=12)
+
+
+def test_penalties_are_finite() -> None:
+    with pytest.raises(InputError, match="strength: must be a finite number"):
+        SearchSettings(strength=float("inf"))
 
 
 def test_of_equals_the_lower_token_first(lm: LanguageModel) -> None:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given
@@ -121,7 +122,7 @@ def test_rouge_names_the_mean_and_nothing_else_changes():
     assert scorer("rouge1").name == "rouge1"
     with pytest.raises(InputError, match="one metric"):
         scorer("rouge1,rouge2")
-    with pytest.raises(InputError, match="no metric 'rogue'"):
+    with pytest.raises(click.UsageError, match="no metric 'rogue'"):
         scorer("rogue")
 
 

@@ -56,6 +56,10 @@ def test_the_score_is_the_weighted_sum(metric: Ensemble) -> None:
     assert nothing.reason.startswith("quals: ")
 
 
+def test_what_the_calibrations_of_the_parts_object_to_is_not_told(metric: Ensemble) -> None:
+    assert metric.score("The mayor left.", "The mayor left.").reason.count("no probability") == 1
+
+
 def test_the_signature_has_both_parts(metric: Ensemble) -> None:
     parts = parse(metric.signature)
     assert (parts["metric"], parts["model"]) == ("ensemble", "ensemble-small")

@@ -337,7 +337,7 @@ def test_long_documents_are_read_in_chunks(metric: FactCC) -> None:
         (GOOD, " \n", Status.EMPTY_SUMMARY, "summary is empty"),
         (GOOD, "... !", Status.EMPTY_SUMMARY, "no words"),
         (GOOD, "市長は金曜日に辞任した。", Status.UNSUPPORTED_SCRIPT, "not Latin"),
-        (GOOD, "very " * 500 + "good", Status.SUMMARY_TOO_LONG, "the model reads at most 392 beside a chunk"),
+        (GOOD, "very " * 500 + "good", Status.SUMMARY_TOO_LONG, "the model reads at most 397 beside a chunk"),
         (GOOD, "a" * 1_000_001, Status.SUMMARY_TOO_LONG, "spaCy reads at most"),
         (GOOD, "Half \ud83d of a pair", Status.ERROR, "surrogate"),
     ],
@@ -378,5 +378,5 @@ def test_the_registry_knows_factcc(trained: Path) -> None:
         quals.Quals(str(trained))
     with pytest.raises(InputError, match="overlap"):
         FactCCSettings(chunk=10, overlap=10)
-    with pytest.raises(InputError, match="chunk: leaves room for 12 tokens of a claim, less than 64"):
+    with pytest.raises(InputError, match="chunk: 500 tokens of text and 112 written after it are more than"):
         FactCC(checker(), settings=FactCCSettings(chunk=500))

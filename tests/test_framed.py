@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerFast
 from quals.errors import InputError
 from quals.factcc.model import ClaimChecker
 from quals.lm.format import PairFormat
+from quals.lm.framed import pick_device
 
 
 def framed() -> ClaimChecker:
@@ -46,6 +47,22 @@ def test_much_behind_one_text_is_read_in_pieces(monkeypatch: pytest.MonkeyPatch)
         assert [pytest.approx(each, abs=1e-5) for each in expected] == group
     assert len(sizes) > count
     assert all(size <= room for _, size in sizes)
+
+
+@pytest.mark.parametrize(("encoder_decoder", "room"), [(False, 100), (True, 400)])
+def test_room_is_shared_unless_there_is_an_encoder(encoder_decoder: bool, room: int) -> None:
+    model = framed()
+    model.lm.model.config.is_encoder_decoder = encoder_decoder
+    model.lm.limit = 400 + len(model.form.prefix) + len(model.form.suffix) + 1
+    assert model.room(300) == room
+    model.check_room(300, room, "chunk")
+    with pytest.raises(InputError, match=f"^chunk: 300 tokens of text and {room + 1} written after it are more than"):
+        model.check_room(300, room + 1, "chunk")
+
+
+def test_a_device_that_torch_was_built_without() -> None:
+    with pytest.raises(InputError, match="device: torch cannot use the device 'mps'"):
+        pick_device("mps")
 
 
 def sentencepiece() -> PreTrainedTokenizerFast:

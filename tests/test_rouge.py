@@ -4,6 +4,7 @@ import math
 import sys
 from typing import Any
 
+import pandas
 import pytest
 
 import quals.metrics
@@ -72,6 +73,18 @@ def test_rows_keep_their_places_around_a_bad_one() -> None:
     assert [result.value for result in results] == [1.0, None, 0.5]
 
 
+def test_columns_of_tables_are_taken_by_place() -> None:
+    table = pandas.DataFrame({"document": ["a b", "c d", "a b c"], "summary": ["a b", "a b", "b c"]}).iloc[[1, 2, 0]]
+    found = Rouge2Precision().score(table.document, table.summary)
+    assert [result.value for result in found] == [0.0, 1.0, 1.0]
+    by_reference = Rouge1().score(
+        table.document, table.summary.to_numpy(), references=(text for text in table.document)
+    )
+    assert [result.value for result in by_reference] == [0.0, 0.8, 1.0]
+    with pytest.raises(InputError, match="summaries: expected a sequence of texts"):
+        Rouge1().score(table.document, pandas.Series([1, 2, 3]))
+
+
 def test_signature_tells_settings_apart() -> None:
     assert Rouge1().signature != Rouge1(stemmer=False).signature
     assert Rouge2().signature != Rouge2Precision().signature
@@ -103,6 +116,11 @@ def test_registry_loads_by_name() -> None:
         ("rouge", {}, "no metric 'rouge'; did you mean 'rougeL'.*known: quals, .*rouge1"),
         ("zzz", {}, r"no metric 'zzz' \(known: quals"),
         ("rouge1", {"steming": True}, "no setting of rouge1 'steming'; did you mean 'stemmer'"),
+        ("rouge1", {"name": "x"}, "no setting of rouge1 'name'"),
+        ("quals", {"settings": 1}, "no setting of quals 'settings'"),
+        ("quals", {"model": 2024}, "quals.model: expected a text, found '2024'"),
+        ("quals", {"device": 0}, "quals.device: expected a text, found '0'"),
+        ("quals", {"workers": "many"}, "quals.workers: expected a whole number, found 'many'"),
     ],
 )
 def test_registry_errors_suggest(name: str, settings: dict[str, object], message: str) -> None:

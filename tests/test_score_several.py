@@ -17,7 +17,7 @@ from tiny import tiny_pretrained
 
 import quals
 from quals.cli.main import cli
-from quals.errors import InputError
+from quals.errors import InputError, ModelError
 from quals.lm.format import PairFormat
 from quals.report.rows import read_rows
 
@@ -165,23 +165,22 @@ def test_the_page_is_about_the_first_metric(tmp_path: Path) -> None:
         (["-m", "factcc", "--compatibility", "reference"], "--compatibility is for the metric quals"),
         (["-m", "quals,factc"], "no metric 'factc'; did you mean 'factcc'"),
         (["-m", "rouge1", "--set", "quals.model=m"], "for quals, which --metric does not name"),
+        (["-m", "rouge1", "--model", "m"], "no setting of rouge1 'model'"),
+        (["-m", "quals", "--set", "quals.pairs=0"], "pairs: must be at least 1"),
+        (["-m", "quals", "--set", "quals.settings=1"], "no setting of quals 'settings'"),
+        (["-m", "factcc", "--set", "factcc.device=abacus"], "device: no device goes by 'abacus'"),
+        (["-m", "ensemble", "--set", "ensemble.workers=x"], "ensemble.workers: expected a whole number, found 'x'"),
     ],
 )
 def test_options_that_do_not_go_together(tmp_path: Path, options: list[str], message: str) -> None:
-    done = score(written(tmp_path / "in.jsonl"), *options)
+    done = score(written(tmp_path / "in.jsonl"), *options, load=None)
     assert (done.exit_code, message in done.stderr) == (2, True)
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["-m", "rouge1", "--model", "m"], "no setting of rouge1 'model'"),
-        (["-m", "factcc", "--model", "nosuch"], "no model 'nosuch'"),
-    ],
-)
-def test_metrics_and_settings_that_do_not_exist(tmp_path: Path, options: list[str], message: str) -> None:
-    done = score(written(tmp_path / "in.jsonl"), *options, load=None)
-    assert message in str(done.exception)
+def test_a_model_that_does_not_exist(tmp_path: Path) -> None:
+    done = score(written(tmp_path / "in.jsonl"), "-m", "factcc", "--model", "nosuch", load=None)
+    assert isinstance(done.exception, ModelError)
+    assert "no model 'nosuch'" in str(done.exception)
 
 
 @pytest.fixture(scope="module")

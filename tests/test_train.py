@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
@@ -264,6 +265,23 @@ def test_what_does_not_fit_the_model_is_told_at_once(trained: Path, metric: qual
         quals.Quals(metric.qagen, settings=QualsSettings(search=SEARCH))
     with pytest.raises(InputError, match="dtype: 'int3' is none of float32, bfloat16, float16"):
         quals.Quals(str(trained), dtype="int3")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("model.safetensors", None, "cannot load the model"),  # as after a copy that broke off
+        ("quals.json", None, "quals.json: no JSON"),
+        ("quals.json", "[]", "quals.json: no JSON object"),
+        ("adapter_config.json", "{}", "adapter_config.json: names no base model"),
+    ],
+)
+def test_a_damaged_model_is_told(trained: Path, tmp_path: Path, name: str, content: str | None, message: str) -> None:
+    damaged = shutil.copytree(trained, tmp_path / "damaged")
+    whole = (trained / name).read_bytes() if content is None else b""
+    (damaged / name).write_bytes(whole[: len(whole) // 2] if content is None else content.encode())
+    with pytest.raises(ModelError, match=message):
+        quals.Quals(str(damaged), device="cpu")
 
 
 def test_half_precision_is_told_by_the_signature(trained: Path, metric: quals.Quals) -> None:

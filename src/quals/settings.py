@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from operator import ge, gt, le, lt
@@ -19,10 +20,10 @@ LARGEST_SEED = 2**32 - 1  # that numpy takes for its global generator
 _LIMITS = {"least": ("at least", ge), "above": ("above", gt), "most": ("at most", le), "below": ("below", lt)}
 
 
-def setting(default: Any, help: str, *, short: str = "", **limits: float) -> Any:
+def setting(default: Any, help: str, *, short: str = "", **limits: float | str) -> Any:
     """A dataclass field with a default, one line of help, perhaps a short option such as ``-n``, and its range.
 
-    ``limits`` are any of ``least``, ``above``, ``most`` and ``below``.
+    ``limits`` are any of ``least``, ``above``, ``most`` and ``below``: numbers, or names of other settings.
     """
     return field(default=default, metadata={"help": help, "short": short, "limits": limits})
 
@@ -38,10 +39,16 @@ class Settings:
     def __post_init__(self) -> None:
         """Check the ranges."""
         for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise InputError("must be a finite number", field=each.name)
             limits = [(*_LIMITS[name], limit) for name, limit in each.metadata.get("limits", {}).items()]
-            if not all(holds(getattr(self, each.name), limit) for _, holds, limit in limits):
+            if not all(holds(value, self._limit(limit)) for _, holds, limit in limits):
                 wanted = " and ".join(f"{words} {limit}" for words, _, limit in limits)
                 raise InputError(f"must be {wanted}", field=each.name)
+
+    def _limit(self, limit: float | str) -> Any:
+        return getattr(self, limit) if isinstance(limit, str) else limit
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
@@ -69,16 +76,22 @@ class Settings:
             if dot:
                 inner.setdefault(outer, {})[rest] = value
             else:
-                changed[name] = _like(getattr(self, name), value, name)
+                changed[name] = like(getattr(self, name), value, name)
         return replace(self, **changed, **{name: getattr(self, name).having(of) for name, of in inner.items()})
 
 
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
 
-def _like(old: object, new: object, name: str) -> object:
-    """The new value, if it is of the old one's type; a whole number is a number, too."""
+def like(old: object, new: object, name: str) -> object:
+    """The new value, if it is of the old one's type, where that is a plain one; a whole number is a number, too.
+
+    Raises:
+        InputError: it is not; the message has the ``name``.
+    """
     kind = type(old)
+    if kind not in _KINDS:
+        return new
     if kind is float and type(new) is int:
         return float(new)
     if type(new) is not kind:

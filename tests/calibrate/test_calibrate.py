@@ -13,6 +13,7 @@ from quals.calibrate.labelled import read_labelled
 from quals.calibrate.language import looks_english
 from quals.cli.calibrate import calibrate
 from quals.errors import InputError
+from quals.lm import store
 from quals.lm.store import resolve
 from quals.report.facts import MetricFacts
 
@@ -155,13 +156,14 @@ def test_what_is_no_calibration_is_refused(tmp_path, text):
         Calibration.load(path)
 
 
-def test_a_model_has_its_calibration_beside_it_or_none(tmp_path, logistic):
-    mine = SIGNATURE.replace("model:m", f"model:{tmp_path}")
-    assert shipped(mine) is None
+def test_a_shipped_model_has_its_calibration_beside_it_or_none(tmp_path, logistic, monkeypatch):
+    monkeypatch.setattr(store, "shipped_models", lambda: {"m": tmp_path})
+    assert shipped(SIGNATURE) is None
     assert shipped("") is None
-    Calibration(**{**vars(logistic), "signature": mine}).save(tmp_path / "calibration.json")
-    assert shipped(mine) is not None
-    assert shipped(mine + "|alpha:2") is None
+    Calibration(**{**vars(logistic), "signature": SIGNATURE}).save(tmp_path / "calibration.json")
+    assert shipped(SIGNATURE) is not None
+    assert shipped(SIGNATURE + "|alpha:2") is None
+    assert shipped(SIGNATURE.replace("model:m", "model:other")) is None
 
 
 def write(path, rows):

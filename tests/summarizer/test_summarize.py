@@ -77,7 +77,7 @@ def test_what_cannot_be_summarized_has_a_status_and_a_reason(model: Summarizer) 
         ({"count": 0}, "count: must be at least 1"),
         ({"top_p": 0.0}, "top_p: must be above 0 and at most 1"),
         ({"temperature": 0.0}, "temperature: must be above 0"),
-        ({"min_length": 61}, "min_length: must be at most max_length"),
+        ({"min_length": 61}, "min_length: must be at least 0 and at most max_length"),
         ({"max_document": -1}, "max_document: must be at least 0"),
     ],
 )

@@ -200,11 +200,10 @@ class Calibration:
 
 
 def shipped(signature: str) -> Calibration | None:
-    """The calibration beside the model that a signature names, if it has one for these very settings."""
+    """The calibration beside the shipped model that a signature names, if it has one for these very settings."""
     from quals.lm import store
 
-    model = parse(signature).get("model", "")
-    folder = store.shipped_models().get(model) or (Path(model) if model and Path(model).is_dir() else None)
+    folder = store.shipped_models().get(parse(signature).get("model", ""))
     if folder is None or not (folder / FILE_NAME).is_file():
         return None
     found = Calibration.load(folder / FILE_NAME)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,7 +62,9 @@ def agree(
     Each FILE is JSONL, CSV or TSV (also .gz) or Parquet with the fields document, summary and label, and where
     there are such, reference and pair. Scores are kept in the cache folder: a second table costs nothing.
     """
-    check_outputs(outputs, [*files, *tune_on])
+    from quals.evaluate.table import FORMATS
+
+    check_outputs(outputs, FORMATS, [*files, *tune_on])
     metrics = load_metrics(names, settings, workers=workers)
 
     from quals.evaluate.cache import ScoreCache
@@ -75,14 +77,13 @@ def agree(
     write(report, outputs)
 
 
-def check_outputs(outputs: Sequence[Path], inputs: Sequence[str]) -> None:
+def check_outputs(outputs: Iterable[Path], endings: Collection[str] | None, inputs: Iterable[str]) -> None:
     """Tell of an output that could not be written, or would destroy an input, before hours are spent on it."""
-    from quals.evaluate.table import FORMATS
     from quals.io.results import refuse_same_file
 
     for path in outputs:
-        if path.suffix not in FORMATS:
-            raise InputError(f"expected an ending among {', '.join(FORMATS)}", file=str(path), field="--output")
+        if endings is not None and path.suffix not in endings:
+            raise click.UsageError(f"{path}: expected an ending among {', '.join(endings)}")
         if not path.parent.is_dir():
             raise InputError(f"there is no folder {path.parent}", file=str(path), field="--output")
         refuse_same_file(path, inputs)

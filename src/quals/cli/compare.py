@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from quals.cli.agree import progress_bars
+from quals.cli.agree import check_outputs, progress_bars
 from quals.cli.metrics import load_metrics, metric_names, workers_option
-from quals.errors import InputError
 
 if TYPE_CHECKING:
     from quals.compare.comparison import Comparison
@@ -93,20 +92,14 @@ def _named(systems: Sequence[str]) -> dict[str, str]:
 def _check(options: dict[str, Any], inputs: Iterable[str]) -> None:
     """Tell what could not be done, or would destroy an input, before hours are spent."""
     from quals.compare.table import FORMATS
-    from quals.io.results import refuse_same_file
 
-    for path in options["outputs"]:
-        if path.suffix not in FORMATS:
-            raise InputError(f"expected an ending among {', '.join(FORMATS)}", file=str(path), field="--output")
-    for path in (*options["outputs"], *([options["page"]] if options["page"] else [])):
-        if not path.parent.is_dir():
-            raise InputError(f"there is no folder {path.parent}", file=str(path))
-        refuse_same_file(path, inputs)
+    check_outputs(options["outputs"], FORMATS, inputs)
     if options["doubts"] and options["doubts"] not in metric_names(options["names"] or "quals,rouge"):
-        raise InputError(f"'{options['doubts']}' is not among the metrics", field="--doubts")
+        raise click.UsageError(f"--doubts: '{options['doubts']}' is not among the metrics")
     if options["page"]:
         from quals.report.page import environment
 
+        check_outputs([options["page"]], None, inputs)
         environment()
 
 

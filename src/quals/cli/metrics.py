@@ -26,9 +26,9 @@ def metric_names(names: str) -> list[str]:
     """The metrics of a comma-separated list, each once; "rouge" stands for three.
 
     Raises:
-        InputError: there is no such metric.
+        UsageError: there is no such metric.
     """
-    return list(dict.fromkeys(one for name in names.split(",") for one in registry.expand(name.strip())))
+    return list(dict.fromkeys(one for name in names.split(",") for one in _expand(name.strip())))
 
 
 def load_metrics(
@@ -45,19 +45,22 @@ def load_metrics(
     Args:
         names: see `metric_names`.
         settings: what to set; a name that stands for several metrics sets it for each.
-        device: where models run.
+        device: where models run, unless a metric's settings say otherwise.
         workers: processes that share the work of each metric that runs one.
         load: how a metric is made from its name, the device and its settings.
         common: settings that all of them have.
 
     Raises:
-        InputError: an unknown metric or setting, or a setting for a metric that is not in the list.
+        UsageError: an unknown metric or setting, a setting for a metric that is not in the list, or a value that
+            cannot be.
     """
     wanted = metric_names(names)  # all of them before any is loaded, which may take a while
     given = metric_settings(settings, wanted)
-    if workers > 1:
-        common["workers"] = workers
-    metrics = [load(name, device=device, **common, **given.get(name, {})) for name in wanted]
+    common |= {"device": device} | ({"workers": workers} if workers > 1 else {})
+    try:
+        metrics = [load(name, **common | given.get(name, {})) for name in wanted]
+    except InputError as error:
+        raise click.UsageError(str(error)) from error
     if device in (None, "auto", "cuda") and any(metric.device == "cuda" for metric in metrics):
         import torch
 
@@ -70,19 +73,26 @@ def metric_settings(settings: Sequence[str], wanted: Sequence[str]) -> Settings:
     """What ``METRIC.NAME=VALUE`` texts set, by metric.
 
     Raises:
-        InputError: it is written in another way, or for a metric that is not among the ``wanted``.
+        UsageError: it is written in another way, or for a metric that is not among the ``wanted``.
     """
     parsed: Settings = {}
     for text in settings:
         key, equals, value = text.partition("=")
         metric, dot, name = key.partition(".")
         if not (equals and dot):
-            raise InputError(f"expected METRIC.NAME=VALUE, found '{text}'", field="--set")
-        for one in registry.expand(metric):
+            raise click.UsageError(f"--set: expected METRIC.NAME=VALUE, found '{text}'")
+        for one in _expand(metric):
             parsed.setdefault(one, {})[name] = _value(value)
     if stray := set(parsed) - set(wanted):
-        raise InputError(f"for {', '.join(sorted(stray))}, which --metric does not name", field="--set")
+        raise click.UsageError(f"--set: for {', '.join(sorted(stray))}, which --metric does not name")
     return parsed
+
+
+def _expand(name: str) -> tuple[str, ...]:
+    try:
+        return registry.expand(name)
+    except InputError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def _value(text: str) -> object:

@@ -134,9 +134,9 @@ def _check(options: Options) -> None:
         raise click.UsageError(
             "--report sees only the rows of this run: run `quals report` on the --output file instead"
         )
+    names = metric_names(options.metric)
+    metric_settings(options.settings, names)
     try:
-        names = metric_names(options.metric)
-        metric_settings(options.settings, names)
         if options.output is not None:
             results.is_parquet(options.output)
     except InputError as error:
@@ -184,7 +184,7 @@ def _metrics(options: Options, make_metric: Callable[..., Metric]) -> list[Metri
     settings = list(options.settings)
     if options.compatibility != "clean":
         settings.append(f"quals.compatibility={options.compatibility}")
-    common = {"model": options.model} if options.model else {}
+    common: dict[str, object] = {"model": options.model} if options.model else {}
     metrics = load_metrics(
         options.metric, settings, device=options.device, workers=options.workers, load=make_metric, **common
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -173,7 +173,9 @@ def _pairs(scores: Sequence[float | None], labelled: Labelled, bootstrap: Bootst
     documents = [labelled.documents[row] for row, _ in usable]
     estimate = bootstrap.estimate(lambda rows: statistics.share_in_order(better[rows], worse[rows]), documents)
     twins = {row for both in found for row in both}
-    alone = sum(pair is not None and row not in twins for row, pair in enumerate(labelled.pairs))
+    sides = {row: (labelled.documents[row], pair) for row, pair in enumerate(labelled.pairs) if pair is not None}
+    rows_of = Counter(sides.values())
+    alone = sum(rows_of[side] == 1 and row not in twins for row, side in sides.items())
     notes = [
         estimate.reason,
         f"{len(found) - len(usable)} comparisons lack a score" if len(usable) < len(found) else "",

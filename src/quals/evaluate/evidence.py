@@ -28,8 +28,8 @@ def explained(
     """The evidence of each row's score as plain JSON values, worst first; none for a metric that gives none."""
     keys = [key(metric.signature, row).hex() for row in rows]
     known = _read(path)
-    advance(sum(name in known for name in keys))
-    missing = [(name, row) for name, row in zip(keys, rows, strict=True) if name not in known]
+    missing = list({name: row for name, row in zip(keys, rows, strict=True) if name not in known}.items())
+    advance(len(keys) - len(missing))
     with path.open("a", encoding="utf-8", newline="\n") as stream:
         if missing and _breaks_off(path):
             stream.write("\n")

@@ -34,7 +34,7 @@ class BeamSettings(Settings):
     """
 
     width: int = setting(10, "Beams.", least=1)
-    min_length: int = setting(0, "Tokens before the end token, at least.", least=0)
+    min_length: int = setting(0, "Tokens before the end token, at least.", least=0, most="max_length")
     max_length: int = setting(40, "Tokens before the end token, which is then forced.", least=0)
     patient: bool = setting(False, "Go on while a beam is better than the worst finished one.")
 

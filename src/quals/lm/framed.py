@@ -7,7 +7,6 @@ TrainedModel           reads a framed text
 
 from __future__ import annotations
 
-import json
 import os
 import uuid
 from abc import ABC, abstractmethod
@@ -138,16 +137,19 @@ class TrainedModel:
         """A text as the model reads it."""
         return self.form.frame(text_ids(self.lm.tokenizer, text))
 
+    def room(self, other: int) -> int:
+        """Tokens of text that fit beside so many written after it, or tokens written after a text of so many."""
+        frame = len(self.form.prefix) + len(self.form.suffix) + 1
+        # An encoder and its decoder each have all the room.
+        return self.lm.limit - frame - (0 if self.lm.model.config.is_encoder_decoder else other)
+
     def check_room(self, text: int, written: int, field: str) -> None:
         """Make sure that a text of so many tokens fits into the model, and so many written after it.
 
         Raises:
             InputError: they do not; ``field`` is the setting to blame.
         """
-        frame = len(self.form.prefix) + len(self.form.suffix) + 1
-        # An encoder and its decoder each have all the room.
-        total = max(text, written) if self.lm.model.config.is_encoder_decoder else text + written
-        if total + frame > self.lm.limit:
+        if min(self.room(text) - written, self.room(written) - text) < 0:
             raise InputError(
                 f"{text} tokens of text and {written} written after it are more than the model's {self.lm.limit}",
                 field=field,
@@ -270,6 +272,10 @@ def pick_device(device: str) -> str:
     if wanted.type == "cuda" and (wanted.index or 0) >= torch.cuda.device_count():
         raise InputError(f"torch finds {torch.cuda.device_count() or 'no'} GPU that it can use", field="device")
     if device not in ("auto", "cuda"):
+        try:
+            torch.empty(0, device=wanted)
+        except (RuntimeError, NotImplementedError, AssertionError) as error:  # torch was built without it
+            raise InputError(f"torch cannot use the device '{device}'", field="device") from error
         return device
     rank = os.environ.get("LOCAL_RANK")  # set by torchrun and accelerate
     return "cpu" if not found else "cuda" if rank is None else f"cuda:{int(rank) % torch.cuda.device_count()}"
@@ -284,7 +290,7 @@ def read_card(folder: Path, name: str, task: Task) -> dict[str, Any]:
     path = folder / CARD
     if not path.is_file():
         raise ModelError(f"'{name}' has no {CARD}: it was not trained by 'quals train'")
-    card: dict[str, Any] = json.loads(path.read_text())
+    card: dict[str, Any] = store.read_object(path)
     if card.get("task") != task.name:
         raise ModelError(f"'{name}' was trained for {card.get('task')}, not {task.purpose} ({task.name})")
     return card

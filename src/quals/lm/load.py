@@ -38,6 +38,7 @@ def load_pretrained(name: str, *, trainable: bool = False) -> Pretrained:
     """
     import torch
     import transformers
+    from safetensors import SafetensorError
 
     transformers.utils.logging.disable_progress_bar()
     folder = store.resolve(name)
@@ -50,7 +51,7 @@ def load_pretrained(name: str, *, trainable: bool = False) -> Pretrained:
         tokenizer = transformers.AutoTokenizer.from_pretrained(source)
         if base:
             model = _with_adapter(model, folder, trainable)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise ModelError(f"cannot load the model '{name}': {error}") from error
     tokenizer.model_max_length = LONGEST
     return Pretrained(model.eval(), tokenizer, name)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -79,15 +80,13 @@ class LanguageModel(ABC):
     def to(self, device: str, dtype: torch.dtype) -> None:
         """Bring the weights to a device, in this type.
 
-        Half-precision weights keep logits in single precision where the device can: rounded, hundreds of tokens would
-        be as good as each other.
+        Half-precision weights keep logits in single precision: rounded, hundreds of tokens would be as good as each
+        other.
         """
         self.model.to(device, dtype)
         head = self.model.get_output_embeddings()
-        if dtype.itemsize == 2 and self.device.type == "cuda" and type(head) is torch.nn.Linear and head.bias is None:
-            head.forward = lambda hidden: torch.mm(hidden.flatten(0, -2), head.weight.T, out_dtype=torch.float32).view(
-                *hidden.shape[:-1], -1
-            )
+        if dtype.itemsize == 2 and type(head) is torch.nn.Linear and head.bias is None:
+            head.forward = partial(_logits, head.weight)
 
     @abstractmethod
     def begin(self, texts: Sequence[Ids], prompts: Sequence[Sequence[Ids]] | None = None) -> Session:
@@ -129,3 +128,13 @@ def _limit(config: Any) -> int:
     """Positions that a model has or, if it looks at fewer of them at a time, so many: further back is not done here."""
     limits = (getattr(config, name, None) for name in ("max_position_embeddings", "sliding_window"))
     return min((limit for limit in limits if limit), default=1024)
+
+
+def _logits(weight: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
+    """In single precision, of half-precision weights and states."""
+    rows = hidden.flatten(0, -2)
+    if weight.is_cuda:
+        found = torch.mm(rows, weight.T, out_dtype=torch.float32)
+    else:  # which has no such multiplication
+        found = rows.float() @ weight.float().T
+    return found.view(*hidden.shape[:-1], -1)

@@ -28,7 +28,7 @@ class SearchSettings(Settings):
 
     groups: int = setting(60, "Groups, each of one beam.", least=1)
     strength: float = setting(0.5, "Nats that a token costs for each earlier group which chose it.", least=0)
-    min_length: int = setting(8, "Tokens before the end token, at least.", least=0)
+    min_length: int = setting(8, "Tokens before the end token, at least.", least=0, most="max_length")
     max_length: int = setting(60, "Tokens before the end token, which is then forced.", least=1)
 
 

@@ -18,6 +18,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from quals.errors import ModelError
 
@@ -93,7 +94,26 @@ def revision(folder: Path) -> str:
 def adapter_base(folder: Path) -> str | None:
     """The name of the model that the adapter in a folder is put on; None if it holds no adapter."""
     config = folder / "adapter_config.json"
-    return str(json.loads(config.read_text())["base_model_name_or_path"]) if config.is_file() else None
+    if not config.is_file():
+        return None
+    if not isinstance(base := read_object(config).get("base_model_name_or_path"), str):
+        raise ModelError(f"{config}: names no base model")
+    return base
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """A JSON object of a model's folder.
+
+    Raises:
+        ModelError: the file holds none; perhaps it was not copied to its end.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(f"{path}: no JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise ModelError(f"{path}: no JSON object")
+    return found
 
 
 def _own_revision(folder: Path) -> str:

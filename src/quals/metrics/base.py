@@ -84,8 +84,8 @@ class Metric(ABC):
         """Score each summary against the document at the same place in ``documents``.
 
         Give one document and one summary for one result, or two sequences of equal length for a list of
-        results in the same order. A document with several summaries is given once for each; the work
-        on it is done once.
+        results in the same order; columns of a table will do. A document with several summaries is given
+        once for each; the work on it is done once.
 
         Args:
             documents, summaries, references: texts.
@@ -99,16 +99,10 @@ class Metric(ABC):
                 raise InputError("expected one text, as document and summary are", field="references")
             alone = None if references is None else [references]
             return self._read(self._score([documents], [summaries], alone, explain)[0], documents, summaries, explain)
-        for field, texts in (("documents", documents), ("summaries", summaries), ("references", references)):
-            if texts is None and field == "references":
-                continue
-            if (
-                isinstance(texts, str)
-                or not isinstance(texts, Iterable)
-                or not all(isinstance(text, str) for text in texts)
-            ):
-                raise InputError("expected a sequence of texts; or give one document and one summary", field=field)
-            if len(texts) != len(documents):
+        documents, summaries = _texts(documents, "documents"), _texts(summaries, "summaries")
+        references = None if references is None else _texts(references, "references")
+        for field, texts in (("summaries", summaries), ("references", references)):
+            if texts is not None and len(texts) != len(documents):
                 raise InputError(f"{len(texts)} of them for {len(documents)} documents", field=field)
         scores = self._score(documents, summaries, references, explain)
         return [self._read(*row, explain) for row in zip(scores, documents, summaries, strict=True)]
@@ -124,3 +118,12 @@ class Metric(ABC):
         if objection := self.calibration.objection(document):
             return replace(score, reason="; ".join(filter(None, (score.reason, f"no probability: {objection}"))))
         return replace(score, reading=self.calibration.read(score.value, score.signature))
+
+
+def _texts(given: object, field: str) -> list[str]:
+    """As a list, whatever sequence or column of a table they come in."""
+    if isinstance(given, Iterable) and not isinstance(given, str):
+        texts = list(given)
+        if all(isinstance(text, str) for text in texts):
+            return texts
+    raise InputError("expected a sequence of texts; or give one document and one summary", field=field)

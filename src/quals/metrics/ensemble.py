@@ -36,7 +36,7 @@ class Ensemble(CombinedMetric):
         workers: processes that share the work of each metric (see `metrics.workers`).
 
     Raises:
-        ModelError: there are no such weights, or they are for other scores than the two metrics make.
+        ModelError: there are no such weights, or not the models that they are for.
     """
 
     name: ClassVar[str] = "ensemble"
@@ -63,6 +63,8 @@ class Ensemble(CombinedMetric):
             registry.load(name, device=device, workers=workers, model=model, dtype=dtype)
             for name, model in names.items()
         )
+        for part in self.parts:
+            part.calibration = None  # the whole has its own
         self.device, self.workers = self.parts[0].device, workers
 
     @property

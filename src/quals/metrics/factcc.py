@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import ClassVar
 
-from quals.errors import InputError
 from quals.factcc.kept import Slip
 from quals.factcc.model import LONGEST_VERDICT, ClaimChecker
 from quals.lm.chunks import Chunk, check_chunks, chunks
@@ -81,8 +80,7 @@ class FactCC(GroupedMetric[Span]):
             model if isinstance(model, ClaimChecker) else ClaimChecker.load(model, device=device, dtype=dtype)
         )
         self.device = self.checker.lm.device.type
-        if (room := self.checker.lm.limit - self.settings.chunk) < _LEAST_ROOM:
-            raise InputError(f"leaves room for {room} tokens of a claim, less than {_LEAST_ROOM}", field="chunk")
+        self.checker.check_room(self.settings.chunk, _LEAST_CLAIM + LONGEST_VERDICT, "chunk")
 
     @property
     def signature(self) -> str:
@@ -111,7 +109,7 @@ class FactCC(GroupedMetric[Span]):
         return [self._too_long(summary, spans) or spans or _WORDLESS for summary, spans in found]
 
     def _too_long(self, summary: str, spans: Sequence[Span]) -> Problem | None:
-        room = self.checker.lm.limit - self.settings.chunk - LONGEST_VERDICT - 8
+        room = self.checker.room(self.settings.chunk) - LONGEST_VERDICT
         length = max((len(text_ids(self.checker.lm.tokenizer, _text(summary, span))) for span in spans), default=0)
         if length <= room:
             return None
@@ -187,7 +185,7 @@ class FactCC(GroupedMetric[Span]):
         return SummaryScore(mean, Status.OK, note, tuple(evidence), parts, self.signature)
 
 
-_LEAST_ROOM = 64
+_LEAST_CLAIM = 64  # tokens that there has to be room for
 _WORDLESS: Problem = (Status.EMPTY_SUMMARY, "the summary has no words")
 
 

@@ -106,8 +106,7 @@ class Qags(GroupedMetric[Asked]):
             else QuestionAnswerer.load(answer_model, device=device, dtype=dtype)
         )
         self.device = self.answerer.lm.device.type
-        behind = self.settings.search.max_length + GREEDY.max_length + 1  # question, separator, answer
-        self.answerer.check_room(self.settings.chunk, behind, "chunk")
+        self.answerer.check_room(self.settings.chunk, self._behind, "chunk")
 
     @property
     def signature(self) -> str:
@@ -128,10 +127,14 @@ class Qags(GroupedMetric[Asked]):
             },
         )
 
+    @property
+    def _behind(self) -> int:
+        """Tokens that have to fit behind a text: a question, an answer, and what parts them."""
+        return self.settings.search.max_length + GREEDY.max_length + 1
+
     def _problem(self, summary: str) -> Problem | None:
         length = len(text_ids(self.answerer.lm.tokenizer, summary))
-        # An answer, a question and some more have to fit behind it.
-        room = min(self.generator.lm.limit, self.answerer.lm.limit) - 3 * self.settings.search.max_length
+        room = min(self.generator.room(self._behind), self.answerer.room(self._behind))
         if length > room:
             return Status.SUMMARY_TOO_LONG, f"the summary has {length} tokens, the models read at most {room}"
         return None

@@ -112,8 +112,7 @@ class Quals(GroupedMetric[GeneratedPair]):
         )
 
     def _problem(self, summary: str) -> Problem | None:
-        length, limit = len(text_ids(self.qagen.lm.tokenizer, summary)), self.qagen.lm.limit
-        room = limit - self.settings.search.max_length - 8
+        length, room = len(text_ids(self.qagen.lm.tokenizer, summary)), self.qagen.room(self.settings.search.max_length)
         if length > room:
             return Status.SUMMARY_TOO_LONG, f"the summary has {length} tokens, the model reads at most {room}"
         return None

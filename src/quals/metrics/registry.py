@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from quals.errors import InputError
 from quals.metrics.base import Metric
-from quals.settings import Settings
+from quals.settings import Settings, like
 
 # name -> "module:class"; the module is imported when the metric is asked for
 METRICS = {
@@ -50,7 +50,7 @@ def find(name: str) -> type[Metric]:
     return metric
 
 
-def load(name: str, *, device: str | None = None, workers: int = 1, **settings: object) -> Metric:
+def load(name: str, /, *, device: str | None = None, workers: int = 1, **settings: object) -> Metric:
     """The metric of this name, set up with its own settings.
 
     ``device`` and ``workers``, processes that share its work (see `metrics.workers`), are for metrics that run a model.
@@ -62,24 +62,28 @@ def load(name: str, *, device: str | None = None, workers: int = 1, **settings: 
     """
     metric = find(name)
     known = inspect.signature(metric).parameters
+    device = "auto" if device is None else device
+    where = {"device": like("auto", device, f"{name}.device"), "workers": like(1, workers, f"{name}.workers")}
     if workers > 1 and "device" in known and "workers" not in known:
         from quals.metrics.workers import Workers
 
         return Workers(name, workers, device=device, **settings)
-    base = settings.pop("settings", None) or (metric.settings_type and metric.settings_type())
-    inner = [one for one in base.names() if one not in known] if isinstance(base, Settings) else []
+    base = metric.settings_type() if metric.settings_type else None
+    if isinstance(base, Settings) and isinstance(given := settings.get("settings"), type(base)):
+        base = given
+        del settings["settings"]
+    inner = base.names() if base else []
+    arguments: dict[str, object] = {one: value for one, value in where.items() if one in known}
     for setting, value in settings.items():
-        if setting not in known and setting not in inner:
+        if setting == "settings" or (setting not in known and setting not in inner):
             names = [one for one in known if one != "settings"] + inner
             raise InputError(_unknown(f"setting of {name}", setting, names))
-        if setting in known and isinstance(known[setting].default, bool) and not isinstance(value, bool):
-            raise InputError(f"expected true or false, found '{value}'", field=f"{name}.{setting}")
-    arguments = {one: value for one, value in settings.items() if one in known}
-    if isinstance(base, Settings):
+        if setting in known:
+            default = known[setting].default
+            plain = value is None or isinstance(value, bool | int | float | str | list | dict)  # what a text can say
+            arguments[setting] = like(default, value, f"{name}.{setting}") if plain else value
+    if base:
         arguments["settings"] = base.having({one: value for one, value in settings.items() if one in inner})
-    for one, value in (("device", device), ("workers", workers)):
-        if value is not None and one in known:
-            arguments[one] = value
     return metric(**arguments)
 
 

@@ -15,8 +15,8 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -62,12 +62,12 @@ class Workers(Metric):
         QualsError: what the metric itself raises, or a process was killed.
     """
 
-    def __init__(self, name: str, workers: int, *, device: str | None = None, **settings: object) -> None:
+    def __init__(self, name: str, workers: int, /, *, device: str | None = None, **settings: object) -> None:
         for fact in ("name", "range", "reading", "needs_reference"):
             setattr(self, fact, getattr(registry.find(name), fact))
         self.workers = workers
         self._recipe = Recipe(next(_numbers), name, device, settings)
-        (self._signature, self.device), *_ = self._results([_pool(workers).submit(_facts, self._recipe)])
+        (self._signature, self.device), *_ = self._results(_facts, [(self._recipe,)])
 
     @property
     def signature(self) -> str:
@@ -80,23 +80,20 @@ class Workers(Metric):
         known: Sequence[str | None] = references or [None] * len(documents)
         rows = list(map(Texts, documents, summaries, known))
         parts = shares(rows, _PARTS * self.workers)
-        work = [
-            _pool(self.workers).submit(
-                _scores, self._recipe, self.calibration, [rows[place] for place in part], explain
-            )
-            for part in parts
-        ]
+        work = [(self._recipe, self.calibration, [rows[place] for place in part], explain) for part in parts]
         found: dict[int, SummaryScore] = {}
-        for part, scores in zip(parts, self._results(work), strict=True):
+        for part, scores in zip(parts, self._results(_scores, work), strict=True):
             found.update(zip(part, scores, strict=True))
         return [found[place] for place in range(len(rows))]
 
     def _read(self, score: SummaryScore, document: str, summary: str, explain: bool) -> SummaryScore:
         return score  # the processes have seen to it
 
-    def _results(self, work: Sequence[Future[Result]]) -> list[Result]:
+    def _results(self, work: Callable[..., Result], arguments: Sequence[tuple[object, ...]]) -> list[Result]:
+        """What the work comes to with each of these; a process may be dead already when it is handed out."""
         try:
-            return [future.result() for future in work]
+            futures = [_pool(self.workers).submit(work, *each) for each in arguments]
+            return [future.result() for future in futures]
         except BrokenProcessPool as error:
             _pool(self.workers).close()
             raise QualsError(

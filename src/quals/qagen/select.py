@@ -20,7 +20,7 @@ class GeneratedPair:
     """A pair the model wrote about a text.
 
     ``tokens`` and ``log_probs`` run over question, separator, answer and end. ``span`` is where the answer
-    first stands in the text. ``log_prob`` is what pairs are ranked by: the sum over all tokens.
+    stands in the text (see `find_answer`). ``log_prob`` is what pairs are ranked by: the sum over all tokens.
     """
 
     question: str

@@ -26,7 +26,7 @@ class GenerationSettings(Settings):
     )
     temperature: float = setting(1.0, "Sampling: below 1 prefers the probable, above 1 evens out.", above=0)
     seed: int = setting(0, "Sampling: another seed, other summaries.")
-    min_length: int = setting(10, "Least length of a summary.", least=0)
+    min_length: int = setting(10, "Least length of a summary.", least=0, most="max_length")
     max_length: int = setting(60, "Greatest length of a summary.", least=1)
     no_repeat_ngram: int = setting(0, "No sequence of N tokens twice in a summary; 0 allows it.", least=0)
     max_document: int = setting(0, "Tokens of a document that are read; 0: as many as in training.", least=0)
@@ -37,8 +37,6 @@ class GenerationSettings(Settings):
         if not self.sample and self.count > self.beams:
             found = f"{self.beams} beams find {self.beams} summaries, not {self.count}"
             raise InputError(f"{found}; use more beams or sample", field="count")
-        if self.min_length > self.max_length:
-            raise InputError("must be at most max_length", field="min_length")
 
 
 # Beams and lengths with which BART's authors and those of QUALS decode the two data sets; both forbid
