@@ -1,6 +1,6 @@
 """Agreement of metrics with people, with the raw numbers kept.
 
-    python benchmarks/agreement.py dev/*.jsonl.gz --metric quals,rouge2-precision
+    python benchmarks/agreement.py dev/*.jsonl.gz --metric quals,rouge2-precision --name quals-small-dev
 
 Prints a Markdown table and keeps everything at full precision in ``benchmarks/results/``, with the
 signatures, the date and the machine. Interpretation is for the documentation; nothing is chosen here.

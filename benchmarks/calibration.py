@@ -1,6 +1,7 @@
 """Fit the calibration that a model ships with, on summaries that people have judged.
 
-    python benchmarks/calibration.py dev/*.jsonl.gz -o models/quals-small/calibration.json
+    python benchmarks/calibration.py dev/{frank_xsum,polytope,qags_cnndm,qags_xsum,summeval,xsumfaith}.jsonl.gz \\
+        --limit 46 -o models/quals-small/calibration.json
 
 Scores come through the score cache, so that what `benchmarks/agreement.py` has scored costs nothing. A file weighs as
 much as it has rows; pairs of an original and an edited summary should be left out, since nobody wrote such edits.

@@ -1,11 +1,13 @@
 """Fit the weights of an ensemble of QUALS and FactCC on summaries that people have judged, and say what it gains.
 
-    python benchmarks/ensemble.py dev/*.jsonl.gz --fit frank_xsum,polytope,... --limit 46 -o models/ensemble-small
+    python benchmarks/ensemble.py dev/*.jsonl.gz --fit frank_xsum,polytope,... --limit 46 \\
+        -o models/ensemble-small --results benchmarks/results/ensemble-dev-DATE.json
 
 The weights are those of a logistic regression on QUALS and FactCC's log-odds with a constant of its own for each data
-set: they say what tells summaries of one set apart, not one set from another. Each set is then read where nothing was
-fitted on it: on its documents that were not drawn, with the weights that are written; where there are none, on all,
-with weights that were fitted on the other sets. Scores come through the score cache.
+set: they say what tells summaries of one set apart, not one set from another. Each set is then read on its documents
+that were not drawn from it, with the weights that are written (what was drawn from another set that shares documents is
+not left out); where there are none, on all, with weights that were fitted on the other sets. Scores come through the
+score cache.
 """
 
 from __future__ import annotations

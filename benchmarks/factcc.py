@@ -1,6 +1,6 @@
 """How well a model tells true claims from false ones, by the kind of edit that made them false.
 
-    python benchmarks/factcc.py HELDOUT.jsonl.gz --model factcc-small
+    python benchmarks/factcc.py HELDOUT.jsonl.gz --model factcc-small --documents 40
 
 Claims are made of the sampled documents as in training (`quals.factcc`), and each is checked as the metric does it:
 against the whole document, in chunks. Of each sentence there is a true and a false claim, so chance is 50 %.

@@ -1,8 +1,9 @@
 """How time and memory of QUALS grow: with the document, the summary, summaries of one document, and rows.
 
-    python benchmarks/growth.py FILE -o benchmarks/results/growth.json --plot docs/images/growth.svg
+    python benchmarks/growth.py examples/news.jsonl --threads 2 -o benchmarks/results/growth.json \\
+        --plot docs/images/growth.png
 
-FILE holds JSONL rows {document, summary}; texts of the wanted lengths are cut from its documents, put end to end.
+The file holds JSONL rows {document, summary}; texts of the wanted lengths are cut from its documents, put end to end.
 Every point runs in a process of its own, so that the peak of its memory is its own. Linux only.
 """
 

@@ -6,7 +6,7 @@
 # DATA has qa/ and summarization/ as for train_all.sh, JUDGED files *.jsonl.gz as for agreement.py. PARTS are done one
 # after the other, those joined by + side by side; without any: train+summarizers adopt speed figures+readings+conseq
 #
-#   train         the models that are shipped, to OUTPUT/models
+#   train         successors of the models that are shipped, to OUTPUT/models
 #   summarizers   the CONSEQ experiment up to its samples, which none of these models is needed for
 #   adopt         the models in OUTPUT/models take the place of those in models/ of this checkout, cards apart
 #   speed         QUALS, QAGS and their plain twins, and QUALS in several processes; nothing should run beside it
@@ -61,10 +61,12 @@ speed() {
 
 figures() {
     local heldout="$data/qa/heldout/squad_v11_dev.jsonl.gz" results="$output/results" failed=0
-    python "$here/qagen.py" "$heldout" "$data/summarization/xsum.jsonl.gz" -o "$results/qagen-quals-small.json" || failed=1
+    python "$here/qagen.py" "$heldout" "$data/summarization/xsum.jsonl.gz" --contexts 120 \
+        -o "$results/qagen-quals-small.json" || failed=1
     python "$here/qa.py" "$heldout" -o "$results/qa-small.json" || failed=1
     [ ! -f "$output/models/factcc-small/heldout.jsonl" ] ||
-        python "$here/factcc.py" "$output/models/factcc-small/heldout.jsonl" -o "$results/factcc-small.json" || failed=1
+        python "$here/factcc.py" "$output/models/factcc-small/heldout.jsonl" --documents 40 \
+            -o "$results/factcc-small.json" || failed=1
     return $failed
 }
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Print the question-answer files that the shipped models are trained on, one a line.
+# Print the question-answer files that the successors of the shipped models are trained on, one a line.
 #
 #   benchmarks/qa_files.sh DATA FOLDER [TASK]
 #
-# DATA holds train/*.jsonl.gz, rows {context, question, answer, answer_start}. What has to be made goes to FOLDER.
+# DATA holds train/*.jsonl.gz, rows {context, question, answer, answer_start}; these files are not published with the
+# package. For a model of your own any data in SQuAD's format will do. What has to be made goes to FOLDER.
 # The task `qa` has more than the others: long passages, and ones in which a name was put in the place of the right one,
 # so that only who reads can answer. Their questions are not of the kind that a model should learn to write.
 set -euo pipefail

@@ -1,6 +1,6 @@
 """How good a QAGen model is: held-out loss per token, and the share of written pairs that pass the answer filter.
 
-python benchmarks/qagen.py HELDOUT.jsonl.gz NEWS.jsonl.gz --model quals-small
+python benchmarks/qagen.py HELDOUT.jsonl.gz NEWS.jsonl.gz --model quals-small --contexts 120
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the trainings of quals-small, qg-small, qa-small and factcc-small have in common.
+# What the trainings of the successors of quals-small, qg-small, qa-small and factcc-small have in common.
 #
 #   benchmarks/train.sh PROCESSES TASK [arguments of `quals train TASK`]
 set -euo pipefail

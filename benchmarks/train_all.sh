@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Train all shipped models: quals-small, qg-small, qa-small and factcc-small.
+# Train successors of all shipped models: quals-small, qg-small, qa-small and factcc-small. How the shipped ones were made,
+# their cards tell (models/*/README.md).
 #
 #   benchmarks/train_all.sh DATA OUTPUT [PROCESSES] [more options of all `quals train` commands]
 #

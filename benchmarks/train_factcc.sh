@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Train factcc-small.
+# Train a successor of factcc-small; how the shipped one was made, models/factcc-small/README.md tells.
 #
 #   benchmarks/train_factcc.sh DATA OUTPUT [PROCESSES] [more options of `quals train factcc`]
 #

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Train the two models of QAGS, qg-small and qa-small.
+# Train successors of the two models of QAGS, qg-small and qa-small; how the shipped ones were made,
+# models/qg-small/README.md and models/qa-small/README.md tell.
 #
 #   benchmarks/train_qags.sh DATA OUTPUT [PROCESSES] [more options of `quals train qg` and `quals train qa`]
 #

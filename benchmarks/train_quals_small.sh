@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Train quals-small.
+# Train a successor of quals-small; how the shipped one was made, models/quals-small/README.md tells.
 #
 #   benchmarks/train_quals_small.sh DATA OUTPUT [PROCESSES] [more options of `quals train qagen`]
 #

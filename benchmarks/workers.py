@@ -1,6 +1,6 @@
 """How much several processes gain over one: the same rows scored by both in turn.
 
-    python benchmarks/workers.py examples/news.jsonl --workers 2 --rows 20 --rounds 3 -o benchmarks/results/workers.json
+    python benchmarks/workers.py examples/news.jsonl --workers 2 --rows 20 --rounds 2 -o benchmarks/results/workers.json
 
 The models are loaded, and a first batch scored, before the clock starts. The scores must be equal to 1e-3 (1e-1 in half
 precision, where a choice between beams may tip).
