@@ -28,7 +28,7 @@ from quals.io.results import (
 from quals.io.resume import skip_finished
 from quals.io.rows import Row, read_rows
 from quals.io.run import Tally, run, scored
-from quals.records import Status, SummaryScore
+from quals.records import Scores, Status, SummaryScore
 
 SCORE = SummaryScore(-0.5, Status.OK, signature="s")
 
@@ -241,6 +241,23 @@ def test_parquet_holds_evidence_and_the_index_of_listed_summaries(tmp_path):
     assert first["evidence"][1] == json.loads(json.dumps(results[0].evidence[1].to_dict()))
     assert (first["summary_index"], second["summary_index"]) == (0, None)
     assert (second["score"], second["status"], second["evidence"]) == (None, "empty-summary", [])
+
+
+def test_parquet_keeps_the_order_of_the_metrics(tmp_path, monkeypatch):
+    def by_name(type):
+        if pa.types.is_list(type):
+            return pa.list_(by_name(type.value_type))
+        return pa.struct(sorted((each.name, by_name(each.type)) for each in type)) if pa.types.is_struct(type) else type
+
+    made = pa.array
+    # As older versions of pyarrow find types.
+    monkeypatch.setattr(pa, "array", lambda values, type=None: made(values, type or by_name(made(values).type)))
+    rows = [*rows_of(("a b", "a x")), Row({}, "f", 2, error=InputError("bad")), *rows_of(("a b", "b a"))]
+    results = [Scores({"quals": result, "factcc": result}) for _, result in scored(rows, Overlap())]
+    (first, *_) = write_parquet(tmp_path / "o.parquet", rows, results, explain=True).to_pylist()
+    expected = results[0].to_dict(explain=True)["scores"]
+    assert json.dumps(first["scores"]["quals"]["evidence"]) == json.dumps(expected["quals"]["evidence"])
+    assert [list(first["scores"]), list(first["scores"]["quals"])] == [list(expected), list(expected["quals"])]
 
 
 def test_parquet_appears_whole_or_not_at_all(tmp_path):
