@@ -71,6 +71,8 @@ def summarized(
 
 
 def _summaries(model: Summarizer, documents: Sequence[str], settings: GenerationSettings) -> list[Summaries]:
+    if not documents:
+        return []
     try:
         return model.summarize(documents, settings)
     except QualsError:
