@@ -52,9 +52,9 @@ def systems(tmp_path: Path, **summaries: list[str]) -> dict[str, str]:
     }
 
 
-def made(tmp_path: Path, baseline: str = "one", **summaries: list[str]) -> Comparison:
+def made(tmp_path: Path, baseline: str = "one", resampling: Resampling = FEW, **summaries: list[str]) -> Comparison:
     found = read_systems(systems(tmp_path, **summaries))
-    return compare(found, [Overlap(), Rouge1()], baseline, FEW, ScoreCache())
+    return compare(found, [Overlap(), Rouge1()], baseline, resampling, ScoreCache())
 
 
 THREE = {
@@ -179,6 +179,11 @@ def test_formats_show_the_same_numbers(tmp_path):
     for table in to_terminal(found):
         console.print(table)
     assert "-0.167" in console.export_text()
+
+
+@pytest.mark.parametrize(("level", "shown"), [(0.95, "middle 95% of"), (0.999, "middle 99.9% of")])
+def test_the_level_of_the_intervals_is_told(tmp_path, level, shown):
+    assert shown in to_markdown(made(tmp_path, resampling=Resampling(resamples=50, level=level), **THREE))
 
 
 def test_no_cell_is_an_option_to_latex(tmp_path):

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from overlap import Overlap
 
+from quals.calibrate import Calibration, Logistic
 from quals.errors import InputError, MissingExtraError, ModelError, QualsError
 from quals.io.parquet import parquet_schema
 from quals.io.results import (
@@ -28,7 +29,7 @@ from quals.io.results import (
 from quals.io.resume import skip_finished
 from quals.io.rows import Row, read_rows
 from quals.io.run import Tally, run, scored
-from quals.records import Status, SummaryScore
+from quals.records import Scores, Status, SummaryScore
 
 SCORE = SummaryScore(-0.5, Status.OK, signature="s")
 
@@ -243,6 +244,23 @@ def test_parquet_holds_evidence_and_the_index_of_listed_summaries(tmp_path):
     assert (second["score"], second["status"], second["evidence"]) == (None, "empty-summary", [])
 
 
+def test_parquet_keeps_the_order_of_the_metrics(tmp_path, monkeypatch):
+    def by_name(type):
+        if pa.types.is_list(type):
+            return pa.list_(by_name(type.value_type))
+        return pa.struct(sorted((each.name, by_name(each.type)) for each in type)) if pa.types.is_struct(type) else type
+
+    made = pa.array
+    # As older versions of pyarrow find types.
+    monkeypatch.setattr(pa, "array", lambda values, type=None: made(values, type or by_name(made(values).type)))
+    rows = [*rows_of(("a b", "a x")), Row({}, "f", 2, error=InputError("bad")), *rows_of(("a b", "b a"))]
+    results = [Scores({"quals": result, "factcc": result}) for _, result in scored(rows, Overlap())]
+    (first, *_) = write_parquet(tmp_path / "o.parquet", rows, results, explain=True).to_pylist()
+    expected = results[0].to_dict(explain=True)["scores"]
+    assert json.dumps(first["scores"]["quals"]["evidence"]) == json.dumps(expected["quals"]["evidence"])
+    assert [list(first["scores"]), list(first["scores"]["quals"])] == [list(expected), list(expected["quals"])]
+
+
 def test_parquet_appears_whole_or_not_at_all(tmp_path):
     path = tmp_path / "o.parquet"
 
@@ -301,7 +319,7 @@ def score_file(source, output, *, resume=False, metric=None, explain=False):
     metric, tally = metric or Overlap(), Tally()
     rows = read_rows(source)
     if resume:
-        skip_finished(output, rows, [tally], signatures=[metric.signature], explain=explain)
+        skip_finished(output, rows, [tally], metrics=[metric], explain=explain)
     with JsonlWriter(output, explain=explain, append=resume) as writer:
         return run(rows, metric, writer, window=2, tally=tally)
 
@@ -370,6 +388,30 @@ def test_results_of_another_run_are_refused_and_left_alone(finished, change, mes
     with pytest.raises(InputError, match=message):
         score_file(source, output, resume=True)
     assert output.read_bytes() == before
+
+
+def calibrated(intercept):
+    metric = Overlap()
+    figures = {"rows": 9, "base_rate": 0.5, "folds": 5, "brier": 0.1, "brier_base_rate": 0.25, "log_loss": 0.3}
+    # It says nothing of documents of two characters and fewer.
+    metric.calibrate(Calibration(Logistic(8.0, intercept), metric.signature, ("made up",), shortest=3, **figures))
+    return metric
+
+
+def test_probabilities_of_two_calibrations_are_not_mixed(finished):
+    source, output = finished
+    score_file(source, output, metric=calibrated(1.0))
+    whole = output.read_bytes()
+    assert {row["probability"] is None for row in read_jsonl(output) if row["status"] == "ok"} == {True, False}
+    output.write_bytes(whole[:-5])
+    for other in (calibrated(2.0), Overlap()):
+        with pytest.raises(InputError, match=r"out.jsonl:3: probability: made with another calibration"):
+            score_file(source, output, resume=True, metric=other)
+    score_file(source, output, resume=True, metric=calibrated(1.0))
+    assert output.read_bytes() == whole
+    score_file(source, output)
+    with pytest.raises(InputError, match="probability: made with another calibration"):
+        score_file(source, output, resume=True, metric=calibrated(1.0))
 
 
 def test_standard_output_is_left_open(capfdbinary):

@@ -282,6 +282,14 @@ def test_standard_input(monkeypatch):
     assert count_rows("-") is None
 
 
+def test_standard_input_is_read_only_once(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(LINES)))
+    with pytest.raises(InputError, match=r"^-: standard input can be read only once$"):
+        read_texts("-", "-")
+    with pytest.raises(InputError, match=r"^-: standard input can be read only once$"):
+        read_rows("-")
+
+
 def test_parquet_does_not_come_from_standard_input():
     with pytest.raises(InputError, match="Parquet cannot be read from standard input"):
         read_rows("-", format="parquet")

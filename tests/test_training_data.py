@@ -73,6 +73,7 @@ def test_reads_squad_json(tmp_path: Path) -> None:
         ('{"context": 3, "question": "b", "answer": "c"}', r"x.jsonl:2: context: missing or not a text"),
         ("[1]", r"x.jsonl:2: expected a JSON object, found list"),
         ("{", r"x.jsonl:2: not valid JSON"),
+        (r'{"context": "a", "question": "b", "answer": "\ud800"}', r"x.jsonl:2: answer: missing or not a text"),
     ],
 )
 def test_bad_rows_are_named(tmp_path: Path, content: str, message: str) -> None:
@@ -82,10 +83,31 @@ def test_bad_rows_are_named(tmp_path: Path, content: str, message: str) -> None:
         read_passages([path])
 
 
-def test_bad_squad_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "x.json"
-    path.write_text('{"data": [{"no": 1}]}')
-    with pytest.raises(InputError, match=r"x.json: not SQuAD-format JSON: KeyError\('paragraphs'\)"):
+def squad(context: object = "a", question: object = "b", answer: object = "c") -> bytes:
+    qas = [{"question": "z", "answers": [{"text": "a"}]}, {"question": question, "answers": [{"text": answer}]}]
+    return json.dumps({"data": [{"paragraphs": [{"context": context, "qas": qas}]}]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("x.json", b'{"data": [{"no": 1}]}', r"x.json: not SQuAD-format JSON: KeyError\('paragraphs'\)"),
+        ("x.json", b'{"data": ["article"]}', r"x.json: not SQuAD-format JSON: TypeError"),
+        ("x.json", squad(answer="c").replace(b'{"text": "c"}', b'"c"'), r"x.json: not SQuAD-format JSON: Attribute"),
+        ("x.json", b"{", r"x.json: not SQuAD-format JSON: JSONDecodeError"),
+        ("x.json", b"[" * 100_000, r"x.json: not SQuAD-format JSON: RecursionError"),
+        ("x.json", squad().replace(b'"a"', b'"\xe4"'), r"x.json: not UTF-8 text"),
+        ("x.json.gz", gzip.compress(squad(), mtime=0)[:-9], r"x.json.gz: cannot be read"),
+        ("x.json", squad(context=3), r"x.json: data.0.paragraphs.0.context: missing or not a text"),
+        ("x.json", squad(question=None), r"x.json: data.0.paragraphs.0.qas.1.question: missing or not a text"),
+        ("x.json", squad(question="\ud800"), r"x.json: data.0.paragraphs.0.qas.1.question: missing or not a text"),
+        ("x.json", squad().replace(b'"text": "c"', b""), r"x.json: data.0.paragraphs.0.qas.1.answers.0.text: missing"),
+    ],
+)
+def test_bad_squad_is_named(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=message):
         read_passages([path])
 
 

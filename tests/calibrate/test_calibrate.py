@@ -315,6 +315,12 @@ def test_documents_are_found_as_everywhere(tmp_path, name, option):
     assert rows.without_document == 0
 
 
+def test_a_document_of_passages_is_the_text_that_was_scored(tmp_path):
+    rows = scored(2)
+    rows[0]["document"], rows[1]["document"] = ["One.", "Two."], "One.\n\nTwo."
+    assert read_labelled([write(tmp_path / "in.jsonl", rows)]).documents == ["One.\n\nTwo."] * 2
+
+
 def test_rows_without_a_document_are_told_of_once(tmp_path):
     source = write(tmp_path / "in.jsonl", scored(200, "body"))
     done = CliRunner().invoke(calibrate, [source, "-o", str(tmp_path / "c.json")])

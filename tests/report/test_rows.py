@@ -8,7 +8,9 @@ from word_pairs import scored
 
 from quals.calibrate import Calibration, Logistic
 from quals.cli.report import report
-from quals.records import Evidence, PairEvidence, Span, Status, SummaryScore
+from quals.io.results import ParquetWriter
+from quals.io.rows import Row
+from quals.records import ClaimEvidence, Evidence, PairEvidence, Span, Status, SummaryScore
 from quals.report.rows import OtherEvidence, evidence_from_dict, read_rows
 
 
@@ -92,6 +94,16 @@ def test_evidence_of_other_metrics_keeps_its_fields():
     piece = {"score": 0.25, "summary_span": {"start": 0, "end": 3}, "document_span": None, "sentence": "One."}
     assert evidence_from_dict(piece) == OtherEvidence(0.25, Span(0, 3), None, {"sentence": "One."})
     assert isinstance(evidence_from_dict(piece), Evidence)
+
+
+def test_evidence_of_two_kinds_in_one_parquet_column_is_read_back(tmp_path):
+    pair = PairEvidence(-0.5, Span(0, 1), None, "q", "a", ("t",), (-1.0,), (-1.5,))
+    score = SummaryScore(0.5, Status.OK, evidence=(pair, ClaimEvidence(0.25, Span(0, 3), None, "One.", "One")))
+    with ParquetWriter(tmp_path / "s.parquet", explain=True) as writer:
+        writer.write(Row({"document": "d", "summary": "s"}, "f", 1, "d", "s"), score)
+    (read,) = read_rows(tmp_path / "s.parquet")
+    facts = {"claim": "One.", "doubted": "One", "instead": ""}
+    assert read.score.evidence == (pair, OtherEvidence(0.25, Span(0, 3), None, facts))
 
 
 def test_command(tmp_path, rows):

@@ -20,6 +20,7 @@ from quals.study.records import ATTRIBUTES, Judgement
 from quals.study.report import Report, build_report, write_report
 from quals.study.rows import read_scores
 from quals.study.store import Store
+from quals.study.text import report_tables
 from tests.study.conftest import MakeStore, answer, make_intake
 
 # Per pair, what the three annotators say of the first system on consistency.
@@ -80,6 +81,18 @@ def test_results_by_judgement_and_by_majority(store: Store) -> None:
     assert report.study["median_seconds"] == 20
 
 
+def test_the_terminal_shows_of_judgements_what_may_be_quoted(store: Store) -> None:
+    report = build_report(store)
+    (table, *_) = report_tables(report)
+    shown = {cells[:2]: cells[2:] for cells in zip(*(column.cells for column in table.columns), strict=True)}
+    every = row(report.results, attribute="consistency", unit="judgement")
+    ends = [f"{100 * every[f'better_bootstrap_{end}']:.0f}" for end in ("low", "high")]  # type: ignore[operator]
+    number, better, *_, p = shown["consistency", "judgement"]
+    assert (number, better, p) == ("18", f"61% ({ends[0]}-{ends[1]})", "-")
+    number, better, *_, p = shown["consistency", "majority"]
+    assert (number, better, p) == ("6", "50% (19-81)", "0.62")  # Wilson for 3 of 6
+
+
 def test_agreement(store: Store) -> None:
     consistency = row(build_report(store).agreement, attribute="consistency")
     # Nominal, by hand: ordered pairs that differ, each worth 1/2: 4 + 0 + 4 + 4 + 6 + 0 = 18 halves; 11, 4 and 3
@@ -98,6 +111,17 @@ def test_excluding_an_annotator(store: Store) -> None:
         build_report(store, exclude=["Dan"])
     with pytest.raises(InputError, match="exclude: nobody who has judged is left"):
         build_report(store, exclude=NAMES)
+
+
+def test_attention_checks_alone_are_no_judgements(make_store: MakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = make_store(checks=1)
+    fill(store, lambda _name, _pair: 1)
+    checks = [known for known in store.judgements() if known.check]
+    assert checks
+    monkeypatch.setattr(store, "judgements", lambda: checks)
+    for excluded in ([], ["Ann"]):
+        with pytest.raises(InputError, match=r"^nothing has been judged yet$"):
+            build_report(store, exclude=excluded)
 
 
 def test_items_that_stand_out(store: Store) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ import pytest
 from tiny import DECODERS, SEQ2SEQ, tiny_pretrained
 
 from quals.errors import InputError
+from quals.io.rows import Row, take
 from quals.lm.format import PairFormat
 from quals.records import Status
 from quals.summarizer import PRESETS, GenerationSettings, Summaries, Summarizer
+from quals.summarizer.run import summarized
 from tests.summarizer.conftest import read, rows, run, write
 
 SHORT = ["--min-length", 1, "--max-length", 20, "--device", "cpu"]
@@ -164,6 +167,16 @@ def test_bad_rows_do_not_stop_a_run(trained: Path, tmp_path: Path, monkeypatch: 
     assert "in.jsonl:5" in found[4]["reason"]
 
 
+def test_what_was_read_before_a_file_breaks_off_is_summarized(model: Summarizer) -> None:
+    def breaking_off() -> Iterator[Row]:
+        yield from [Row({}, "f", number, document) for number, document in enumerate(DOCUMENTS, 1)]
+        raise InputError("cannot be read any further")
+
+    found, failure = take(summarized(breaking_off(), model, GenerationSettings(max_length=12)), 9)
+    assert [row.document for row, _ in found] == DOCUMENTS
+    assert "cannot be read any further" in str(failure)
+
+
 def test_an_interrupted_run_goes_on(trained: Path, tmp_path: Path) -> None:
     data, output = write(tmp_path / "in.jsonl", rows(6)), tmp_path / "out.jsonl"
     arguments = ["summarize", data, "--model", trained, "-o", output, "-n", 2, "--sample", *SHORT]
@@ -204,6 +217,8 @@ def test_presets_give_way_to_options(trained: Path, tmp_path: Path) -> None:
         (["--sample", "--beams", 5], "--beams goes without --sample"),
         (["--resume"], "--resume needs the --output file"),
         (["-o", "x.txt"], "results go to a file ending in .jsonl or .parquet"),
+        (["-n", 5], "count: 4 beams find 4 summaries, not 5"),
+        (["--sample", "--top-p", 2], "top_p: must be above 0 and at most 1"),
     ],
 )
 def test_options_that_do_not_go_together(trained: Path, tmp_path: Path, options: list[object], message: str) -> None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -44,7 +45,7 @@ def test_200_clients_lose_nothing(queue, refusals):
 
 
 PROGRAM = """
-import time
+import sys, time
 from word_pairs import WordPairs
 from quals.web.app import create_app
 from quals.web.server import Server
@@ -52,7 +53,7 @@ from quals.web.settings import ServeSettings
 
 class Slow(WordPairs):
     def _score(self, *texts):
-        time.sleep(1.5)
+        time.sleep(float(sys.argv[1]))
         return super()._score(*texts)
 
 settings = ServeSettings(port=0)
@@ -60,18 +61,29 @@ Server(create_app(Slow(), settings), settings).run()
 """
 
 
-def test_sigterm_lets_the_process_finish_what_it_accepted():
+@contextmanager
+def busy(seconds):
+    """A process that takes so long for a summary, and has just accepted one: its address, and the answer to come."""
     paths = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
+    command = [sys.executable, "-c", PROGRAM, str(seconds)]
     with (
         subprocess.Popen(
-            [sys.executable, "-c", PROGRAM], env={**os.environ, "PYTHONPATH": paths}, stderr=subprocess.PIPE, text=True
+            command, env={**os.environ, "PYTHONPATH": paths}, stderr=subprocess.PIPE, text=True
         ) as process,
         ThreadPoolExecutor() as pool,
     ):
-        url = process.stderr.readline().removeprefix("Serving at ").strip()
-        accepted = pool.submit(httpx.post, f"{url}/v1/score", json=ROWS[1], timeout=30)
-        while httpx.get(f"{url}/health").json()["waiting"] == 0:
-            time.sleep(0.02)
+        try:
+            url = process.stderr.readline().removeprefix("Serving at ").strip()
+            accepted = pool.submit(httpx.post, f"{url}/v1/score", json=ROWS[1], timeout=30)
+            while httpx.get(f"{url}/health").json()["waiting"] == 0:
+                time.sleep(0.02)
+            yield process, url, accepted
+        finally:
+            process.kill()
+
+
+def test_sigterm_lets_the_process_finish_what_it_accepted():
+    with busy(1.5) as (process, url, accepted):
         process.send_signal(signal.SIGTERM)
         while (health := httpx.get(f"{url}/health")).status_code == 200:
             time.sleep(0.02)
@@ -79,3 +91,14 @@ def test_sigterm_lets_the_process_finish_what_it_accepted():
         assert httpx.post(f"{url}/v1/score", json=ROWS[0]).status_code == 503
         assert accepted.result().json()["score"] == WordPairs().score(*ROWS[1].values()).value
         assert process.wait(20) == 0
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_the_process_at_once(sign):
+    with busy(25) as (process, url, accepted):
+        process.send_signal(sign)
+        while httpx.get(f"{url}/health").status_code == 200:
+            time.sleep(0.02)
+        process.send_signal(sign)
+        assert process.wait(20) == -sign
+        assert isinstance(accepted.exception(), httpx.TransportError)

@@ -108,6 +108,14 @@ def test_413_for_rows_characters_and_bytes():
         assert httpx.post(f"{url}/v1/score", json=row).status_code == 200
 
 
+def test_413_for_more_than_the_queue_ever_holds():
+    with running(queue=2) as (url, _, _):
+        row = {"document": DOCUMENT, "summary": GOOD}
+        answer = httpx.post(f"{url}/v1/scores", json={"rows": [row] * 3})
+        assert (answer.status_code, "at most 2" in answer.json()["error"]["message"]) == (413, True)
+        assert httpx.post(f"{url}/v1/scores", json={"rows": [row] * 2}).status_code == 200
+
+
 def test_429_with_retry_after_when_the_queue_is_full(gated):
     with running(gated, queue=2) as (url, _, _), ThreadPoolExecutor() as pool:
         row = {"document": DOCUMENT, "summary": GOOD}

@@ -10,6 +10,7 @@ from typing import Any
 from quals.errors import InputError
 from quals.io.numbers import finite
 from quals.io.rows import DEFAULT_FIELDS, entries_by_suffix, field_among
+from quals.io.text import joined_passages
 from quals.signature import comparable, parse
 
 
@@ -98,7 +99,7 @@ def _document(row: dict[str, Any], field: str | None, file: str, line: int) -> s
     if field is not None and field not in row:
         raise InputError(f"missing; the row has: {', '.join(row)}", file=file, line=line, field=field)
     name = field or field_among([name for name, value in row.items() if value], DEFAULT_FIELDS["document"])
-    return str(row[name]) if name and row[name] else None
+    return str(joined_passages(row[name])) if name and row[name] else None
 
 
 def _keep_signature(found: Labelled, signature: str, file: str, line: int) -> None:

@@ -209,8 +209,7 @@ def _run(
         append = options.resume and options.output is not None
         if append:
             path = results.rows_path(options.output or "")
-            signatures = [metric.signature for metric in metrics]
-            skip_finished(path, watch.rows(rows), tallies, signatures=signatures, explain=options.explain)
+            skip_finished(path, watch.rows(rows), tallies, metrics=metrics, explain=options.explain)
         with _writer(options, view, append=append) as opened:
             writer = watch.writer(opened)
             if options.report:

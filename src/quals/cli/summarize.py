@@ -63,13 +63,16 @@ def summarize(ctx: click.Context, /, preset: str | None, **values: Any) -> None:
     """Write summaries of the documents in FILE with a trained summarizer.
 
     FILE is JSONL, CSV or TSV (also .gz), Parquet, or - for standard input. Each row comes out with its summary in
-    the field `summary`, or with -n 2 and more a list in `summaries`; a `summary` that it had becomes its `reference`.
+    the field `summary` (one that it had becomes its `reference`), or with -n 2 and more a list in `summaries`.
     """
     names = [each.name for each in fields(GenerationSettings)]
     given = {name: values[name] for name in names if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT}
     chosen = Options(**{name: value for name, value in values.items() if name not in names})
     _check(chosen, given)
-    settings = GenerationSettings(**{**PRESETS.get(preset or "", {}), **given})
+    try:
+        settings = GenerationSettings(**{**PRESETS.get(preset or "", {}), **given})
+    except InputError as error:
+        raise click.UsageError(str(error)) from error
     finish(lambda: _summarize(chosen, settings), resumable=chosen.output != "-")
 
 

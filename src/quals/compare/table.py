@@ -43,7 +43,8 @@ def how(comparison: Comparison) -> str:
     resampling, systems = comparison.resampling, comparison.systems
     return (
         f"{len(systems.documents)} documents, matched by {systems.matched_by}. In brackets the middle "
-        f"{resampling.level:.0%} of {resampling.resamples:,} bootstrap draws of documents (seed {resampling.seed}). "
+        f"{100 * resampling.level:g}% of {resampling.resamples:,} bootstrap draws of documents "
+        f"(seed {resampling.seed}). "
         f"* p < {SIGNIFICANT:g} against {comparison.baseline}, by approximate randomisation, two-sided, not corrected "
         f"for the number of tests. A tie is a difference of at most {resampling.tolerance:g}. More novel 2-grams "
         "or words are neither better nor worse."

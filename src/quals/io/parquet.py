@@ -189,9 +189,25 @@ def _common(type: pa.DataType, values: list[Any]) -> pa.DataType:
     import pyarrow as pa
 
     with suppress(pa.ArrowException, TypeError, ValueError, OverflowError):
-        schemas = [pa.schema([("x", part)]) for part in (type, pa.array(values).type)]
+        schemas = [pa.schema([("x", part)]) for part in (type, _in_order(pa.array(values).type, values))]
         return pa.unify_schemas(schemas, promote_options="permissive").field("x").type
     return pa.string()
+
+
+def _in_order(type: pa.DataType, values: list[Any]) -> pa.DataType:
+    """The type that was found for ``values``, with the fields of structures in their order there.
+
+    Older versions of pyarrow sort them by name, but of several metrics the first has a meaning.
+    """
+    import pyarrow as pa
+
+    inside = [value for value in values if value is not None]
+    if pa.types.is_list(type):
+        return pa.list_(_in_order(type.value_type, [part for value in inside for part in value]))
+    if pa.types.is_struct(type):
+        names = dict.fromkeys(name for value in inside for name in value)
+        return pa.struct([(name, _in_order(type.field(name).type, [v.get(name) for v in inside])) for name in names])
+    return type
 
 
 def _storable(type: pa.DataType) -> pa.DataType:

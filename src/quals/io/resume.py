@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,16 @@ from quals.errors import InputError
 from quals.io.results import RESULT_FIELDS, SEVERAL_FIELDS, input_fields, json_line
 from quals.io.rows import Row
 from quals.io.run import Tally
+from quals.metrics.base import Metric
 from quals.records import Status
 
 
 def skip_finished(
-    path: Path, rows: Iterator[Row], tallies: Sequence[Tally], *, signatures: Sequence[str], explain: bool
+    path: Path, rows: Iterator[Row], tallies: Sequence[Tally], *, metrics: Sequence[Metric], explain: bool
 ) -> int:
     """Take the rows from ``rows`` whose results already stand in ``path``, count them, and return how many.
 
-    ``tallies`` and ``signatures`` are those of the metrics, in their order.
+    ``tallies`` are those of the metrics, in their order.
 
     A last line that was not written to its end is cut off the file, so that the next result can follow.
 
@@ -29,7 +31,7 @@ def skip_finished(
     """
 
     def count(line: bytes, row: Row | None, number: int) -> None:
-        scores = _checked(line, row, str(path), number, signatures, explain)
+        scores = _checked(line, row, str(path), number, metrics, explain)
         assert row is not None
         for tally, score in zip(tallies, scores, strict=True):
             evidence = _worst(score, tally.keep)
@@ -60,7 +62,7 @@ def take_finished(path: Path, rows: Iterator[Row], take: Callable[[bytes, Row | 
 
 
 def _checked(
-    line: bytes, row: Row | None, file: str, number: int, signatures: Sequence[str], explain: bool
+    line: bytes, row: Row | None, file: str, number: int, metrics: Sequence[Metric], explain: bool
 ) -> list[dict[str, Any]]:
     """The scores on a line of the output, if they are those that this run would have written for ``row``."""
 
@@ -75,8 +77,8 @@ def _checked(
         raise refuse("not a result of this command") from error
     if row is None:
         raise refuse("there are more results than rows in the input")
-    made_with = [str(score.get("signature")) for score in scores]
-    if made_with != list(signatures):
+    made_with, signatures = [str(score.get("signature")) for score in scores], [metric.signature for metric in metrics]
+    if made_with != signatures:
         raise refuse(f"made with {' and '.join(made_with)}, not with {' and '.join(signatures)}", "signature")
     if any(("evidence" in score) != explain for score in scores):
         raise refuse("written without --explain" if explain else "written with --explain", "evidence")
@@ -89,7 +91,21 @@ def _checked(
         (value is None) == (status is Status.OK) for value, status in statuses
     ):
         raise refuse("not a result of this command")
+    for score, metric in zip(scores, metrics, strict=True):
+        found, expected = score.get("probability"), _probability(score["score"], row, metric)
+        # On another machine the last digit can differ.
+        if found != expected and (None in (found, expected) or not math.isclose(found, expected)):
+            message = "made with another calibration (give the same --calibration, or begin anew)"
+            raise refuse(message, "probability")
     return scores
+
+
+def _probability(score: float | None, row: Row, metric: Metric) -> Any:
+    """What the metric's calibration now says of a score; None where it says nothing (see `Metric.score`)."""
+    known = metric.calibration
+    if score is None or known is None or not known.fits(metric.signature) or known.objection(row.document):
+        return None
+    return known.read(score, metric.signature).probability
 
 
 def _worst(done: dict[str, Any], count: int) -> list[dict[str, Any]]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import re
-import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
@@ -16,7 +15,7 @@ from typing import Any, TypeVar
 
 from quals.errors import InputError
 from quals.io.separated import row_count, separated_rows
-from quals.io.text import NOT_UTF8, is_text, joined_passages, json_lines, open_text, text_lines
+from quals.io.text import NOT_UTF8, is_text, joined_passages, json_lines, text_lines, whole_text
 
 FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet"}
 DEFAULT_FIELDS = {
@@ -138,7 +137,7 @@ def read_texts(document: str | Path, summary: str | Path) -> Row:
     Raises:
         InputError: a file cannot be read or is not UTF-8.
     """
-    texts = {"document": _whole(document), "summary": _whole(summary)}
+    texts = {"document": whole_text(document), "summary": whole_text(summary)}
     return Row(texts, str(summary), 1, texts["document"], texts["summary"])
 
 
@@ -283,13 +282,3 @@ def _text(row: Row, field: str, value: Any) -> str:
     else:
         message = f"expected text, found {type(value).__name__}"
     raise InputError(message, file=row.file, line=row.line, field=field)
-
-
-def _whole(path: str | Path) -> str:
-    try:
-        with open_text(path) as stream:
-            return stream.read()
-    except UnicodeDecodeError as error:
-        raise InputError(f"not UTF-8 text ({error.reason})", file=str(path)) from error
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"cannot be read: {error}", file=str(path)) from error

@@ -24,8 +24,10 @@ def open_text(path: str | Path, *, errors: str = "strict") -> TextIO:
     ``errors`` says what becomes of bytes that are not UTF-8, as for `open`.
 
     Raises:
-        InputError: the file cannot be opened.
+        InputError: the file cannot be opened, or is standard input and has been read already.
     """
+    if str(path) == "-" and sys.stdin.buffer.closed:
+        raise InputError("standard input can be read only once", file="-")
     try:
         raw = _open_binary(path)
     except OSError as error:
@@ -65,6 +67,21 @@ def is_text(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def whole_text(path: str | Path) -> str:
+    """All of a file.
+
+    Raises:
+        InputError: it cannot be read, or is not UTF-8.
+    """
+    try:
+        with open_text(path) as stream:
+            return stream.read()
+    except UnicodeDecodeError as error:
+        raise InputError(f"not UTF-8 text ({error.reason})", file=str(path)) from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"cannot be read: {error}", file=str(path)) from error
 
 
 def joined_passages(value: Any) -> Any:

@@ -108,12 +108,14 @@ def evidence_from_dict(piece: Mapping[str, Any]) -> Evidence:
     Raises:
         KeyError, TypeError, ValueError, OverflowError: something is missing, of the wrong kind or not a number.
     """
+    # A Parquet column gives each piece the fields of all kinds, those of the other kinds without a value.
+    piece = {name: value for name, value in piece.items() if value is not None}
     common: dict[str, Any] = {
         "score": _number(piece["score"]),
         "summary_span": _span(piece.get("summary_span")),
         "document_span": _span(piece.get("document_span")),
     }
-    if not all(field.name in piece for field in fields(PairEvidence)):
+    if not all(field.name in piece or field.name in common for field in fields(PairEvidence)):
         return OtherEvidence(**common, facts={key: value for key, value in piece.items() if key not in common})
     tokens = tuple(str(token) for token in piece["tokens"])
     summary, document = (tuple(map(_number, piece[name])) for name in ("summary_logprobs", "document_logprobs"))

@@ -71,7 +71,7 @@ def build_report(
     judgements = [judgement for judgement in everything if judgement.annotator not in exclude]
     groups = by_systems(judgements)
     if not groups:
-        if everything:
+        if by_systems(everything):
             raise InputError("nobody who has judged is left", field="exclude")
         raise InputError("nothing has been judged yet")
     seed = int(store.settings["seed"])

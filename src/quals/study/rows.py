@@ -13,7 +13,7 @@ from typing import Any
 from quals.errors import InputError
 from quals.io.numbers import finite
 from quals.io.rows import DEFAULT_FIELDS, entries, field_among
-from quals.io.text import joined_passages
+from quals.io.text import is_text, joined_passages
 from quals.study.records import Document
 
 Row = dict[str, Any]
@@ -173,7 +173,7 @@ def _text(row: Row, name: str) -> str:
 
 
 def _storable(text: str, name: str) -> str:
-    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+    if "\0" in text or not is_text(text):
         raise InputError("holds a NUL or half a surrogate pair, which no database stores", field=name)
     return text
 

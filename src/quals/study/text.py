@@ -47,8 +47,12 @@ def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) ->
 
 
 def _result(row: Row) -> list[str]:
-    shares = [_percent(row, f"{name}_share", f"{name}_low", f"{name}_high") for name in ("better", "equal", "worse")]
-    p = "-" if row["sign_p"] is None else f"{row['sign_p']:.2g}"
+    # Votes on one pair are not independent: of them only intervals hold that draw whole pairs, and no sign test.
+    of_votes = row["unit"] == "judgement"
+    low, high = ("bootstrap_low", "bootstrap_high") if of_votes else ("low", "high")
+    names = ("better", "equal", "worse")
+    shares = [_percent(row, f"{name}_share", f"{name}_{low}", f"{name}_{high}") for name in names]
+    p = "-" if of_votes or row["sign_p"] is None else f"{row['sign_p']:.2g}"
     return [row["unit"], str(row["n"]), *shares, p]
 
 

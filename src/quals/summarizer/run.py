@@ -6,14 +6,13 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from quals.errors import InputError, QualsError
 from quals.io.results import input_fields, json_line
 from quals.io.resume import take_finished
-from quals.io.rows import Row
+from quals.io.rows import Row, take
 from quals.io.run import windows
 from quals.records import Status
 from quals.summarizer.model import Summaries, Summarizer
@@ -55,17 +54,25 @@ def summarized(
 
     A row that could not be read gets `Status.INVALID_ROW`. If the model fails on a window, its rows are
     summarized one by one, and those it fails on again get `Status.ERROR`.
+
+    Raises:
+        QualsError: the model cannot work at all; or after the last row that could be read, that ``rows`` breaks off.
     """
     rows = iter(rows)
     for size in windows(window):
-        if not (batch := list(islice(rows, size))):
-            return
+        batch, failure = take(rows, size)  # what was read before a file breaks off counts
         results = iter(_summaries(model, [row.document for row in batch if not row.error], settings))
         for row in batch:
             yield row, Summaries((), (), Status.INVALID_ROW, str(row.error)) if row.error else next(results)
+        if failure:
+            raise failure
+        if len(batch) < size:
+            return
 
 
 def _summaries(model: Summarizer, documents: Sequence[str], settings: GenerationSettings) -> list[Summaries]:
+    if not documents:
+        return []
     try:
         return model.summarize(documents, settings)
     except QualsError:
@@ -80,8 +87,8 @@ def output_row(row: Row, result: Summaries, settings: GenerationSettings, signat
     """The input row followed by what was written about it, and how it came about.
 
     One summary stands in ``summary``, its log-probability in ``log_prob``; several are lists, ``summaries`` and
-    ``log_probs``. A ``summary`` that the row had already makes way: it becomes its ``reference``, unless the row
-    has one.
+    ``log_probs``. Where one is written, a ``summary`` that the row had already makes way: it becomes its
+    ``reference``, unless the row has one.
     """
     text, log_prob = _names(settings)
     if settings.count == 1:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from quals.errors import InputError
-from quals.io.text import json_lines, open_text
+from quals.io.text import is_text, json_lines, whole_text
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def read_passages(paths: Iterable[str | Path]) -> list[Passage]:
     Pairs of the same context are brought together across files, duplicates dropped.
 
     Raises:
-        InputError: a file or a row cannot be read; names file, line and field.
+        InputError: a file or a row cannot be read; names the file, and the line and the field where they are known.
     """
     by_context: dict[str, dict[tuple[str, str], Pair]] = {}
     titles: dict[str, str] = {}
@@ -70,25 +70,36 @@ def _jsonl(path: str | Path) -> Iterator[tuple[str, str, Pair]]:
 
 
 def _squad(path: str | Path) -> Iterator[tuple[str, str, Pair]]:
-    with open_text(path) as stream:
-        try:
-            articles = json.load(stream)["data"]
-            rows = [
-                (paragraph["context"], article.get("title", ""), qa["question"], qa["answers"][0])
-                for article in articles
-                for paragraph in article["paragraphs"]
-                for qa in paragraph["qas"]
-                if qa["answers"]  # SQuAD 2.0 leaves unanswerable questions without one
-            ]
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise InputError(f"not SQuAD-format JSON: {error!r}", file=str(path)) from error
-    for context, title, question, answer in rows:
-        yield context, title, _located(context, question.strip(), answer["text"].strip(), answer.get("answer_start"))
+    content = whole_text(path)
+    try:
+        rows = [
+            (
+                {
+                    f"data.{a}.paragraphs.{p}.context": paragraph.get("context"),
+                    f"data.{a}.paragraphs.{p}.qas.{q}.question": qa.get("question"),
+                    f"data.{a}.paragraphs.{p}.qas.{q}.answers.0.text": qa["answers"][0].get("text"),
+                },
+                article.get("title"),
+                qa["answers"][0].get("answer_start"),
+            )
+            for a, article in enumerate(json.loads(content)["data"])
+            for p, paragraph in enumerate(article["paragraphs"])
+            for q, qa in enumerate(paragraph["qas"])
+            if qa["answers"]  # SQuAD 2.0 leaves unanswerable questions without one
+        ]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(f"not SQuAD-format JSON: {error!r}", file=str(path)) from error
+    for texts, title, start in rows:
+        for place, text in texts.items():
+            if not (isinstance(text, str) and is_text(text)):
+                raise InputError("missing or not a text", file=str(path), field=place)
+        context, question, answer = texts.values()
+        yield context, str(title or ""), _located(context, question.strip(), answer.strip(), start)
 
 
 def _text(row: dict[str, Any], field: str, path: str | Path, line: int) -> str:
     value = row.get(field)
-    if not isinstance(value, str) or not value.strip():
+    if not (isinstance(value, str) and is_text(value) and value.strip()):
         raise InputError("missing or not a text", file=str(path), line=line, field=field)
     # The context stays as it is: answer_start counts its characters.
     return value if field == "context" else value.strip()

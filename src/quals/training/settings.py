@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from quals.errors import InputError
 from quals.nlp import PIPELINE
 from quals.settings import LARGEST_SEED, Settings, setting
 
@@ -36,6 +37,13 @@ class TrainSettings(Settings):
     loaders: int = setting(0, "Processes that prepare batches while the device computes.", least=0)
     device: str = setting("auto", "cpu, cuda, or auto.")
 
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        super().__post_init__()
+        for least, most in (("window_min", "window_max"), ("joined_min", "joined_max")):
+            if getattr(self, least) > getattr(self, most):
+                raise InputError(f"must be at most {most}", field=least)
+
 
 @dataclass(frozen=True)
 class AnswerTrainSettings(TrainSettings):
@@ -59,7 +67,6 @@ class ClaimTrainSettings(TrainSettings):
     )
     window_min: int = setting(40, "Words of the shortest window.", least=1)
     window_max: int = setting(220, "Words of the longest window; a last sentence may go beyond.", least=1)
-    max_context: int = setting(512, "Tokens of a context kept in training.", least=1)
     validate: int = setting(80, "Validation contexts looked at.", least=0)
     pipeline: str = setting(PIPELINE, "spaCy pipeline that claims are made with.")
     workers: int = setting(1, "Processes that make claims.", least=1)

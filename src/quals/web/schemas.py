@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from quals.io.text import joined_passages
+from quals.io.text import is_text, joined_passages
 from quals.records import Status, SummaryScore
 
 
 def _whole(text: str) -> str:
     # JSON can spell half of a surrogate pair ("\\ud800"), which no tokenizer and no answer can take.
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if not is_text(text):
         raise ValueError("half of a surrogate pair is not a character")
     return text
 

@@ -28,8 +28,9 @@ class Service:
             Refusal: too many rows, or a text that is too long (413); and see `Batcher.submit`.
         """
         limits = self.settings
-        if len(rows) > limits.rows:
-            raise Refusal(413, f"{len(rows)} summaries; at most {limits.rows} are taken in a request", field="rows")
+        most = min(limits.rows, limits.queue)  # what the queue cannot hold would be refused for ever
+        if len(rows) > most:
+            raise Refusal(413, f"{len(rows)} summaries; at most {most} are taken in a request", field="rows")
         for number, row in enumerate(rows):
             for name, text in zip(("document", "summary"), row, strict=True):
                 if len(text) > limits.characters:
