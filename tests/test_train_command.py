@@ -84,8 +84,8 @@ def test_training_on_a_device_gives_the_weights_of_the_cpu(
         ("qg", "--learning-rate", "0", "learning_rate: must be above 0"),
         ("qa", "--unanswerable", "1.2", "unanswerable: must be at least 0 and at most 1"),
         ("factcc", "--lora-rank", "-1", "lora_rank: must be at least 0"),
-        ("qagen", "--window-min", "80", "window_min: must be at most window_max"),
-        ("qa", "--joined-max", "100", "joined_min: must be at most joined_max"),
+        ("qagen", "--window-min", "80", "window_min: must be at least 1 and at most window_max"),
+        ("qa", "--joined-max", "100", "joined_min: must be at least 1 and at most joined_max"),
     ],
 )
 def test_settings_out_of_range(task: str, option: str, value: str, message: str, tmp_path: Path) -> None:

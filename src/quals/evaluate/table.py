@@ -86,7 +86,7 @@ def how(report: Report) -> str:
     options = report.options
     tuned = ", ".join(file.data for file in report.tuned_on) or "other documents of the same file"
     return (
-        f"Intervals: {options.level:.0%} of {options.resamples:,} resamples of documents "
+        f"Intervals: {100 * options.level:g}% of {options.resamples:,} resamples of documents "
         f"(seed {options.seed}). Consistent means {options.label} ≥ {options.positive_from:g}. "
         f"The threshold for balanced accuracy was chosen on {tuned}."
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from quals.errors import InputError
 from quals.nlp import PIPELINE
 from quals.settings import LARGEST_SEED, Settings, setting
 
@@ -17,10 +16,10 @@ class TrainSettings(Settings):
     contexts: int = setting(10_000, "Training examples in all, repeated epochs counted.", least=1)
     max_pairs: int = setting(6, "Pairs of one context in one example.", least=1)
     crop: float = setting(0.65, "Share of contexts cut to a window of a few sentences.", least=0, most=1)
-    window_min: int = setting(12, "Words of the shortest window.", least=1)
+    window_min: int = setting(12, "Words of the shortest window.", least=1, most="window_max")
     window_max: int = setting(60, "Words of the longest window; a last sentence may go beyond.", least=1)
     joined: float = setting(0.0, "Share of contexts joined with their neighbours instead.", least=0, most=1)
-    joined_min: int = setting(150, "Words of the shortest joined context.", least=1)
+    joined_min: int = setting(150, "Words of the shortest joined context.", least=1, most="joined_max")
     joined_max: int = setting(380, "Words of the longest joined context.", least=1)
     lowercase: float = setting(0.0, "Share of examples wholly in lower case.", least=0, most=1)
     max_context: int = setting(512, "Tokens of a context kept in training.", least=1)
@@ -36,13 +35,6 @@ class TrainSettings(Settings):
     validate: int = setting(60, "Validation contexts looked at.", least=0)
     loaders: int = setting(0, "Processes that prepare batches while the device computes.", least=0)
     device: str = setting("auto", "cpu, cuda, or auto.")
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        super().__post_init__()
-        for least, most in (("window_min", "window_max"), ("joined_min", "joined_max")):
-            if getattr(self, least) > getattr(self, most):
-                raise InputError(f"must be at most {most}", field=least)
 
 
 @dataclass(frozen=True)
@@ -65,7 +57,7 @@ class ClaimTrainSettings(TrainSettings):
     crop: float = setting(
         1.0, "Share of documents cut to a window; of the others only the beginning is read.", least=0, most=1
     )
-    window_min: int = setting(40, "Words of the shortest window.", least=1)
+    window_min: int = setting(40, "Words of the shortest window.", least=1, most="window_max")
     window_max: int = setting(220, "Words of the longest window; a last sentence may go beyond.", least=1)
     validate: int = setting(80, "Validation contexts looked at.", least=0)
     pipeline: str = setting(PIPELINE, "spaCy pipeline that claims are made with.")
