@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from quals import metrics
 from quals.errors import InputError, MissingExtraError, ModelError, QualsError
-from quals.records import ClaimEvidence, Doubt, Evidence, PairEvidence, QuestionEvidence, Span, Status, SummaryScore
+from quals.records import (
+    ClaimEvidence,
+    Doubt,
+    Evidence,
+    PairEvidence,
+    QuestionEvidence,
+    Span,
+    Status,
+    SummaryScore,
+    WordEvidence,
+)
 
 if TYPE_CHECKING:
     from quals.metrics.quals import Quals
@@ -32,6 +42,7 @@ __all__ = [
     "Span",
     "Status",
     "SummaryScore",
+    "WordEvidence",
     "__version__",
     "metrics",
 ]

@@ -100,6 +100,21 @@ class ClaimEvidence(Evidence):
 
 
 @dataclass(frozen=True)
+class WordEvidence(Evidence):
+    """A word of the summary with its log-probability (natural log), with the document before it and without.
+
+    ``score`` is 1 less the share of ``log_prob`` in the mean information of the summary's words: 1 for a word that is
+    certain given the document, 0 for one that tells as much as a word of the summary does on average without any
+    document, lower for one that tells more. Their mean is the summary's score. ``document_span`` is the chunk of the
+    document under which the word was most likely.
+    """
+
+    word: str
+    log_prob_alone: float
+    log_prob: float
+
+
+@dataclass(frozen=True)
 class Doubt:
     """A place of the summary that evidence speaks against.
 

@@ -84,6 +84,8 @@ def revision(folder: Path) -> str:
 
     An adapter's are its own, unless its base model is one whose weights may change.
     """
+    if folder == cache_dir() / BASE_MODEL:
+        return GGUF_SHA256[:8]  # which it was converted from
     own = _own_revision(folder)
     base = adapter_base(folder)
     if base in (None, BASE_MODEL):  # which is always the same

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from quals.metrics.ensemble import Ensemble as Ensemble
     from quals.metrics.factcc import FactCC as FactCC
+    from quals.metrics.pmi import Pmi as Pmi
     from quals.metrics.qags import Qags as Qags
     from quals.metrics.quals import Quals as Quals
     from quals.metrics.registry import load as load

@@ -16,6 +16,7 @@ METRICS = {
     "quals": "quals.metrics.quals:Quals",
     "qags": "quals.metrics.qags:Qags",
     "factcc": "quals.metrics.factcc:FactCC",
+    "pmi": "quals.metrics.pmi:Pmi",
     "ensemble": "quals.metrics.ensemble:Ensemble",
     "rouge1": "quals.metrics.rouge:Rouge1",
     "rouge2": "quals.metrics.rouge:Rouge2",
