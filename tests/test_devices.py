@@ -9,7 +9,7 @@ from tiny import DECODERS, SEQ2SEQ, tiny_pretrained
 
 from quals.lm.beam import BeamSettings, Hypothesis, beam_search
 from quals.lm.constraints import Constraints
-from quals.lm.framed import FramedModel
+from quals.lm.framed import TrainedModel
 from quals.lm.model import LanguageModel, language_model
 from quals.lm.sampling import SamplingSettings, sample
 from quals.lm.search import Beam, SearchSettings, diverse_beam_search
@@ -71,6 +71,7 @@ SMALL = {
     "quals": {"search.groups": 8, "search.max_length": 30},
     "qags": {"candidates": 2, "search.width": 2, "search.max_length": 20},
     "factcc": {},
+    "pmi": {},
 }
 
 
@@ -81,12 +82,12 @@ def test_metrics_give_the_same_on_a_device(name: str) -> None:
     summaries = ["The mayor of Springfield resigned on 4 May.", "Two people were hurt."]
     expected = metric.score([document] * 2, summaries)
     for part in vars(metric).values():
-        if isinstance(part, FramedModel):
+        if isinstance(part, TrainedModel):
             part.lm.model.to(NAME)
     with pretending() as counts:
         found = metric.score([document] * 2, summaries)
         alone = metric.score(document, summaries[1], explain=False)
-    assert counts["sent"] > 10
+    assert counts["sent"] > 3
     assert [one.value for one in found] == pytest.approx([one.value for one in expected], abs=1e-4)
     assert [one.status for one in found] == ["ok", "ok"]
     assert (alone.evidence, alone.value) == ((), pytest.approx(expected[1].value, abs=1e-4))
