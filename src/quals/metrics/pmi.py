@@ -3,10 +3,10 @@
     PMI(D, S) = 1 - log p(S | D) / log p(S)
 
 The pointwise mutual information of document and summary, log p(S | D) - log p(S), as a share of the summary's own
-information, -log p(S): one value of Theil's uncertainty coefficient (1967). A language model that was not trained for
-it reads the document and is asked how likely it finds each word of the summary behind it, and again without. Among
-measures of consistency that ask for the likelihood of the summary (BARTScore, Yuan et al. 2021, arXiv 2106.11520,
-section 3; CoP, She et al. 2023, arXiv 2212.01611) it is the one whose scale does not depend on how rare the words are.
+information, -log p(S) (a single value of what Theil's uncertainty coefficient is the mean of). A language model that
+was not trained for it reads the document and is asked how likely it finds each word of the summary behind it, and again
+without. Unlike other measures that ask for the likelihood of the summary (BARTScore, Yuan et al. 2021, arXiv
+2106.11520, section 3; CoP, She et al. 2023, arXiv 2212.01611), a share does not depend on how rare its words are.
 """
 
 from __future__ import annotations
