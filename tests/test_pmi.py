@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from statistics import fmean
 
 import pytest
+from click.testing import CliRunner
 from tiny import plain_log_probs, tiny_pretrained
 
+from quals.cli.main import cli
 from quals.errors import InputError, ModelError
 from quals.lm.load import load_pretrained
 from quals.lm.model import language_model
@@ -71,6 +74,16 @@ def test_words_are_where_they_stand_and_their_mean_is_the_score(metric: Pmi) -> 
         assert fmean(piece.score for piece in evidence) == pytest.approx(score.value)
         alone = sum(piece.log_prob_alone for piece in evidence)
         assert score.value == pytest.approx(1 - sum(piece.log_prob for piece in evidence) / alone)
+
+
+def test_the_command_tells_the_bounds_and_shows_words(model: str, tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"document": DOCUMENT, "summary": SUMMARIES[0]}))
+    options = ["-m", "pmi", "--model", model, "--set", "pmi.chunk=300", "--device", "cpu"]
+    done = CliRunner().invoke(cli, ["score", str(tmp_path / "rows.jsonl"), *options])
+    assert done.exit_code == 0, done.output
+    told = " ".join(done.output.split())
+    assert "At most 1; higher is more consistent." in told
+    assert "doubted most: " in told
 
 
 def test_company_and_order_change_nothing(metric: Pmi) -> None:

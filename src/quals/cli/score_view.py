@@ -86,10 +86,8 @@ class View:
         parts = [f"{tally.statuses[Status.OK]} scored"]
         parts += [f"{sum(without.values())} without a score ({_counts(without)})"] if without else []
         parts += [f"mean {tally.mean:.3f}, lowest {tally.lowest:.3f}"] if tally.mean is not None else []
-        low, high = metric.range
         self.console.print(f"\n{'; '.join(parts)}")
-        bounds = f"Range {low:g} to {high:g}" if math.isfinite(high - low) else "No lowest or highest value"
-        self.console.print(f"{metric.reading} {bounds}; higher is more consistent.")
+        self.console.print(f"{metric.reading} {_bounds(*metric.range)}; higher is more consistent.")
         self.console.print(f"signature {metric.signature}")
         if tally.worst:
             self.console.print(Text("\nMost suspicious", style="bold"))
@@ -224,3 +222,9 @@ class _Watched:
     def write(self, row: Row, result: Result) -> None:
         self._writer.write(row, result)
         self._watch.seen(row, *scores_of(result))
+
+
+def _bounds(low: float, high: float) -> str:
+    if math.isfinite(low):
+        return f"Range {low:g} to {high:g}"
+    return f"At most {high:g}" if math.isfinite(high) else "No lowest or highest value"
