@@ -64,15 +64,13 @@ class TrainedModel:
             ModelError: it cannot be found or loaded, or was trained for another task.
             InputError: no such device, or no such type.
         """
-        if dtype not in DTYPES:
-            raise InputError(f"'{dtype}' is none of {', '.join(DTYPES)}", field="dtype")
-        device = pick_device(device)
+        weights, device = pick_dtype(dtype), pick_device(device)
         folder = store.resolve(name)
         card = read_card(folder, name, cls.task)
         # An adapter is merged, and the architecture tried, before anything is rounded.
         pretrained = load_pretrained(name)
         made = cls.of(pretrained, PairFormat.from_dict(card["format"]), Path(name).name, store.revision(folder))
-        made.lm.to(device, getattr(torch, dtype))
+        made.lm.to(device, weights)
         return made
 
     @classmethod
@@ -256,6 +254,18 @@ def _pieces(group: Sequence[Sequence[int]], room: int) -> Iterator[Sequence[Sequ
         yield group[start:]
 
 
+def pick_dtype(dtype: str) -> torch.dtype:
+    """The type of weights that goes by this name.
+
+    Raises:
+        InputError: it is none of `DTYPES`.
+    """
+    if dtype not in DTYPES:
+        raise InputError(f"'{dtype}' is none of {', '.join(DTYPES)}", field="dtype")
+    found: torch.dtype = getattr(torch, dtype)
+    return found
+
+
 def pick_device(device: str) -> str:
     """``auto`` becomes ``cuda`` where a GPU can be used, else ``cpu``; of several processes each has its own GPU.
 
@@ -274,7 +284,7 @@ def pick_device(device: str) -> str:
     if device not in ("auto", "cuda"):
         try:
             torch.empty(0, device=wanted)
-        except (RuntimeError, NotImplementedError, AssertionError) as error:  # torch was built without it
+        except (RuntimeError, AssertionError) as error:  # torch was built without it
             raise InputError(f"torch cannot use the device '{device}'", field="device") from error
         return device
     rank = os.environ.get("LOCAL_RANK")  # set by torchrun and accelerate

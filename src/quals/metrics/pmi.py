@@ -21,13 +21,11 @@ from operator import itemgetter
 from pathlib import Path
 from typing import ClassVar
 
-import torch
-
-from quals.errors import InputError, ModelError
+from quals.errors import ModelError
 from quals.lm import store
 from quals.lm.chunks import Chunk, check_chunks, chunks
 from quals.lm.format import PairFormat, text_ids
-from quals.lm.framed import DTYPES, TrainedModel, pick_device
+from quals.lm.framed import TrainedModel, pick_device, pick_dtype
 from quals.lm.load import load_pretrained
 from quals.metrics.grouped import GroupedMetric, Problem
 from quals.records import Span, Status, SummaryScore, WordEvidence
@@ -100,16 +98,14 @@ class Pmi(GroupedMetric[Word]):
         settings: PmiSettings | None = None,
     ) -> None:
         self.settings = settings or PmiSettings()
-        if dtype not in DTYPES:
-            raise InputError(f"'{dtype}' is none of {', '.join(DTYPES)}", field="dtype")
-        device = pick_device(device)
+        weights, device = pick_dtype(dtype), pick_device(device)
         pretrained = load_pretrained(model)
         if pretrained.encoder_decoder:
             raise ModelError(f"'{model}' has an encoder; PMI takes a decoder-only model")
         between = pretrained.tokenizer(_BETWEEN, add_special_tokens=False).input_ids
         form = replace(PairFormat.choose(pretrained.tokenizer, encoder_decoder=False), suffix=tuple(between))
         self.reader = TrainedModel.of(pretrained, form, Path(model).name, store.revision(store.resolve(model)))
-        self.reader.lm.to(device, getattr(torch, dtype))
+        self.reader.lm.to(device, weights)
         self.reader.check_room(self.settings.chunk, _LEAST_SUMMARY, "chunk")
         self.device = self.reader.lm.device.type
 
