@@ -156,8 +156,8 @@ def test_what_is_no_calibration_is_refused(tmp_path, text):
         Calibration.load(path)
 
 
-def test_a_shipped_model_has_its_calibration_beside_it_or_none(tmp_path, logistic, monkeypatch):
-    monkeypatch.setattr(store, "shipped_models", lambda: {"m": tmp_path})
+def test_a_calibration_is_shipped_for_very_settings_or_there_is_none(tmp_path, logistic, monkeypatch):
+    monkeypatch.setattr(store, "shipped_files", lambda name: [*tmp_path.glob(name)])
     assert shipped(SIGNATURE) is None
     assert shipped("") is None
     Calibration(**{**vars(logistic), "signature": SIGNATURE}).save(tmp_path / "calibration.json")

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from quals.calibrate.language import looks_english
 from quals.errors import InputError, QualsError
-from quals.signature import comparable, parse
+from quals.signature import comparable
 
 FILE_NAME = "calibration.json"  # beside a model's weights
 # Below the first a summary is likely inconsistent, from the second on likely consistent.
@@ -200,11 +200,9 @@ class Calibration:
 
 
 def shipped(signature: str) -> Calibration | None:
-    """The calibration beside the shipped model that a signature names, if it has one for these very settings."""
+    """The calibration that comes with the package for scores of this very signature, if there is one."""
     from quals.lm import store
 
-    folder = store.shipped_models().get(parse(signature).get("model", ""))
-    if folder is None or not (folder / FILE_NAME).is_file():
-        return None
-    found = Calibration.load(folder / FILE_NAME)
-    return found if found.fits(signature) else None
+    return next(
+        (found for path in store.shipped_files(FILE_NAME) if (found := Calibration.load(path)).fits(signature)), None
+    )

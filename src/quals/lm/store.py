@@ -40,14 +40,19 @@ def cache_dir() -> Path:
     return Path(platformdirs.user_cache_dir("quals"))
 
 
-def shipped_models() -> dict[str, Path]:
-    """Name -> folder of every model that comes with the package."""
+def shipped_files(name: str) -> list[Path]:
+    """Files of this name in the folders that come with the package, one for each model or metric."""
     here = Path(__file__).resolve().parents[1]
     # An editable install finds the models beside src/, a wheel carries them inside the package.
     for folder in (here / "models", here.parents[1] / "models"):
         if folder.is_dir():
-            return {path.name: path for path in sorted(folder.iterdir()) if (path / "quals.json").is_file()}
-    return {}
+            return sorted(folder.glob(f"*/{name}"))
+    return []
+
+
+def shipped_models() -> dict[str, Path]:
+    """Name -> folder of every model that comes with the package."""
+    return {path.parent.name: path.parent for path in shipped_files("quals.json")}
 
 
 def resolve(name: str | os.PathLike[str]) -> Path:
