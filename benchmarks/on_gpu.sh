@@ -11,7 +11,7 @@
 #   adopt         the models in OUTPUT/models take the place of those in models/ of this checkout, cards apart
 #   speed         QUALS, QAGS and their plain twins, and QUALS in several processes; nothing should run beside it
 #   figures       of each model on held-out data
-#   readings      QUALS, FactCC and QAGS on JUDGED, to the score cache in $QUALS_CACHE, where agreement.py, ensemble.py,
+#   readings      QUALS, FactCC, PMI and QAGS on JUDGED, to the score cache in $QUALS_CACHE, where agreement.py, ensemble.py,
 #                 calibration.py and marks.py find them
 #   conseq        the rest of the experiment
 #
@@ -72,7 +72,7 @@ figures() {
 
 readings() {
     local metric failed=0
-    for metric in quals factcc qags; do
+    for metric in quals factcc pmi qags; do
         QUALS_GPU_SHARE=.25 python -m quals.cli.main agree "$judged"/*.jsonl.gz --metric $metric \
             -o "$output/results/read-$metric.md" > "$output/logs/read-$metric.log" 2>&1 || failed=1
     done

@@ -101,6 +101,12 @@ def test_of_other_evidence_its_places_are():
     assert doubts(SUMMARY, [Evidence(-2.5, Span(0, 3), None)], ANY) == (Doubt("The", Span(0, 3), 2.5, 2),)
 
 
+def test_a_blank_between_words_is_nothing_to_doubt():
+    words = [Evidence(-1.0, Span(18, 21), None), Evidence(-2.0, Span(22, 25), None)]
+    found = doubts(SUMMARY, [*words, Evidence(-5.0, Span(18, 25), None)], ANY)
+    assert found == (Doubt("Ann", Span(18, 21), 3.0, 3), Doubt("Lee", Span(22, 25), 3.5, 3))
+
+
 @pytest.mark.parametrize("evidence", [[], [Evidence(0.0, None, None)], [Evidence(0.9, Span(0, 3), None)]])
 def test_no_doubts(evidence):
     assert doubts(SUMMARY, evidence, SHARE) == ()

@@ -225,8 +225,7 @@ class Plan:
         found += [self._sets(f"sets-{metric}", metric, share) for metric in self.size.selectors if metric != "ensemble"]
         if "ensemble" in self.size.selectors:  # made of scores that are then in the cache
             scored = self._sets("scored-factcc", "factcc", 0)
-            after = (self.folder / "sets-quals", scored.result)
-            found += [scored, replace(self._sets("sets-ensemble", "ensemble", share), after=after)]
+            found += [scored, replace(self._sets("sets-ensemble", "ensemble", share), after=(scored.result,))]
         return found
 
     def contrastive(self) -> list[Stage]:
