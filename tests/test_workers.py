@@ -114,7 +114,7 @@ def test_what_runs_no_model_stays_where_it_is() -> None:
 def test_an_ensemble_shares_out_its_parts() -> None:
     metric = registry.load("ensemble", device="cpu", workers=2)
     assert metric.workers == 2
-    assert [(type(part), part.name) for part in metric.parts] == [(Workers, "quals"), (Workers, "factcc")]
+    assert [(type(part), part.name) for part in metric.parts] == [(Workers, "pmi"), (Workers, "factcc")]
     assert metric.signature == registry.load("ensemble", device="cpu").signature
 
 
