@@ -92,11 +92,8 @@ def told(data: Scored, weighted: Floats) -> dict[str, Any]:
 @click.option("--limit", type=click.IntRange(min=1), required=True, help="Documents of each file, with a fixed seed.")
 @click.option("--results", type=click.Path(path_type=Path), help="Where what was measured goes, as JSON.")
 def main(files: Sequence[str], limit: int, results: Path | None) -> None:
-    cache, metrics, sets = (
-        ScoreCache(),
-        [registry.load(name) for name in METRICS],
-        [read_judged(file) for file in files],
-    )
+    cache, sets = ScoreCache(), [read_judged(file) for file in files]
+    metrics = [registry.load(name) for name in METRICS]
     scored = {data.name: score(data, metrics, cache) for data in sets}
     chosen = {data.name: {row.texts.document for row in data.sample(limit, 0).rows} for data in sets}
     drawn = set().union(*chosen.values())
