@@ -25,7 +25,8 @@ class Size:
         share: of the references for S+, and of the lowest samples for S-.
         length_within: how far a negative's number of words may be from its reference's, as a share; None: any.
         spare_end: whether negatives' end tokens are left out of the loss.
-        selectors: metrics that choose contrast sets, each for a system of its own (`CHOSEN_BY`).
+        selectors: metrics that choose contrast sets, each for a system of its own (`CHOSEN_BY`); the ensemble does
+            so among the model's own summaries, its beam's in place of references.
         selector_dtype: arithmetic of these metrics' models, ROUGE excepted; that of the tables is always float32.
         micro_batch: examples in one pass of the model.
         loaders: processes that prepare batches for a training.
@@ -148,7 +149,7 @@ SMALL_CNNDM = replace(
     selectors=("quals", "rouge", "ensemble"),
 )
 
-CHOSEN_BY = {"rouge": "rouge", "quals": "conseq", "ensemble": "conseq-ensemble"}  # metric -> system
+CHOSEN_BY = {"rouge": "rouge", "quals": "conseq", "ensemble": "conseq-own"}  # metric -> system
 PARTS = ("heldout", "valid", "train", "sampled")
 
 
@@ -220,12 +221,10 @@ class Plan:
     def contrast(self) -> list[Stage]:
         """Its samples, of any length that the model gives them, and S+ and S- by each metric."""
         drawn = ["-n", 6, "--sample", "--top-k", 50, "--min-length", 10]
-        found = [self._summaries("samples", "sampled", "mle", *drawn)]
-        share = self.size.share
-        found += [self._sets(f"sets-{metric}", metric, share) for metric in self.size.selectors if metric != "ensemble"]
-        if "ensemble" in self.size.selectors:  # made of scores that are then in the cache
-            scored = self._sets("scored-factcc", "factcc", 0)
-            found += [scored, replace(self._sets("sets-ensemble", "ensemble", share), after=(scored.result,))]
+        found = [self._summaries("samples", "split/sampled", "mle", *drawn)]
+        found += [self._sets(metric, "samples") for metric in self.size.selectors if metric != "ensemble"]
+        if "ensemble" in self.size.selectors:
+            found += [self._summaries("own", "samples", "mle"), self._sets("ensemble", "own")]
         return found
 
     def contrastive(self) -> list[Stage]:
@@ -242,7 +241,7 @@ class Plan:
 
     def summaries(self) -> list[Stage]:
         """What each system writes about the documents held out."""
-        return [self._summaries(f"summaries-{name}", "heldout", name) for name in self.systems]
+        return [self._summaries(f"summaries-{name}", "split/heldout", name) for name in self.systems]
 
     def scores(self) -> list[Stage]:
         """The scores of each system's summaries, as soon as there are any; the tables find them in the cache."""
@@ -269,18 +268,24 @@ class Plan:
         watched = ["--valid", self._part("valid"), "--max-document", self.size.max_document]
         return [*self._common(), *watched, "-o", self.folder / name]
 
-    def _sets(self, name: str, metric: str, share: float) -> Stage:
+    def _sets(self, metric: str, source: str) -> Stage:
+        """By this metric, from rows with samples and, in the field `summary`, what may become a positive."""
+        share = self.size.share
         chosen: list[object] = ["--metric", metric, "--positives", share, "--negatives", share]
         if metric != "rouge" and self.size.selector_dtype != "float32":
             chosen += ["--set", f"{metric}.dtype={self.size.selector_dtype}"]
         if self.size.length_within is not None:
             chosen += ["--length-within", self.size.length_within]
-        samples, folder = self.folder / "samples.jsonl", self.folder / name
-        return self._stage(name, name, "quals", "contrast", samples, *chosen, "-o", folder)
+        if source == "own":
+            chosen += ["--reference-field", "summary"]
+        name = f"sets-{metric}"
+        return self._stage(
+            name, name, "quals", "contrast", self.folder / f"{source}.jsonl", *chosen, "-o", self.folder / name
+        )
 
-    def _summaries(self, name: str, part: str, system: str, *drawn: object) -> Stage:
+    def _summaries(self, name: str, source: str, system: str, *drawn: object) -> Stage:
         path = self.folder / f"{name}.jsonl"
-        words = ["summarize", self._part(part), "--model", self.folder / system, "--preset", self.preset]
+        words = ["summarize", self.folder / f"{source}.jsonl", "--model", self.folder / system, "--preset", self.preset]
         words += ["--batch-rows", self.size.batch_rows, *drawn]
         return self._stage(name, path.name, "quals", *words, "--resume", "-o", path)
 

@@ -91,9 +91,9 @@ def experiment(data: Path, base: Path, *more: str) -> Result:
     return CliRunner().invoke(module("run").main, list(map(str, words)), catch_exceptions=False)
 
 
-SYSTEMS = ["mle", "rouge", "conseq", "conseq-ensemble", "dpo"]
-STAGES = ["split", "mle", "samples", "sets-quals", "sets-rouge", "scored-factcc", "sets-ensemble"]
-STAGES += ["conseq", "rouge", "conseq-ensemble", "dpo"]
+SYSTEMS = ["mle", "rouge", "conseq", "conseq-own", "dpo"]
+STAGES = ["split", "mle", "samples", "sets-quals", "sets-rouge", "own", "sets-ensemble"]
+STAGES += ["conseq", "rouge", "conseq-own", "dpo"]
 STAGES += [f"{part}-{system}" for part in ("summaries", "scores") for system in SYSTEMS] + ["table", "against-rouge"]
 
 
@@ -115,6 +115,12 @@ def test_the_whole_experiment(
         assert not (parts["heldout"] | parts["valid"]) & parts["train"]
         assert parts["sampled"] < parts["train"]
         assert {row["id"] for row in read(folder / "sets-quals" / "positives.jsonl")} <= parts["sampled"]
+        own = {row["id"]: row for row in read(folder / "own.jsonl")}
+        chosen = read(folder / "sets-ensemble" / "positives.jsonl")
+        assert chosen
+        assert [row["summary"] for row in chosen] == [own[row["id"]]["summary"] for row in chosen]
+        samples = {row["id"]: row["summaries"] for row in read(folder / "samples.jsonl")}
+        assert {name: row["summaries"] for name, row in own.items()} == samples
         table = json.loads((results / f"conseq-smoke-{name}.json").read_text())
         assert table["table"]["systems"] == SYSTEMS
         assert set(table["table"]["documents"]) == parts["heldout"]
@@ -250,7 +256,7 @@ def test_stages_run_beside_each_other_as_soon_as_they_can(
     seen.clear()
     assert experiment(data, base, "--only", "xsum", "--jobs", "3", "--until", "against-rouge").exit_code == 0
     assert seen[2] == {"sets-quals", "sets-rouge", "summaries-mle"}
-    assert {"conseq", "rouge", "scored-factcc"} in seen
+    assert {"conseq", "rouge", "own"} in seen
     assert {"table", "against-rouge"} in seen
     assert max(map(len, seen)) == 3
     assert len(seen) == len(stages) - 3
