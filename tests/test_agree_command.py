@@ -167,6 +167,17 @@ def test_a_second_table_asks_the_metric_nothing(tmp_path: Path) -> None:
     assert again.asked == []
 
 
+@pytest.mark.parametrize("reads", [False, True])
+def test_another_reference_is_another_row_only_where_references_are_read(
+    reads: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Counting, "needs_reference", reads)
+    first, again = Counting(), Counting()
+    score_rows(first, [Texts("d", "1", "a"), Texts("d", "1", "b")], ScoreCache())
+    score_rows(again, [Texts("d", "1", "b"), Texts("d", "1", "c"), Texts("d", "1")], ScoreCache())
+    assert [sum(map(len, metric.asked)) for metric in (first, again)] == ([2, 2] if reads else [1, 0])
+
+
 def test_a_killed_run_keeps_what_it_had(tmp_path: Path) -> None:
     class Dying(Counting):
         def _score(self, *texts: Any) -> list[SummaryScore]:

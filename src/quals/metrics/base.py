@@ -20,6 +20,7 @@ class Metric(ABC):
 
     A subclass sets ``name`` (as on the command line), ``range`` (lowest and highest possible value) and
     ``reading`` (one plain sentence on what the number means), and implements `signature` and `_score`.
+    Its scores may depend on references only where ``needs_reference`` is true.
     """
 
     name: ClassVar[str]
