@@ -146,6 +146,11 @@ def test_files_of_the_sets(tmp_path):
     summary = json.loads((tmp_path / "sets" / "summary.json").read_text())
     assert summary["thresholds"] == {"positive_from": 0.0, "negative_to": pytest.approx(-0.6)}
     assert summary["eligible"] == {"positives": 6, "negatives": 6}
+    rows = [row(n) for n in range(6)]
+    metric = Overlap()
+    for kind, texts in (("references", [[r["summary"]] for r in rows]), ("samples", [r["summaries"] for r in rows])):
+        scores = [metric.score(r["document"], text).value for r, of in zip(rows, texts, strict=True) for text in of]
+        assert summary["means"][kind] == pytest.approx(sum(scores) / len(scores))
     assert {name: summary["counts"][name] for name in ("documents", "samples", "positives", "negatives", "aside")} == {
         "documents": 6,
         "samples": 12,

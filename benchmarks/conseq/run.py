@@ -191,7 +191,7 @@ def publish(folder: Path, ledger: Ledger, found: Sequence[Stage], settings: Row,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": machine(),
         "settings": settings,
-        "sets": {name: {part: each[part] for part in ("counts", "thresholds")} for name, each in sets.items()},
+        "sets": {name: {part: each[part] for part in ("counts", "means", "thresholds")} for name, each in sets.items()},
         "stages": {stage.name: told(ledger.events(stage.name)) for stage in found},
         **{name: read(f"{name}.json") for name in ("table", "against-rouge")},
     }
@@ -210,10 +210,12 @@ def markdown(ledger: Ledger, content: Row, table: str, against_rouge: str) -> It
     yield f"## CONSEQ against ROUGE-contrastive\n\n{against_rouge}"
     yield "## Settings\n\n| setting | value |\n| --- | ---: |"
     yield from (f"| {name} | {value} |" for name, value in content["settings"].items())
-    yield "\n## Contrast sets\n\n| set | documents | samples | S+ | S- |\n| --- | ---: | ---: | ---: | ---: |"
+    names = ("set", "documents", "samples", "S+", "S-", "mean score before S+ is chosen", "before S-")
+    yield f"\n## Contrast sets\n\n| {' | '.join(names)} |\n| ---{' | ---:' * (len(names) - 1)} |"
     for name, each in content["sets"].items():
         counts = [each["counts"][count] for count in ("documents", "samples", "positives", "negatives")]
-        yield f"| {name} | {' | '.join(map(str, counts))} |"
+        means = [f"{each['means'][kind]:.3f}" for kind in ("references", "samples")]
+        yield f"| {name} | {' | '.join([*map(str, counts), *means])} |"
     yield "\n## Stages\n\n| stage | seconds of the last piece | pieces |\n| --- | ---: | ---: |"
     yield from (f"| {name} | {each['seconds']} | {each['pieces']} |" for name, each in content["stages"].items())
     yield ""

@@ -141,8 +141,9 @@ def _sample(file: str, folder: Path, options: dict[str, Any], progress: Progress
 
 def _show(sets: Sets, folder: Path) -> None:
     counts, selection = sets.counts, sets.selection
+    means = "; ".join(f"mean score of {kind} {mean:.3f}" for kind, mean in sets.means.items() if mean is not None)
     click.echo(
-        f"{counts['documents']} documents, {counts['samples']} samples\n"
+        f"{counts['documents']} documents, {counts['samples']} samples{means and f'; {means}'}\n"
         f"S+: {len(sets.positives)} references{_edge(selection.positive_from, 'and up')}\n"
         f"S-: {len(sets.negatives)} samples{_edge(selection.negative_to, 'and down')}\n"
         f"set aside: {len(sets.aside)} (aside.jsonl says why)\n"

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from quals.contrast.rows import Example
@@ -41,6 +42,7 @@ class Sets:
         aside: rows that could not be read, samples and references without a score, and samples that are
             their reference, each with status and reason.
         counts: how many of what.
+        means: the mean score of ``references`` and of ``samples``, of those that have one; None if none has.
         selection: thresholds, and which documents were chosen.
     """
 
@@ -48,6 +50,7 @@ class Sets:
     negatives: list[Row]
     aside: list[Row]
     counts: Row
+    means: dict[str, float | None]
     selection: Selection
 
 
@@ -94,7 +97,11 @@ def make_sets(
     aside = [*map(_unreadable, problems), *(row for each in scored for row in _aside(each))]
     usable = sum(bool(each.usable(options.within)) for each in scored)
     counts = _counts(scored, problems, positives, negatives) | {"documents_without_usable_sample": len(scored) - usable}
-    return Sets(positives, negatives, aside, counts, selection)
+    means = {
+        "references": _mean([each.reference.value for each in scored]),
+        "samples": _mean([score.value for each in scored for score in each.samples]),
+    }
+    return Sets(positives, negatives, aside, counts, means, selection)
 
 
 def _positive(scored: Scored) -> Row:
@@ -119,6 +126,11 @@ def _negative(scored: Scored, sample: int) -> Row:
         "reference": example.reference,
         "sample": sample,
     }
+
+
+def _mean(scores: Sequence[float | None]) -> float | None:
+    known = [score for score in scores if score is not None]
+    return fmean(known) if known else None
 
 
 def _unreadable(problem: InputError) -> Row:
