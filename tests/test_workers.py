@@ -187,9 +187,13 @@ def test_a_process_that_is_killed_ends_the_work(shared: Metric, alone: Metric) -
 def test_the_processes_end_with_the_command(ended_by: signal.Signals, code: int, tmp_path: Path) -> None:
     examples = Path(__file__).parents[1] / "examples" / "news.jsonl"
     words = ["score", examples, "--workers", "2", "--device", "cpu", "-o", tmp_path / "scored.jsonl", "--quiet"]
-    # In a session of its own: the signal reaches the command alone, as one that a program sends does.
+    # In a session of its own: the signal reaches the command alone, as one that a program sends does. A shell that
+    # runs the tests in the background has them ignore Ctrl-C, and what they start.
     process = subprocess.Popen(
-        [sys.executable, "-m", "quals.cli.main", *map(str, words)], stderr=subprocess.PIPE, start_new_session=True
+        [sys.executable, "-m", "quals.cli.main", *map(str, words)],
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 120
     while sum(name.startswith("spawn") for name in members(process.pid)) < 2 and time.monotonic() < deadline:
