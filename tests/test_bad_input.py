@@ -195,6 +195,14 @@ def test_a_damaged_line_of_evidence_is_made_anew(tmp_path: Path) -> None:
         assert path.read_bytes() == after, "all are there again"
 
 
+def test_evidence_is_the_same_beside_another_reference(tmp_path: Path) -> None:
+    path = tmp_path / "evidence.jsonl"
+    found = [explained(Rouge2Precision(), [Texts(DOCUMENT, SUMMARY, each)], path) for each in (None, "one", "another")]
+    assert found[0]
+    assert found == [found[0]] * 3
+    assert len(read(path)) == 1
+
+
 def test_evidence_that_could_not_be_had_is_sought_again(tmp_path: Path) -> None:
     class Failing(Rouge2Precision):
         fails = True

@@ -155,6 +155,18 @@ def test_cells_are_the_metrics_own_numbers(tmp_path):
     assert found.cells["three", "words"].mean.value == pytest.approx((0 + 2 + 4 * 5) / 6)
 
 
+def test_what_is_left_at_equal_copying_stands_beside_the_difference(tmp_path):
+    summaries = {"one": ["the mayor of"] * 12, "two": ["the mayor of"] * 6 + ["the mayor died"] * 6}
+    found = made(tmp_path, **summaries)
+    cell = found.cells["two", "overlap"]
+    assert cell.against.difference.value == pytest.approx(-1 / 6)
+    assert cell.at_equal_copying.value == pytest.approx(0)  # the wrong word makes a new pair
+    assert found.cells["one", "overlap"].at_equal_copying is None
+    assert found.cells["two", "words"].at_equal_copying is None
+    line = next(line for line in to_markdown(found).splitlines() if line.startswith("| overlap | two | "))
+    assert line.endswith("| 12 | 0.000 (0.000 to 0.000) |")
+
+
 def test_rows_without_a_score_leave_the_pair_and_are_told(tmp_path):
     found = made(tmp_path, **THREE)
     three = found.cells["three", "overlap"]
@@ -174,7 +186,7 @@ def test_formats_show_the_same_numbers(tmp_path):
     assert r"a\_b|c & $-$0.167 (" in latex
     assert latex.count(r"\toprule") == latex.count(r"\end{tabular}") == 2
     widths = {line.count("&") for line in latex.splitlines() if line.endswith(r"\\")}
-    assert widths == {4, 6}  # no cell breaks a row
+    assert widths == {4, 7}  # no cell breaks a row
     console = Console(width=120, record=True, file=open("/dev/null", "w"))
     for table in to_terminal(found):
         console.print(table)

@@ -11,7 +11,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quals.compare.paired import Resampling, against, mean
+from quals.compare.paired import Resampling, against, at_equal_copying, mean
 from quals.errors import MissingExtraError
 
 FEW = Resampling(resamples=2000, seed=1)
@@ -129,6 +129,49 @@ def test_turning_the_comparison_round_turns_the_signs(values):
     assert other.difference.value == -one.difference.value
     assert (other.wins, other.losses) == (one.losses, one.wins)
     assert other.p_randomisation == pytest.approx(one.p_randomisation)
+
+
+def test_at_equal_copying_only_what_copying_explains_is_gone():
+    generator = np.random.default_rng(4)
+    novelty, usual_novelty = generator.uniform(0, 0.2, 60), generator.uniform(0.1, 0.3, 60)
+    usual = generator.normal(0, 3, 60)
+    noise = generator.normal(0, 0.05, 60)
+    for own_merit in (0.0, 0.2):
+        values = usual + own_merit - 2.0 * (novelty - usual_novelty) + noise
+        found = at_equal_copying(list(values), list(usual), list(novelty), list(usual_novelty), FEW)
+        line = scipy.stats.linregress(novelty - usual_novelty, values - usual)
+        assert found.value == pytest.approx(line.intercept)
+        assert found.low < own_merit < found.high
+        assert found.high - found.low == pytest.approx(2 * 1.96 * line.intercept_stderr, rel=0.3)
+        assert against(list(values), list(usual), FEW).difference.low > 0.1  # it gains in any case
+
+
+def test_at_equal_copying_of_summaries_that_all_copy_alike_is_the_difference():
+    values = list(np.random.default_rng(1).normal(0.1, 1, 40))
+    zeros, novelty = [0.0] * 40, [0.3] * 40
+    found = at_equal_copying(values, zeros, novelty, novelty, FEW)
+    assert found.value == pytest.approx(np.mean(values))
+    difference = against(values, zeros, FEW).difference
+    assert (found.low, found.high) == pytest.approx((difference.low, difference.high))
+
+
+def test_at_equal_copying_leaves_out_what_lacks_a_value_and_needs_some():
+    values = list(np.random.default_rng(1).normal(0.1, 1, 12))
+    novelty = list(np.random.default_rng(2).uniform(0, 1, 12))
+    whole = at_equal_copying(values[1:11], [0.0] * 10, novelty[1:11], [0.5] * 10, FEW)
+    gaps = at_equal_copying([None, *values[1:]], [0.0] * 12, [*novelty[:11], None], [0.5] * 12, FEW)
+    assert gaps == whole
+    assert whole.count == 10
+    few = at_equal_copying([None, *values[1:10]], [0.0] * 10, novelty[:10], [0.5] * 10, FEW)
+    assert (few.value, few.low, few.count) == (None, None, 9)
+    assert "fewer than 10" in few.reason
+
+
+def test_where_systems_differ_in_copying_by_the_same_everywhere_nothing_can_be_said():
+    values = list(np.random.default_rng(1).normal(0.1, 1, 12))
+    found = at_equal_copying(values, [0.0] * 12, [0.1] * 12, [0.4] * 12, FEW)
+    assert found.value is None
+    assert "by the same" in found.reason
 
 
 def test_without_scipy_the_extra_is_named(monkeypatch):

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from quals.compare.paired import Paired, Resampling, against, mean
+from quals.compare.paired import Paired, Resampling, against, at_equal_copying, mean
 from quals.compare.systems import Document, Systems
 from quals.compare.texts import length, novel_bigrams
 from quals.errors import InputError
@@ -41,13 +41,19 @@ class Measure:
 
 @dataclass(frozen=True)
 class Cell:
-    """One system by one measure; ``against`` is None for the baseline itself."""
+    """One system by one measure.
+
+    Attributes:
+        against: its difference from the baseline; None for the baseline itself.
+        at_equal_copying: what is left of that where both copy alike; None also for properties.
+    """
 
     system: str
     measure: str
     mean: Estimate
     unscored: Mapping[str, int]
     against: Paired | None
+    at_equal_copying: Estimate | None
 
 
 @dataclass(frozen=True)
@@ -86,17 +92,25 @@ def compare(
     """
     if baseline not in systems.names:
         raise InputError(f"no system '{baseline}' (given: {', '.join(systems.names)})", field="--baseline")
-    measures = (*(_scored(metric, systems, cache, progress) for metric in metrics), *_properties(systems))
+    novelty, words = _properties(systems)
+    measures = (*(_scored(metric, systems, cache, progress) for metric in metrics), novelty, words)
     cells = {
-        (cell.system, cell.measure): cell for measure in measures for cell in _cells(measure, baseline, resampling)
+        (cell.system, cell.measure): cell
+        for measure in measures
+        for cell in _cells(measure, novelty, baseline, resampling)
     }
     return Comparison(systems, baseline, measures, resampling, cells)
 
 
-def _cells(measure: Measure, baseline: str, resampling: Resampling) -> Iterator[Cell]:
+def _cells(measure: Measure, novelty: Measure, baseline: str, resampling: Resampling) -> Iterator[Cell]:
+    usual, usual_novelty = measure.values[baseline], novelty.values[baseline]
     for system, values in measure.values.items():
-        found = None if system == baseline else against(values, measure.values[baseline], resampling)
-        yield Cell(system, measure.name, mean(values, resampling), measure.unscored[system], found)
+        found = alike = None
+        if system != baseline:
+            found = against(values, usual, resampling)
+            if measure.signature:
+                alike = at_equal_copying(values, usual, novelty.values[system], usual_novelty, resampling)
+        yield Cell(system, measure.name, mean(values, resampling), measure.unscored[system], found, alike)
 
 
 def _scored(metric: Metric, systems: Systems, cache: ScoreCache, progress: Progress) -> Measure:
@@ -115,7 +129,8 @@ def _scored(metric: Metric, systems: Systems, cache: ScoreCache, progress: Progr
     )
 
 
-def _properties(systems: Systems) -> list[Measure]:
+def _properties(systems: Systems) -> tuple[Measure, Measure]:
+    """Novelty and length."""
     novel = {
         name: [novel_bigrams(each.text, each.summaries[name]) for each in systems.documents] for name in systems.names
     }
@@ -123,10 +138,10 @@ def _properties(systems: Systems) -> list[Measure]:
     short = {
         name: {"fewer than two words": count} if (count := values.count(None)) else {} for name, values in novel.items()
     }
-    return [
+    return (
         Measure("novel 2-grams", novel, short),
         Measure("words", words, {name: {} for name in systems.names}, digits=1),
-    ]
+    )
 
 
 def texts(document: Document, system: str) -> Texts:

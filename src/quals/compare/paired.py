@@ -7,6 +7,9 @@ Two answers, each from the differences d of the two systems' values per document
                                 Maxwell 2005). All patterns if they are few enough, else random ones.
     paired bootstrap            documents drawn with replacement: the interval of the mean of d, and the share of
                                 draws whose mean is at least as far from the mean of d as that is from 0.
+
+And a third question, since a metric of consistency likes what is copied (Ladhak et al. 2022, arXiv 2108.13684): what
+is left of the difference where both systems copy alike (`at_equal_copying`)?
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from quals.evaluate.statistics import scipy_stats
 Floats = NDArray[np.float64]
 
 _AT_ONCE = 4_000_000  # numbers drawn at a time
+_LINE = 10  # documents that a line is fitted through, at least
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,56 @@ def against(system: Sequence[float | None], baseline: Sequence[float | None], re
         centre = differences.mean()
         p_bootstrap = float((np.sum(np.abs(draws - centre) >= abs(centre)) + 1) / (len(draws) + 1))
     return Paired(estimate, p_randomisation, p_bootstrap, wins, len(pairs) - wins - losses, losses)
+
+
+def at_equal_copying(
+    system: Sequence[float | None],
+    baseline: Sequence[float | None],
+    novelty: Sequence[float | None],
+    baseline_novelty: Sequence[float | None],
+    resampling: Resampling,
+) -> Estimate:
+    """The difference that is to be expected on a document where both summaries are as novel.
+
+    Least squares give the line d = a + b x, where x is the difference in novelty (see `quals.compare.texts`) and d that
+    of the values; the estimate is a, its interval from a paired bootstrap of documents. It leans on the line being
+    straight, the more so the fewer documents have x near 0.
+
+    Args:
+        system, baseline: values of the same documents, in the same order.
+        novelty, baseline_novelty: of the summaries that have them; a document that lacks one of the four is left out.
+        resampling: how the interval is made.
+    """
+    found = [values for values in zip(system, baseline, novelty, baseline_novelty, strict=True) if None not in values]
+    a, b, x, y = np.array(found, dtype=np.float64).reshape(-1, 4).T
+    differences, novelties = a - b, x - y
+    if len(found) < _LINE:
+        return Estimate(None, None, None, len(found), f"fewer than {_LINE} documents have a value")
+    if np.ptp(novelties) <= resampling.tolerance and abs(novelties.mean()) > resampling.tolerance:
+        return Estimate(None, None, None, len(found), "the systems differ in copying by the same on every document")
+    draws: Any = _stats().bootstrap(
+        (differences, novelties),
+        _intercept,
+        n_resamples=resampling.resamples,
+        batch=_batch(len(found)),
+        vectorized=True,
+        paired=True,
+        confidence_level=resampling.level,
+        method="percentile",
+        rng=np.random.default_rng(resampling.seed),
+    )
+    low, high = map(float, draws.confidence_interval)
+    return Estimate(float(_intercept(differences, novelties)), low, high, len(found))
+
+
+def _intercept(differences: Floats, novelties: Floats, axis: int = -1) -> Floats:
+    """Of the line through the points; where all novelties are the same, the line is level."""
+    mean_d, mean_x = (values.mean(axis=axis, keepdims=True) for values in (differences, novelties))
+    spread = ((novelties - mean_x) ** 2).sum(axis=axis)
+    together = ((differences - mean_d) * (novelties - mean_x)).sum(axis=axis)
+    slope = np.divide(together, spread, out=np.zeros_like(spread), where=spread > 0)
+    found: Floats = mean_d.squeeze(axis) - slope * mean_x.squeeze(axis)
+    return found
 
 
 def _estimate(values: Floats, resampling: Resampling) -> tuple[Estimate, Floats | None]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 SIGNIFICANT = 0.05
-AGAINST = ("measure", "system", "difference", "p", "p (bootstrap)", "wins/ties/losses", "documents")
+AGAINST = ("measure", "system", "difference", "p", "p (bootstrap)", "wins/ties/losses", "documents", "at equal copying")
 
 Rows = list[list[str]]
 
@@ -47,7 +47,9 @@ def how(comparison: Comparison) -> str:
         f"(seed {resampling.seed}). "
         f"* p < {SIGNIFICANT:g} against {comparison.baseline}, by approximate randomisation, two-sided, not corrected "
         f"for the number of tests. A tie is a difference of at most {resampling.tolerance:g}. More novel 2-grams "
-        "or words are neither better nor worse."
+        "or words are neither better nor worse. At equal copying: the difference expected on a document where both "
+        "summaries have the same share of novel 2-grams, by a line through all documents: what a difference loses "
+        "there goes along with copying more, or less."
     )
 
 
@@ -127,7 +129,8 @@ def _mean(name: str, measure: Measure, comparison: Comparison) -> str:
 
 
 def _against(name: str, measure: Measure, comparison: Comparison) -> list[str]:
-    found = comparison.cells[name, measure.name].against
+    cell = comparison.cells[name, measure.name]
+    found, alike = cell.against, cell.at_equal_copying
     assert found is not None
     return [
         measure.name,
@@ -137,6 +140,7 @@ def _against(name: str, measure: Measure, comparison: Comparison) -> list[str]:
         _p(found.p_bootstrap),
         f"{found.wins}/{found.ties}/{found.losses}",
         str(found.difference.count),
+        "–" if alike is None else _estimate(alike, measure.digits),
     ]
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from quals.errors import QualsError
+from quals.metrics.base import Metric
 from quals.records import Status, SummaryScore
 
 _TABLE = """CREATE TABLE IF NOT EXISTS scores (
@@ -30,6 +31,11 @@ class Texts(NamedTuple):
     document: str
     summary: str
     reference: str | None = None
+
+
+def as_read(metric: Metric, rows: Iterable[Texts]) -> list[Texts]:
+    """The rows as this metric reads them: without references if it reads none, since its scores are the same then."""
+    return list(rows) if metric.needs_reference else [row._replace(reference=None) for row in rows]
 
 
 class ScoreCache:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from quals.errors import InputError
-from quals.evaluate.cache import Texts, key
+from quals.evaluate.cache import Texts, as_read, key
 from quals.io.results import json_line
 from quals.io.run import rows_at_once, safe_scores
 from quals.io.text import json_lines
@@ -26,6 +26,7 @@ def explained(
     metric: Metric, rows: Sequence[Texts], path: Path, advance: Callable[[int], object] = lambda rows: None
 ) -> list[Pieces]:
     """The evidence of each row's score as plain JSON values, worst first; none for a metric that gives none."""
+    rows = as_read(metric, rows)
     keys = [key(metric.signature, row).hex() for row in rows]
     known = _read(path)
     missing = list({name: row for name, row in zip(keys, rows, strict=True) if name not in known}.items())

@@ -12,7 +12,7 @@ from quals.errors import InputError
 from quals.evaluate import statistics
 from quals.evaluate.agreement import Agreement, Labelled, agreement
 from quals.evaluate.bootstrap import Bootstrap, UndefinedError, clusters
-from quals.evaluate.cache import ScoreCache, Texts
+from quals.evaluate.cache import ScoreCache, Texts, as_read
 from quals.evaluate.labelled import DataSet
 from quals.io.run import rows_at_once, safe_scores
 from quals.metrics.base import Metric
@@ -99,8 +99,7 @@ def score_rows(
         last = metric.parts[-1]
         of_parts = [score_rows(part, rows, cache, advance if part is last else _silent) for part in metric.parts]
         return [metric.combine(scores) for scores in zip(*of_parts, strict=True)]
-    if not metric.needs_reference:  # the score is the same beside another one
-        rows = [row._replace(reference=None) for row in rows]
+    rows = as_read(metric, rows)
     known = {row: score for row, score in zip(rows, cache.get(metric.signature, rows), strict=True) if score}
     together = (rows[place] for group in clusters([row.document for row in rows]) for place in group)
     missing = list(dict.fromkeys(row for row in together if row not in known))
