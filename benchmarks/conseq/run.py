@@ -1,4 +1,4 @@
-"""CONSEQ beside maximum likelihood, ROUGE-contrastive training and DPO, on XSUM and on CNN/DailyMail.
+"""CONSEQ beside maximum likelihood, ROUGE-contrastive training, DPO and first sentences, on XSUM and CNN/DailyMail.
 
     python benchmarks/conseq/run.py DATA OUTPUT --small     # two cores, hours
     python benchmarks/conseq/run.py DATA OUTPUT --full      # one large GPU
@@ -46,7 +46,8 @@ from quals.lm.store import BASE_MODEL
 
 HERE = Path(__file__).parent
 DATA_SETS = ("xsum", "cnndm")  # names of the files and of the presets of `quals summarize`
-PROGRAMS = {"quals": ["-m", "quals.cli.main"], "split": [str(HERE / "split.py")], "dpo": [str(HERE / "dpo.py")]}
+PROGRAMS = {"quals": ["-m", "quals.cli.main"]}
+PROGRAMS |= {name: [str(HERE / f"{name}.py")] for name in ("split", "dpo", "lead")}
 METRICS = "rouge1,rouge2,rougeL,quals,qags,factcc"  # of the tables
 _SMALL_SHARE = "0.12"  # of a GPU's memory, for each of the stages that run beside each other, also for both data sets
 _PAUSE = 0.1  # seconds between looks at the stages at work

@@ -59,8 +59,8 @@ class Size:
 
 SIZES = {
     # Documents of which a small run could not read all teach a summarizer to invent the rest, so it takes short ones.
-    # Of 400 documents these shares leave some hundred pairs, 50 steps in four epochs: at the rate for thousands of steps
-    # that would change nothing.
+    # Of 400 documents these shares leave some hundred pairs, 50 steps in four epochs: at the rate for thousands of
+    # steps that would change nothing.
     "small": Size(
         heldout=100,
         valid=40,
@@ -137,6 +137,7 @@ SIZES = {
 SMALL_CNNDM = replace(SIZES["small"], heldout=80, valid=20, train=300, sampled=200)
 
 CHOSEN_BY = {"rouge": "rouge", "quals": "conseq", "ensemble": "conseq-own"}  # metric -> system
+LEAD = {"xsum": 1, "cnndm": 3}  # sentences, about as long as the summaries there
 PARTS = ("heldout", "valid", "train", "sampled")
 
 
@@ -202,8 +203,9 @@ class Plan:
 
     @property
     def systems(self) -> tuple[str, ...]:
-        """What is compared, the baseline first."""
-        return ("mle", *(system for metric, system in CHOSEN_BY.items() if metric in self.size.selectors), "dpo")
+        """What is compared, the baseline first, and last what nobody has trained."""
+        chosen = (system for metric, system in CHOSEN_BY.items() if metric in self.size.selectors)
+        return ("mle", *chosen, "dpo", "lead")
 
     def contrast(self) -> list[Stage]:
         """Its samples, of any length that the model gives them, and S+ and S- by each metric."""
@@ -228,7 +230,10 @@ class Plan:
 
     def summaries(self) -> list[Stage]:
         """What each system writes about the documents held out."""
-        return [self._summaries(f"summaries-{name}", "split/heldout", name) for name in self.systems]
+        *trained, lead = self.systems
+        cut = [self._part("heldout"), "--sentences", LEAD[self.preset], "-o", self.folder / f"summaries-{lead}.jsonl"]
+        found = [self._summaries(f"summaries-{name}", "split/heldout", name) for name in trained]
+        return [*found, self._stage(f"summaries-{lead}", f"summaries-{lead}.jsonl", "lead", *cut)]
 
     def scores(self) -> list[Stage]:
         """The scores of each system's summaries, as soon as there are any; the tables find them in the cache."""

@@ -63,6 +63,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         "quals": lambda words: run(*words),
         "split": lambda words: CliRunner().invoke(module("split").main, words),
         "dpo": lambda words: CliRunner().invoke(module("dpo").main, [*words, "--device", "cpu"]),
+        "lead": lambda words: CliRunner().invoke(module("lead").main, words),
     }
 
     def start(command: Sequence[str], log: Path | None) -> Ended:
@@ -91,7 +92,7 @@ def experiment(data: Path, base: Path, *more: str) -> Result:
     return CliRunner().invoke(module("run").main, list(map(str, words)), catch_exceptions=False)
 
 
-SYSTEMS = ["mle", "rouge", "conseq", "conseq-own", "dpo"]
+SYSTEMS = ["mle", "rouge", "conseq", "conseq-own", "dpo", "lead"]
 STAGES = ["split", "mle", "samples", "sets-quals", "sets-rouge", "own", "sets-ensemble"]
 STAGES += ["conseq", "rouge", "conseq-own", "dpo"]
 STAGES += [f"{part}-{system}" for part in ("summaries", "scores") for system in SYSTEMS] + ["table", "against-rouge"]
@@ -137,6 +138,10 @@ def test_the_whole_experiment(
             assert str(tmp_path) not in text
             assert "resigned" not in text  # no text of the data
         assert (folder / "page.html").is_file()
+        for row in read(folder / "summaries-lead.jsonl"):
+            assert row["document"].startswith(row["summary"])
+            assert row["summary"].count(".") == module("stages").LEAD[name]
+            assert row["reference"]
     assert sum(event["seconds"] for event in finished) > 0
 
     # Again: nothing is done but what has changed.
@@ -158,8 +163,8 @@ def test_the_whole_experiment(
         == [
             *["quals train conseq"] * 3,
             "dpo mle dpo.jsonl",
-            *["quals summarize heldout.jsonl"] * 4,  # not that of mle
-            *[f"quals compare summaries-{name}.jsonl" for name in (*SYSTEMS[1:], "mle", "rouge")],
+            *["quals summarize heldout.jsonl"] * 4,  # not those of mle and lead
+            *[f"quals compare summaries-{name}.jsonl" for name in (*SYSTEMS[1:-1], "mle", "rouge")],
         ]
     )
 
@@ -255,8 +260,8 @@ def test_stages_run_beside_each_other_as_soon_as_they_can(
     assert seen == [{"split"}, {"mle"}, {"samples"}]
     seen.clear()
     assert experiment(data, base, "--only", "xsum", "--jobs", "3", "--until", "against-rouge").exit_code == 0
-    assert seen[2] == {"sets-quals", "sets-rouge", "summaries-mle"}
-    assert {"conseq", "rouge", "own"} in seen
+    assert seen[2] == {"summaries-lead", "summaries-mle", "sets-quals"}
+    assert {"conseq", "sets-rouge", "own"} in seen
     assert {"table", "against-rouge"} in seen
     assert max(map(len, seen)) == 3
     assert len(seen) == len(stages) - 3
