@@ -178,7 +178,33 @@ def test_without_pairs_the_summaries_of_a_document_are_compared() -> None:
 
 def test_files_with_nothing_to_compare_have_no_pair_measure() -> None:
     result = agreement([0.1, 0.2, 0.3], Labelled(["a", "b", "c"], [0.0, 1.0, 1.0]), bootstrap=FEW)
-    assert set(result.estimates) == set(MEASURES) - {"pairs"}
+    assert set(result.estimates) == set(MEASURES) - {"pairs", "partial"}
+
+
+def test_partial_correlation_is_that_of_what_copying_leaves() -> None:
+    generator = np.random.default_rng(3)
+    copying = generator.uniform(size=80)
+    labels = copying + generator.normal(0, 0.3, 80)
+    for merit in (0.0, 1.0):
+        scores = 2 * copying + merit * (labels - copying) + generator.normal(0, 0.3, 80)
+        left = [values - np.polyval(np.polyfit(copying, values, 1), copying) for values in (scores, labels)]
+        found = statistics.partial(scores, labels, copying)
+        assert found == pytest.approx(np.corrcoef(*left)[0, 1])
+        assert (found > 0.5) == (merit > 0)
+        assert statistics.pearson(scores, labels) > 0.4
+    assert statistics.partial(scores, labels, np.full(80, 0.5)) == statistics.pearson(scores, labels)
+    with pytest.raises(UndefinedError, match="scores follow copying alone"):
+        statistics.partial(0.1 - 3 * copying, labels, copying)
+    with pytest.raises(UndefinedError, match="labels follow copying alone"):
+        statistics.partial(scores, copying, copying)
+
+
+def test_rows_without_a_score_or_with_nothing_to_copy_are_left_out_at_equal_copying() -> None:
+    scores, labels, copying = [0.1, 0.9, 0.5, None, 0.7], [0.0, 1.0, 0.2, 1.0, 0.8], [0.3, 0.2, 0.9, 0.1, None]
+    labelled = Labelled(list("abcde"), labels, copying=copying)
+    found = agreement(scores, labelled, bootstrap=FEW).estimates["partial"]
+    three = (np.array(scores[:3]), np.array(labels[:3]), np.array(copying[:3]))
+    assert (found.value, found.count) == (statistics.partial(*three), 3)
 
 
 # ---- thresholds on other data

@@ -15,6 +15,7 @@ from quals.evaluate.statistics import Flags, Floats
 # key -> heading, in the order of the table
 MEASURES = {
     "pearson": "Pearson r",
+    "partial": "r at equal copying",
     "spearman": "Spearman ρ",
     "kendall": "Kendall τ-b",
     "roc_auc": "ROC-AUC",
@@ -33,11 +34,14 @@ class Labelled:
         labels: the higher, the more consistent.
         pairs: for files of minimal pairs, what ties a summary to its twin; else None. In a file without any, every
             two summaries of one document are a pair.
+        copying: the copying baseline's score of each row, `quals.metrics.Rouge2Precision`, or None; empty if it is not
+            to be looked at.
     """
 
     documents: Sequence[str]
     labels: Sequence[float]
     pairs: Sequence[str | None] = field(default=())
+    copying: Sequence[float | None] = field(default=())
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,8 @@ class Agreement:
     Attributes:
         rows: how many rows there are; ``scored`` of them have a score, and only those are counted.
         documents: how many documents the scored rows have.
-        estimates: one for each key of `MEASURES` that applies; ``pairs`` only where two summaries can be compared.
+        estimates: one for each key of `MEASURES` that applies; ``pairs`` only where two summaries can be compared,
+            ``partial`` only where copying is known.
     """
 
     rows: int
@@ -88,6 +93,8 @@ def agreement(
         "roc_auc": lambda rows: statistics.roc_auc(x[rows], positive[rows]),
     }
     estimates = {name: bootstrap.estimate(statistic, documents) for name, statistic in statistic_of.items()}
+    if labelled.copying:
+        estimates["partial"] = _partial(scores, labelled, bootstrap)
     estimates["balanced_accuracy"] = _balanced_accuracy(x, positive, documents, tuned_threshold, bootstrap)
     if pairs := _pairs(scores, labelled, bootstrap):
         estimates["pairs"] = pairs
@@ -148,6 +155,14 @@ def _has_pairs(pairs: Sequence[str | None]) -> bool:
 def _ordered(some: Sequence[int], others: Sequence[int], labels: Sequence[float]) -> set[tuple[int, int]]:
     unequal = [(a, b) for a in some for b in others if labels[a] != labels[b]]
     return {(a, b) if labels[a] > labels[b] else (b, a) for a, b in unequal}
+
+
+def _partial(scores: Sequence[float | None], labelled: Labelled, bootstrap: Bootstrap) -> Estimate:
+    columns = zip(scores, labelled.labels, labelled.copying, labelled.documents, strict=True)
+    found = [row for row in columns if row[0] is not None and row[2] is not None]
+    x, y, copied = np.array([row[:3] for row in found], dtype=float).reshape(-1, 3).T
+    documents = [row[3] for row in found]
+    return bootstrap.estimate(lambda rows: statistics.partial(x[rows], y[rows], copied[rows]), documents)
 
 
 def _balanced_accuracy(

@@ -17,6 +17,7 @@ from quals.evaluate.labelled import DataSet
 from quals.io.run import rows_at_once, safe_scores
 from quals.metrics.base import Metric
 from quals.metrics.combined import CombinedMetric
+from quals.metrics.rouge import Rouge2Precision
 from quals.records import Status, SummaryScore
 
 Advance = Callable[[int], object]
@@ -66,18 +67,24 @@ def measure(
         advance: called with the number of rows done since the last call.
 
     Raises:
-        MissingExtraError: scipy is not installed; told before anything is scored.
+        MissingExtraError: scipy or rouge-score-rs is not installed; told before anything is scored.
         InputError: a set of ``tuning`` has documents of ``sets``, which is told as early; or no threshold can be
             chosen on ``tuning``: its scored rows have labels of one kind.
     """
     statistics.scipy_stats()
     _keep_apart(sets, tuning)
+    copying = Rouge2Precision()
     threshold = _tuned(metric, tuning, cache, positive_from, advance) if tuning else None
     for data in sets:
         scores = score_rows(metric, [row.texts for row in data.rows], cache, advance)
         compared = agreement(
             [score.value for score in scores],
-            Labelled(data.documents, [row.label for row in data.rows], [row.pair for row in data.rows]),
+            Labelled(
+                data.documents,
+                [row.label for row in data.rows],
+                [row.pair for row in data.rows],
+                [score.value for score in score_rows(copying, [row.texts for row in data.rows], cache)],
+            ),
             positive_from=positive_from,
             tuned_threshold=threshold,
             bootstrap=bootstrap,

@@ -19,6 +19,7 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 ENOUGH_ROWS = 3  # two points always lie on a line
+_NOTHING = 1e-9  # of a variance of 1, what rounding leaves
 
 
 def pearson(scores: Floats, labels: Floats) -> float:
@@ -26,6 +27,23 @@ def pearson(scores: Floats, labels: Floats) -> float:
     _must_vary(scores, labels)
     x, y = _centred(scores), _centred(labels)
     return float(np.clip(x @ y / np.sqrt((x @ x) * (y @ y)), -1, 1))
+
+
+def partial(scores: Floats, labels: Floats, given: Floats) -> float:
+    """Linear correlation of what a line through ``given`` leaves of scores and of labels, -1 to 1.
+
+    Metrics of consistency follow copying, and so do judgements: a correlation may come from that alone (Durmus et al.
+    2022, arXiv 2204.09890).
+    """
+    _must_vary(scores, labels)
+    if given.min() == given.max():
+        return pearson(scores, labels)
+    with_scores, with_labels = pearson(given, scores), pearson(given, labels)
+    for correlation, what in ((with_scores, "scores"), (with_labels, "labels")):
+        if 1 - correlation**2 < _NOTHING:
+            raise UndefinedError(f"{what} follow copying alone")
+    left = np.sqrt((1 - with_scores**2) * (1 - with_labels**2))
+    return float(np.clip((pearson(scores, labels) - with_scores * with_labels) / left, -1, 1))
 
 
 def spearman(scores: Floats, labels: Floats) -> float:

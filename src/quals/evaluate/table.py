@@ -65,19 +65,18 @@ FORMATS: dict[str, Callable[[Report], str]] = {".md": to_markdown, ".json": to_j
 
 
 def to_terminal(report: Report) -> Table:
-    """A rich table, with each interval under its value and the metric under its data, to fit 80 columns."""
+    """A rich table, each interval under its value and metric and rows under their data, to fit 80 columns."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     measures = _measures(report)
     table = Table(box=SIMPLE_HEAD, padding=0, show_edge=False, caption=how(report), caption_justify="left")
-    table.add_column("data\nmetric", no_wrap=True, overflow="fold")
-    table.add_column("scored\nof rows", justify="right")
+    table.add_column("data\nmetric\nscored/rows", no_wrap=True, overflow="fold")
     for name in measures:
         table.add_column(MEASURES[name], justify="right", min_width=8)
     for result in report.results:
         cells = ["\n".join(map(_narrow, _cell(result.agreement.estimates.get(name)))) for name in measures]
-        table.add_row(f"{result.data}\n{result.metric}", _scored(result).replace("/", "\n"), *cells)
+        table.add_row(f"{result.data}\n{result.metric}\n{_scored(result)}", *cells)
     return table
 
 
