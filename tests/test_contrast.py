@@ -15,6 +15,8 @@ from overlap import Overlap
 from tiny import tiny_pretrained
 
 from quals.cli.contrast import contrast, scorer
+from quals.contrast.candidates import Values, beyond_copying, copying
+from quals.contrast.rows import Example, read_examples
 from quals.contrast.score import MeanRouge
 from quals.contrast.select import select
 from quals.errors import InputError
@@ -195,6 +197,76 @@ def test_negatives_may_have_to_be_as_long_as_their_reference(tmp_path):
         assert [one["sample"] for one in lines(tmp_path / "sets" / "negatives.jsonl")] == [chosen][: 1 - unusable]
         counts = json.loads((tmp_path / "sets" / "summary.json").read_text())["counts"]
         assert counts["documents_without_usable_sample"] == unusable
+
+
+def test_good_examples_may_be_samples_and_need_no_references(tmp_path):
+    made = [
+        {"id": 1, "document": "a b c d", "summaries": ["a b c x", "a b x x x", "a x x x", "x a b c"]},
+        {"id": 2, "document": "a b c d", "summaries": ["a b", "b c", "c d"], "summary": None},  # nothing to choose
+        {"id": 3, "document": "a b c d", "summaries": ["a b c", "a b", "x x x x", ""]},
+        {"id": 4, "document": "a b c d", "summaries": []},
+    ]
+    options = ("--metric", "overlap", "--negatives", "1", "--positives", "1", "--good", "samples")
+    result = run(tmp_path, made, *options)
+    folder = tmp_path / "sets"
+    positives, negatives = (lines(folder / f"{name}.jsonl") for name in ("positives", "negatives"))
+    assert [(one["id"], one["sample"], one["score"]) for one in positives] == [("1", 0, -0.25), ("3", 0, 0.0)]
+    assert [(one["id"], one["sample"], one["score"]) for one in negatives] == [("1", 2, -0.75), ("3", 2, -1.0)]
+    assert [one["reference"] for one in negatives] == [None, None]
+    assert [one["chosen"] for one in lines(folder / "dpo.jsonl")] == [" a b c x", " a b c"]
+    aside = [(one["id"], one["status"]) for one in lines(folder / "aside.jsonl")]
+    assert aside == [("3", "empty-summary"), ("4", "no-samples")]
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["means"]["references"] is None
+    assert summary["counts"]["documents_without_usable_sample"] == 2
+    # a b, b c of five pairs; a b, b c, then nothing
+    assert summary["copying"] == {"positives": pytest.approx((2 / 3 + 1) / 2), "negatives": 0.0}
+    assert "S+: 2 samples" in result.output
+    assert "83% of their word pairs stand in the documents" in result.output
+    run(tmp_path, made, *options, "--length-within", "0")
+    # Of the first document only samples of four words are compared, and of the third none is as long as another.
+    assert [(one["id"], one["sample"]) for one in lines(folder / "negatives.jsonl")] == [("1", 2)]
+    with pytest.raises(InputError, match="no field named reference"):
+        read_examples(tmp_path / "samples.jsonl", {}, limit=1)
+
+
+def test_references_are_read_beside_samples_for_metrics_that_want_them(tmp_path):
+    made = {"document": "x y", "summary": "a b c d", "summaries": ["a b c d", "a b c x", "x x x x"]}
+    run(tmp_path, [made], "--metric", "rouge", "--good", "samples", "--negatives", "1", "--positives", "1")
+    good, bad = (lines(tmp_path / "sets" / f"{name}.jsonl")[0] for name in ("positives", "negatives"))
+    assert (good["sample"], good["score"], bad["sample"], bad["score"]) == (0, 1.0, 2, 0.0)
+    del made["summary"]
+    run(tmp_path, [made], "--metric", "rouge", "--good", "samples")
+    assert {one["status"] for one in lines(tmp_path / "sets" / "aside.jsonl")} == {"no-reference"}
+
+
+@given(
+    st.lists(st.tuples(st.floats(-3, 3), st.lists(st.integers(0, 6), min_size=3, max_size=5)), min_size=1, max_size=6)
+)
+def test_what_copying_explains_is_taken_off(documents):
+    """Values are the document's ease and twice the copied share: nothing is left within a document."""
+    text = "a b c d e f g"
+    examples, values = [], []
+    for ease, counts in documents:
+        samples = [" ".join([*text.split()[: count + 1], *"tuvwxyz"[: 6 - count]]) for count in counts]
+        examples.append(Example("", 1, text, text, tuple(samples)))
+        values.append(Values(tuple(ease + 2 * copying(text, sample) for sample in samples), None))
+        assert [copying(text, sample) for sample in samples] == [pytest.approx(count / 6) for count in counts]
+    for each in beyond_copying(examples, values):
+        assert each.reference is None
+        assert each.samples == pytest.approx([each.samples[0]] * len(each.samples))
+
+
+def test_at_equal_copying_the_better_text_is_another(tmp_path):
+    # Words of the document in its order, in another order, and few of them: 3 of 3, 0 of 3 and 0 of 3 pairs copied.
+    made = [{"id": n, "document": "a b c d", "summaries": ["a b c d", "d c b a", "x d x b"]} for n in range(3)]
+    made.append({"id": 3, "document": "a b c d", "summaries": ["a b c x", "a b c y", "a x y z"]})
+    options = ("--metric", "overlap", "--negatives", "1", "--positives", "1", "--good", "samples")
+    for more, chosen in (((), [(0, 2)] * 3 + [(0, 2)]), (("--at-equal-copying",), [(1, 2)] * 3 + [(0, 2)])):
+        run(tmp_path, made, *options, *more)
+        good, bad = (lines(tmp_path / "sets" / f"{name}.jsonl") for name in ("positives", "negatives"))
+        assert [(one["sample"], other["sample"]) for one, other in zip(good, bad, strict=True)] == chosen
+        assert good[0]["score"] == 0.0  # the metric's own, however it was chosen
 
 
 def test_rows_with_something_wrong_are_set_aside_and_counted(tmp_path):

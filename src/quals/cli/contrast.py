@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -39,13 +40,21 @@ _SHARE = click.FloatRange(0, 1)
 @click.option("--set", "settings", multiple=True, metavar="METRIC.NAME=VALUE", help="A metric's setting; repeatable.")
 @workers_option
 @click.option("--negatives", default=0.3, show_default=True, type=_SHARE, help="Share of documents for S-.")
+@click.option("--positives", default=0.3, show_default=True, type=_SHARE, help="Share of documents for S+.")
+@click.option(
+    "--good",
+    type=click.Choice(["reference", "samples"]),
+    default="reference",
+    show_default=True,
+    help="S+ are references, or samples, too: of each document the two that differ most; it needs no references.",
+)
 @click.option(
     "--length-within",
     "within",
     type=click.FloatRange(0),
-    help="Only samples that have as many words as the reference, but for this share.",
+    help="Only bad examples that have as many words as the good one, but for this share.",
 )
-@click.option("--positives", default=0.3, show_default=True, type=_SHARE, help="Share of references for S+.")
+@click.option("--at-equal-copying", is_flag=True, help="Choose by what is left of the scores where all copy alike.")
 @click.option(
     "--pairing",
     type=click.Choice(["paired", "unpaired"]),
@@ -71,8 +80,9 @@ def contrast(file: str, folder: Path, **options: Any) -> None:
 
     FILE has rows with a document, its reference summary and, unless --model writes them, a list of samples.
     S- are the lowest samples of the documents whose lowest sample scores lowest; S+ the references that score
-    highest. The folder gets positives.jsonl, negatives.jsonl, aside.jsonl (what has no score, and why),
-    summary.json, and for trl dpo.jsonl and kto.jsonl. A run that was stopped goes on when it is started again.
+    highest, or with --good samples the best samples that do. The folder gets positives.jsonl, negatives.jsonl,
+    aside.jsonl (what has no score, and why), summary.json, and for trl dpo.jsonl and kto.jsonl. A run that was
+    stopped goes on when it is started again.
     """
     from quals.contrast.rows import check_fields, read_examples
     from quals.contrast.sets import Options, make_sets
@@ -87,22 +97,23 @@ def contrast(file: str, folder: Path, **options: Any) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in (*FILES, *(["samples.jsonl"] if options["model"] else [])):
         refuse_same_file(folder / name, [file])
-    chosen = Options(*(options[name] for name in ("negatives", "positives", "pairing", "seed", "within")))
+    chosen = Options(**{field.name: options[field.name] for field in dataclasses.fields(Options)})
+    beside = chosen.good == "reference"
     fields = {role: options[f"{role}_field"] for role in ("document", "reference", "samples")}
     source, format = file, options["format"]
     with progress_bars() as progress:
         if options["model"]:
             if file != "-":  # which can be read but once
-                check_fields(file, fields, format=format, limit=options["limit"])
+                check_fields(file, fields, format=format, limit=options["limit"], references=beside)
             source, format = _sample(file, folder, options, progress), "jsonl"
-        examples, problems = read_examples(source, fields, format=format, limit=options["limit"])
+        examples, problems = read_examples(source, fields, format=format, limit=options["limit"], references=beside)
         for problem in problems:
             click.echo(f"quals: {problem}", err=True)
         metric = scorer(options["metric"], options["settings"], options["workers"])
         sets = make_sets(examples, problems, metric, chosen, folder, ScoreCache(), progress)
     settings = {"file": Path(file).name, **options, "prompt": prompt}
     write_sets(sets, folder, prompt, {**settings, "signature": metric.signature})
-    _show(sets, folder)
+    _show(sets, folder, "references" if beside else "samples")
 
 
 def scorer(name: str, settings: Sequence[str] = (), workers: int = 1) -> Metric:
@@ -139,16 +150,21 @@ def _sample(file: str, folder: Path, options: dict[str, Any], progress: Progress
     return str(path)
 
 
-def _show(sets: Sets, folder: Path) -> None:
+def _show(sets: Sets, folder: Path, good: str) -> None:
     counts, selection = sets.counts, sets.selection
     means = "; ".join(f"mean score of {kind} {mean:.3f}" for kind, mean in sets.means.items() if mean is not None)
     click.echo(
         f"{counts['documents']} documents, {counts['samples']} samples{means and f'; {means}'}\n"
-        f"S+: {len(sets.positives)} references{_edge(selection.positive_from, 'and up')}\n"
-        f"S-: {len(sets.negatives)} samples{_edge(selection.negative_to, 'and down')}\n"
+        f"S+: {len(sets.positives)} {good}{_edge(selection.positive_from, 'and up')}{_copied(sets, 'positives')}\n"
+        f"S-: {len(sets.negatives)} samples{_edge(selection.negative_to, 'and down')}{_copied(sets, 'negatives')}\n"
         f"set aside: {len(sets.aside)} (aside.jsonl says why)\n"
         f"written to {folder}"
     )
+
+
+def _copied(sets: Sets, name: str) -> str:
+    share = sets.copying[name]
+    return "" if share is None else f"; {share:.0%} of their word pairs stand in the documents"
 
 
 def _edge(score: float | None, direction: str) -> str:

@@ -28,6 +28,7 @@ class Example:
     Attributes:
         id: the row's ``id``, or its line.
         line: where the row stands in the file.
+        reference: None if the row has none, and need not have one.
         samples: in the order of the row; empty if nothing could be written.
         note: the row's ``reason``: why there are no samples, or fewer than were asked for.
     """
@@ -35,9 +36,13 @@ class Example:
     id: str
     line: int
     document: str
-    reference: str
+    reference: str | None
     samples: tuple[str, ...]
     note: str = ""
+
+    def repeats(self, place: int) -> bool:
+        """Whether a sample is the reference, word for word: it cannot be a bad example and a good one."""
+        return self.reference is not None and self.samples[place].split() == self.reference.split()
 
 
 def read_examples(
@@ -46,6 +51,7 @@ def read_examples(
     *,
     format: str | None = None,
     limit: int | None = None,
+    references: bool = True,
 ) -> tuple[list[Example], list[InputError]]:
     """All readable rows of a file, and what is wrong with the others.
 
@@ -55,6 +61,7 @@ def read_examples(
             of `FIELDS` that occurs in the file.
         format: instead of what the file's suffix says.
         limit: only so many rows, from the first.
+        references: whether each row must have one.
 
     Raises:
         InputError: the file cannot be read, holds no rows, or lacks a field altogether.
@@ -66,38 +73,47 @@ def read_examples(
     failure = next((error for _, _, error in found if error), None)
     if failure and not any(row for _, row, _ in found):  # there are no names to tell then
         raise failure
-    names = _resolve(fields, found, str(path))
+    names = _resolve(fields, found, str(path), needed=FIELDS if references else ("document", "samples"))
     examples, problems = [], []
     for line, row, error in found:
         try:
             if error:
                 raise error
-            examples.append(_example(row, names, line))
+            examples.append(_example(row, names, line, references))
         except InputError as wrong:
             problems.append(error or InputError(wrong.message, file=str(path), line=line, field=wrong.field))
     return examples, problems
 
 
 def check_fields(
-    path: str | Path, fields: Mapping[str, str | None], *, format: str | None = None, limit: int | None = None
+    path: str | Path,
+    fields: Mapping[str, str | None],
+    *,
+    format: str | None = None,
+    limit: int | None = None,
+    references: bool = True,
 ) -> None:
-    """See, before samples are written, that the file has documents and references; arguments as of `read_examples`.
+    """See, before samples are written, that the file has what else is needed; arguments as of `read_examples`.
 
     Raises:
         InputError: it lacks one of the fields.
     """
-    _resolve(fields, islice(entries(path, format), limit), str(path), ("document", "reference"))
+    needed = ("document", "reference") if references else ("document",)
+    _resolve(fields, islice(entries(path, format), limit), str(path), needed=needed)
 
 
 def _resolve(
-    fields: Mapping[str, str | None], found: Iterable[Entry], path: str, roles: Iterable[str] = FIELDS
+    fields: Mapping[str, str | None], found: Iterable[Entry], path: str, *, needed: Iterable[str]
 ) -> dict[str, str]:
+    """Role -> field, for those that are needed, and the reference's if there is one."""
     there = dict.fromkeys(name for _, row, _ in found for name in row)
     names = {}
-    for role in roles:
+    for role in dict.fromkeys((*needed, "reference")):
         asked = fields.get(role)
         sought = (asked,) if asked else FIELDS[role]
         name = field_among(there, sought) if not asked or asked in there else None
+        if name is None and not asked and role not in needed:
+            continue
         if name is None:
             message = f"no field named {' or '.join(sought)}; there are: {', '.join(there) or 'none'}"
             hint = ", or let a model write them: --model" if role == "samples" else ""
@@ -106,17 +122,23 @@ def _resolve(
     return names
 
 
-def _example(row: Mapping[str, Any], names: Mapping[str, str], line: int) -> Example:
+def _example(row: Mapping[str, Any], names: Mapping[str, str], line: int, references: bool) -> Example:
     if row.get("status") == Status.INVALID_ROW:  # so `quals summarize` hands on what it could not read
         raise InputError(str(row.get("reason", "")))
     return Example(
         f"line {line}" if row.get("id") is None else str(row["id"]),
         line,
         _text(joined_passages(row.get(names["document"])), names["document"]),
-        _text(row.get(names["reference"]), names["reference"]),
+        _reference(row, names, references),
         _samples(row.get(names["samples"]), names["samples"]),
         str(row.get("reason") or ""),
     )
+
+
+def _reference(row: Mapping[str, Any], names: Mapping[str, str], needed: bool) -> str | None:
+    field = names.get("reference", "")
+    value = row.get(field)
+    return None if value is None and not needed else _text(value, field)
 
 
 def _samples(value: Any, field: str) -> tuple[str, ...]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
 from statistics import fmean
 from typing import ClassVar
 
@@ -53,50 +52,41 @@ class MeanRouge(CombinedMetric):
 
 @dataclass(frozen=True)
 class Scored:
-    """An example with the scores of its samples, in their order, and of its reference."""
+    """An example with the scores of its samples, in their order, and of its reference, if there is one."""
 
     example: Example
     samples: tuple[SummaryScore, ...]
-    reference: SummaryScore
-
-    def usable(self, within: float | None = None) -> dict[int, float]:
-        """The samples that have a score and are not the reference over again; see also `as_long`."""
-        return {
-            place: score.value
-            for place, score in enumerate(self.samples)
-            if score.value is not None and not self.repeats(place) and self.as_long(place, within)
-        }
-
-    def as_long(self, place: int, within: float | None) -> bool:
-        """Whether a sample has as many words as its reference, but for this share of them; if None, it does not matter.
-
-        Where samples are shorter or longer than references, length is what a contrast teaches first.
-        """
-        words, wanted = len(self.example.samples[place].split()), len(self.example.reference.split())
-        return within is None or abs(words - wanted) <= within * wanted
-
-    def repeats(self, place: int) -> bool:
-        """Whether a sample is its reference, word for word: it cannot be a bad example and a good one."""
-        return self.example.samples[place].split() == self.example.reference.split()
+    reference: SummaryScore | None
 
 
 def score_examples(
-    metric: Metric, examples: Sequence[Example], cache: ScoreCache, advance: Callable[[int], object] = lambda rows: None
+    metric: Metric,
+    examples: Sequence[Example],
+    cache: ScoreCache,
+    advance: Callable[[int], object] = lambda rows: None,
+    *,
+    references: bool = True,
 ) -> list[Scored]:
-    """Score the samples and the reference of each example with the same metric; without a document none has a score."""
-    rows = list(chain.from_iterable(_texts(example) for example in examples if example.document.strip()))
-    advance(sum(len(example.samples) + 1 for example in examples) - len(rows))
+    """Score the samples of each example and, unless ``references`` is false, its reference with the same metric.
+
+    Without a document none has a score.
+    """
+    texts = [
+        [*each.samples, *([each.reference] if references and each.reference is not None else [])] for each in examples
+    ]
+    rows = [
+        Texts(each.document, summary, each.reference)
+        for each, summaries in zip(examples, texts, strict=True)
+        for summary in summaries
+        if each.document.strip()
+    ]
+    advance(sum(map(len, texts)) - len(rows))
     scores = iter(score_rows(metric, rows, cache, advance))
     # ROUGE would give one: it reads references only.
     empty = SummaryScore(None, Status.EMPTY_DOCUMENT, "the document is empty", signature=metric.signature)
-    return [
-        Scored(example, tuple(islice(scores, len(example.samples))), next(scores))
-        if example.document.strip()
-        else Scored(example, (empty,) * len(example.samples), empty)
-        for example in examples
-    ]
-
-
-def _texts(example: Example) -> Iterator[Texts]:
-    for summary in (*example.samples, example.reference):
-        yield Texts(example.document, summary, example.reference)
+    found = []
+    for each, summaries in zip(examples, texts, strict=True):
+        mine = [next(scores) if each.document.strip() else empty for _ in summaries]
+        count = len(each.samples)
+        found.append(Scored(each, tuple(mine[:count]), mine[count] if len(mine) > count else None))
+    return found

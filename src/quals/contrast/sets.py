@@ -1,4 +1,4 @@
-"""The stages in a row: examples -> scores -> selection -> evidence -> the two sets."""
+"""The stages in a row: examples -> scores -> candidates -> selection -> evidence -> the two sets."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from quals.contrast.candidates import Good, candidates, copying
 from quals.contrast.rows import Example
 from quals.contrast.score import Scored, score_examples
 from quals.contrast.select import Pairing, Selection, select
 from quals.errors import InputError
 from quals.evaluate.cache import ScoreCache, Texts
-from quals.evaluate.evidence import explained
+from quals.evaluate.evidence import Pieces, explained
 from quals.metrics.base import Metric
-from quals.records import Status
+from quals.records import Status, SummaryScore
 
 Progress = Callable[[str, int], Callable[[int], object]]
 Row = dict[str, Any]
@@ -24,13 +25,15 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Options:
-    """How the sets are selected; see `quals.contrast.select.select`, and for ``within`` `Scored.as_long`."""
+    """How the sets are selected; see `quals.contrast.select.select` and `quals.contrast.candidates.candidates`."""
 
     negatives: float = 0.3
     positives: float = 0.3
     pairing: Pairing = "paired"
     seed: int = 0
+    good: Good = "reference"
     within: float | None = None
+    at_equal_copying: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Sets:
             their reference, each with status and reason.
         counts: how many of what.
         means: the mean score of ``references`` and of ``samples``, of those that have one; None if none has.
+        copying: mean share of word pairs that the document has, of ``positives`` and of ``negatives``.
         selection: thresholds, and which documents were chosen.
     """
 
@@ -51,6 +55,7 @@ class Sets:
     aside: list[Row]
     counts: Row
     means: dict[str, float | None]
+    copying: dict[str, float | None]
     selection: Selection
 
 
@@ -74,11 +79,14 @@ def make_sets(
         cache: where scores are looked up and kept.
         progress: called with the name and size of a stage; gives what is called as work is done.
     """
-    texts = sum(len(example.samples) + 1 for example in examples)
-    scored = score_examples(metric, examples, cache, progress(f"score ({metric.name})", texts))
+    beside = options.good == "reference"
+    texts = sum(len(example.samples) + beside for example in examples)
+    advance = progress(f"score ({metric.name})", texts)
+    scored = score_examples(metric, examples, cache, advance, references=beside)
+    found = candidates(scored, options.good, options.within, options.at_equal_copying)
     selection = select(
-        [each.usable(options.within) for each in scored],
-        [each.reference.value for each in scored],
+        [each.bad for each in found],
+        [each.value for each in found],
         negatives=options.negatives,
         positives=options.positives,
         pairing=options.pairing,
@@ -90,41 +98,44 @@ def make_sets(
     ]
     evidence = explained(metric, sunk, folder / "evidence.jsonl", progress("evidence", len(sunk)))
     negatives = [
-        _negative(scored[place], sample) | {"evidence": pieces}
+        _negative(scored[place], sample, pieces)
         for (place, sample), pieces in zip(selection.negatives.items(), evidence, strict=True)
     ]
-    positives = [_positive(scored[place]) for place in selection.positives]
+    positives = [_positive(scored[place], found[place].good) for place in selection.positives]
     aside = [*map(_unreadable, problems), *(row for each in scored for row in _aside(each))]
-    usable = sum(bool(each.usable(options.within)) for each in scored)
-    counts = _counts(scored, problems, positives, negatives) | {"documents_without_usable_sample": len(scored) - usable}
+    unusable = sum(not each.bad for each in found)
+    counts = _counts(scored, problems, positives, negatives) | {"documents_without_usable_sample": unusable}
     means = {
-        "references": _mean([each.reference.value for each in scored]),
+        "references": _mean([each.reference.value for each in scored if each.reference]),
         "samples": _mean([score.value for each in scored for score in each.samples]),
     }
-    return Sets(positives, negatives, aside, counts, means, selection)
-
-
-def _positive(scored: Scored) -> Row:
-    example, score = scored.example, scored.reference
-    return {
-        "id": example.id,
-        "document": example.document,
-        "summary": example.reference,
-        "score": score.value,
-        "signature": score.signature,
+    copied = {
+        name: _mean([copying(row["document"], row["summary"]) for row in rows])
+        for name, rows in (("positives", positives), ("negatives", negatives))
     }
+    return Sets(positives, negatives, aside, counts, means, copied, selection)
 
 
-def _negative(scored: Scored, sample: int) -> Row:
-    example, score = scored.example, scored.samples[sample]
+def _positive(scored: Scored, sample: int | None) -> Row:
+    if sample is None:
+        assert scored.reference is not None
+        return _row(scored.example, scored.example.reference, scored.reference)
+    return _row(scored.example, scored.example.samples[sample], scored.samples[sample]) | {"sample": sample}
+
+
+def _negative(scored: Scored, sample: int, evidence: Pieces) -> Row:
+    example = scored.example
+    row = _row(example, example.samples[sample], scored.samples[sample])
+    return {**row, "reference": example.reference, "sample": sample, "evidence": evidence}
+
+
+def _row(example: Example, summary: str | None, score: SummaryScore) -> Row:
     return {
         "id": example.id,
         "document": example.document,
-        "summary": example.samples[sample],
+        "summary": summary,
         "score": score.value,
         "signature": score.signature,
-        "reference": example.reference,
-        "sample": sample,
     }
 
 
@@ -147,11 +158,10 @@ def _aside(scored: Scored) -> Iterator[Row]:
         row = {**place, "sample": number, "summary": text}
         if score.value is None:
             yield {**row, "status": str(score.status), "reason": score.reason}
-        elif scored.repeats(number):
+        elif scored.reference is not None and example.repeats(number):
             yield {**row, "status": "same-as-reference", "reason": "the sample is the reference word for word"}
-    if scored.reference.value is None:
-        score = scored.reference
-        yield {**place, "summary": example.reference, "status": str(score.status), "reason": score.reason}
+    if (of := scored.reference) is not None and of.value is None:
+        yield {**place, "summary": example.reference, "status": str(of.status), "reason": of.reason}
 
 
 def _counts(
@@ -163,8 +173,10 @@ def _counts(
         "documents": len(scored),
         "samples": sum(len(each.samples) for each in scored),
         "samples_by_status": dict(Counter(str(score.status) for each in scored for score in each.samples)),
-        "samples_same_as_reference": sum(each.repeats(place) for each in scored for place in range(len(each.samples))),
-        "references_by_status": dict(Counter(str(each.reference.status) for each in scored)),
+        "samples_same_as_reference": sum(
+            each.example.repeats(place) for each in scored for place in range(len(each.samples))
+        ),
+        "references_by_status": dict(Counter(str(each.reference.status) for each in scored if each.reference)),
         "positives": len(positives),
         "negatives": len(negatives),
     }

@@ -44,6 +44,7 @@ def write_sets(sets: Sets, folder: Path, prompt: str, settings: dict[str, Any]) 
         "settings": settings,
         "counts": {**sets.counts, "dpo": len(preferences), "kto": len(feedback), "aside": len(sets.aside)},
         "means": sets.means,
+        "copying": sets.copying,
         "thresholds": {"positive_from": selection.positive_from, "negative_to": selection.negative_to},
         "eligible": {"positives": selection.eligible_positives, "negatives": selection.eligible_negatives},
     }
