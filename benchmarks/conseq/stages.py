@@ -25,8 +25,9 @@ class Size:
         share: of the references for S+, and of the lowest samples for S-.
         length_within: how far a negative's number of words may be from its reference's, as a share; None: any.
         spare_end: whether negatives' end tokens are left out of the loss.
-        selectors: metrics that choose contrast sets, each for a system of its own (`CHOSEN_BY`); the ensemble does
-            so among the model's own summaries, its beam's in place of references.
+        selectors: what chooses contrast sets, each for a system of its own (`CHOSEN_BY`): a metric; the ensemble does
+            so among the model's own summaries, its beam's in place of references; "alike" is the ensemble among samples
+            only, at equal copying.
         selector_dtype: arithmetic of these metrics' models, ROUGE excepted; that of the tables is always float32.
         micro_batch: examples in one pass of the model.
         loaders: processes that prepare batches for a training.
@@ -75,7 +76,7 @@ SIZES = {
         share=0.7,
         length_within=0.25,
         spare_end=True,
-        selectors=("quals", "rouge", "ensemble"),
+        selectors=("quals", "rouge", "ensemble", "alike"),
         selector_dtype="float32",
         micro_batch=1,
         loaders=0,
@@ -101,7 +102,7 @@ SIZES = {
         share=0.5,
         length_within=0.25,
         spare_end=True,
-        selectors=("quals", "rouge", "ensemble"),
+        selectors=("quals", "rouge", "ensemble", "alike"),
         selector_dtype="bfloat16",
         micro_batch=16,
         loaders=2,
@@ -123,7 +124,7 @@ SIZES = {
         share=1.0,
         length_within=2.0,
         spare_end=True,
-        selectors=("quals", "rouge", "ensemble"),
+        selectors=("quals", "rouge", "ensemble", "alike"),
         selector_dtype="float32",
         micro_batch=2,
         loaders=0,
@@ -136,7 +137,8 @@ SIZES = {
 # Fewer of these, since their summaries cost twice as much.
 SMALL_CNNDM = replace(SIZES["small"], heldout=80, valid=20, train=300, sampled=200)
 
-CHOSEN_BY = {"rouge": "rouge", "quals": "conseq", "ensemble": "conseq-own"}  # metric -> system
+# selector -> system
+CHOSEN_BY = {"rouge": "rouge", "quals": "conseq", "ensemble": "conseq-own", "alike": "conseq-alike"}
 LEAD = {"xsum": 1, "cnndm": 3}  # sentences, about as long as the summaries there
 PARTS = ("heldout", "valid", "train", "sampled")
 
@@ -204,14 +206,14 @@ class Plan:
     @property
     def systems(self) -> tuple[str, ...]:
         """What is compared, the baseline first, and last what nobody has trained."""
-        chosen = (system for metric, system in CHOSEN_BY.items() if metric in self.size.selectors)
+        chosen = (system for selector, system in CHOSEN_BY.items() if selector in self.size.selectors)
         return ("mle", *chosen, "dpo", "lead")
 
     def contrast(self) -> list[Stage]:
-        """Its samples, of any length that the model gives them, and S+ and S- by each metric."""
+        """Its samples, of any length that the model gives them, and S+ and S- by each selector."""
         drawn = ["-n", 6, "--sample", "--top-k", 50, "--min-length", 10]
         found = [self._summaries("samples", "split/sampled", "mle", *drawn)]
-        found += [self._sets(metric, "samples") for metric in self.size.selectors if metric != "ensemble"]
+        found += [self._sets(each, "samples") for each in self.size.selectors if each != "ensemble"]
         if "ensemble" in self.size.selectors:
             found += [self._summaries("own", "samples", "mle"), self._sets("ensemble", "own")]
         return found
@@ -220,9 +222,9 @@ class Plan:
         """The ways of going on from there."""
         size, mle, found = self.size, self.folder / "mle", []
         chosen = ["--epochs", size.contrast_epochs, "--learning-rate"]
-        for metric in size.selectors:
-            name = CHOSEN_BY[metric]
-            sets = [self.folder / f"sets-{metric}" / f"{sign}.jsonl" for sign in ("positives", "negatives")]
+        for selector in size.selectors:
+            name = CHOSEN_BY[selector]
+            sets = [self.folder / f"sets-{selector}" / f"{sign}.jsonl" for sign in ("positives", "negatives")]
             words = ["train", "conseq", *sets, "--model", mle, *chosen, size.contrast_rate, *self._training(name)]
             found.append(self._stage(name, name, "quals", *words, *(["--spare-end"] if size.spare_end else [])))
         words = [mle, self.folder / "sets-quals" / "dpo.jsonl", *chosen, size.dpo_rate, *self._common()]
@@ -260,9 +262,9 @@ class Plan:
         watched = ["--valid", self._part("valid"), "--max-document", self.size.max_document]
         return [*self._common(), *watched, "-o", self.folder / name]
 
-    def _sets(self, metric: str, source: str) -> Stage:
-        """By this metric, from rows with samples and, in the field `summary`, what may become a positive."""
-        share = self.size.share
+    def _sets(self, selector: str, source: str) -> Stage:
+        """From rows with samples and, in the field `summary`, what may become a positive."""
+        share, metric = self.size.share, "ensemble" if selector == "alike" else selector
         chosen: list[object] = ["--metric", metric, "--positives", share, "--negatives", share]
         if metric != "rouge" and self.size.selector_dtype != "float32":
             chosen += ["--set", f"{metric}.dtype={self.size.selector_dtype}"]
@@ -270,7 +272,9 @@ class Plan:
             chosen += ["--length-within", self.size.length_within]
         if source == "own":
             chosen += ["--reference-field", "summary"]
-        name = f"sets-{metric}"
+        if selector == "alike":
+            chosen += ["--good", "samples", "--at-equal-copying"]
+        name = f"sets-{selector}"
         return self._stage(
             name, name, "quals", "contrast", self.folder / f"{source}.jsonl", *chosen, "-o", self.folder / name
         )

@@ -92,9 +92,9 @@ def experiment(data: Path, base: Path, *more: str) -> Result:
     return CliRunner().invoke(module("run").main, list(map(str, words)), catch_exceptions=False)
 
 
-SYSTEMS = ["mle", "rouge", "conseq", "conseq-own", "dpo", "lead"]
-STAGES = ["split", "mle", "samples", "sets-quals", "sets-rouge", "own", "sets-ensemble"]
-STAGES += ["conseq", "rouge", "conseq-own", "dpo"]
+SYSTEMS = ["mle", "rouge", "conseq", "conseq-own", "conseq-alike", "dpo", "lead"]
+STAGES = ["split", "mle", "samples", "sets-quals", "sets-rouge", "sets-alike", "own", "sets-ensemble"]
+STAGES += ["conseq", "rouge", "conseq-own", "conseq-alike", "dpo"]
 STAGES += [f"{part}-{system}" for part in ("summaries", "scores") for system in SYSTEMS] + ["table", "against-rouge"]
 
 
@@ -161,9 +161,9 @@ def test_the_whole_experiment(
     assert (
         calls
         == [
-            *["quals train conseq"] * 3,
+            *["quals train conseq"] * 4,
             "dpo mle dpo.jsonl",
-            *["quals summarize heldout.jsonl"] * 4,  # not those of mle and lead
+            *["quals summarize heldout.jsonl"] * 5,  # not those of mle and lead
             *[f"quals compare summaries-{name}.jsonl" for name in (*SYSTEMS[1:-1], "mle", "rouge")],
         ]
     )
