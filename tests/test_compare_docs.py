@@ -28,10 +28,11 @@ def commands(guide: str) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def _small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder of its own, and a metric of words in place of the one of models."""
+    """A folder of its own, and a metric of words in place of those of models."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("QUALS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setitem(registry.METRICS, "quals", "word_pairs:WordPairs")
+    for name in ("quals", "ensemble"):
+        monkeypatch.setitem(registry.METRICS, name, "word_pairs:WordPairs")
 
 
 def run(command: str, *more: str) -> None:
@@ -55,13 +56,15 @@ def test_guide_to_contrast_sets(tmp_path, summarizer):  # noqa: F811
     (tmp_path / "runs").mkdir()
     Path(summarizer).rename(tmp_path / "runs" / "mle")
     rows = [row(n) | {"summaries": [f"{w} {n}" for w in ("x", "a0 b0", "c")]} for n in range(12)]
-    for name, fields in (("samples", {}), ("news", {"summaries": None})):
-        Path(f"{name}.jsonl").write_text("".join(json.dumps({**one, **fields}) + "\n" for one in rows))
+    alone = [{"document": one["document"]} for one in rows]
+    files = {"samples": rows, "news": [one | {"summaries": None} for one in rows], "documents": alone}
+    for name, made in files.items():
+        Path(f"{name}.jsonl").write_text("".join(json.dumps(one) + "\n" for one in made))
     found = commands("contrast.md")
-    assert [shlex.split(command)[0] for command in found] == ["quals"] * 6 + ["python"]
+    assert [shlex.split(command)[0] for command in found] == ["quals"] * 8 + ["python"]
     for command in found[:-1]:
         run(command)
-    for folder in ("sets", "sets-rouge", "sets-unpaired", "sets-model", "sets-own"):
+    for folder in ("sets", "sets-rouge", "sets-unpaired", "sets-model", "sets-own", "sets-samples", "sets-alike"):
         assert json.loads(Path(folder, "summary.json").read_text())["counts"]["documents"] == 12
     run("quals contrast samples.jsonl -o sets --positives 1 --negatives 1")  # twelve are few for 30 % of 30 %
     run_script(found[-1], "--device", "cpu")
