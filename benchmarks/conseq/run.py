@@ -50,6 +50,7 @@ PROGRAMS = {"quals": ["-m", "quals.cli.main"]}
 PROGRAMS |= {name: [str(HERE / f"{name}.py")] for name in ("split", "dpo", "lead")}
 METRICS = "rouge1,rouge2,rougeL,quals,qags,factcc"  # of the tables
 _SMALL_SHARE = "0.12"  # of a GPU's memory, for each of the stages that run beside each other, also for both data sets
+_OF_SETS = ("counts", "means", "copying", "thresholds")  # of their summary.json
 _PAUSE = 0.1  # seconds between looks at the stages at work
 Row = dict[str, Any]
 
@@ -192,7 +193,7 @@ def publish(folder: Path, ledger: Ledger, found: Sequence[Stage], settings: Row,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": machine(),
         "settings": settings,
-        "sets": {name: {part: each[part] for part in ("counts", "means", "thresholds")} for name, each in sets.items()},
+        "sets": {name: {part: each[part] for part in _OF_SETS} for name, each in sets.items()},
         "stages": {stage.name: told(ledger.events(stage.name)) for stage in found},
         **{name: read(f"{name}.json") for name in ("table", "against-rouge")},
     }
@@ -211,12 +212,24 @@ def markdown(ledger: Ledger, content: Row, table: str, against_rouge: str) -> It
     yield f"## CONSEQ against ROUGE-contrastive\n\n{against_rouge}"
     yield "## Settings\n\n| setting | value |\n| --- | ---: |"
     yield from (f"| {name} | {value} |" for name, value in content["settings"].items())
-    names = ("set", "documents", "samples", "S+", "S-", "mean score before S+ is chosen", "before S-")
+    names = (
+        "set",
+        "documents",
+        "samples",
+        "S+",
+        "S-",
+        "mean score of references",
+        "of samples",
+        "S+ copies",
+        "S- copies",
+    )
     yield f"\n## Contrast sets\n\n| {' | '.join(names)} |\n| ---{' | ---:' * (len(names) - 1)} |"
     for name, each in content["sets"].items():
         counts = [each["counts"][count] for count in ("documents", "samples", "positives", "negatives")]
-        means = [f"{each['means'][kind]:.3f}" for kind in ("references", "samples")]
-        yield f"| {name} | {' | '.join([*map(str, counts), *means])} |"
+        means = [each["means"][kind] for kind in ("references", "samples")]
+        shares = [each["copying"][sign] for sign in ("positives", "negatives")]
+        numbers = ["–" if number is None else f"{number:.3f}" for number in (*means, *shares)]
+        yield f"| {name} | {' | '.join([*map(str, counts), *numbers])} |"
     yield "\n## Stages\n\n| stage | seconds of the last piece | pieces |\n| --- | ---: | ---: |"
     yield from (f"| {name} | {each['seconds']} | {each['pieces']} |" for name, each in content["stages"].items())
     yield ""
