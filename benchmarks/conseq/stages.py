@@ -213,10 +213,10 @@ class Plan:
         """Its samples, of any length that the model gives them, and S+ and S- by each selector."""
         drawn = ["-n", 6, "--sample", "--top-k", 50, "--min-length", 10]
         found = [self._summaries("samples", "split/sampled", "mle", *drawn)]
-        found += [self._sets(each, "samples") for each in self.size.selectors if each != "ensemble"]
         if "ensemble" in self.size.selectors:
-            found += [self._summaries("own", "samples", "mle"), self._sets("ensemble", "own")]
-        return found
+            found.append(self._summaries("own", "samples", "mle"))
+        sources = {"ensemble": "own"}
+        return found + [self._sets(each, sources.get(each, "samples")) for each in self.size.selectors]
 
     def contrastive(self) -> list[Stage]:
         """The ways of going on from there."""
