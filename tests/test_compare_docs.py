@@ -61,7 +61,7 @@ def test_guide_to_contrast_sets(tmp_path, summarizer):  # noqa: F811
     for name, made in files.items():
         Path(f"{name}.jsonl").write_text("".join(json.dumps(one) + "\n" for one in made))
     found = commands("contrast.md")
-    assert [shlex.split(command)[0] for command in found] == ["quals"] * 8 + ["python"]
+    assert [shlex.split(command)[0] for command in found] == ["quals"] * 9 + ["python"]
     for command in found[:-1]:
         run(command)
     for folder in ("sets", "sets-rouge", "sets-unpaired", "sets-model", "sets-own", "sets-samples", "sets-alike"):

@@ -15,8 +15,7 @@ from overlap import Overlap
 from tiny import tiny_pretrained
 
 from quals.cli.contrast import contrast, scorer
-from quals.contrast.candidates import Values, beyond_copying, copying
-from quals.contrast.rows import Example, read_examples
+from quals.contrast.rows import read_examples
 from quals.contrast.score import MeanRouge
 from quals.contrast.select import select
 from quals.errors import InputError
@@ -240,33 +239,28 @@ def test_references_are_read_beside_samples_for_metrics_that_want_them(tmp_path)
     assert {one["status"] for one in lines(tmp_path / "sets" / "aside.jsonl")} == {"no-reference"}
 
 
-@given(
-    st.lists(st.tuples(st.floats(-3, 3), st.lists(st.integers(0, 6), min_size=3, max_size=5)), min_size=1, max_size=6)
-)
-def test_what_copying_explains_is_taken_off(documents):
-    """Values are the document's ease and twice the copied share: nothing is left within a document."""
-    text = "a b c d e f g"
-    examples, values = [], []
-    for ease, counts in documents:
-        samples = [" ".join([*text.split()[: count + 1], *"tuvwxyz"[: 6 - count]]) for count in counts]
-        examples.append(Example("", 1, text, text, tuple(samples)))
-        values.append(Values(tuple(ease + 2 * copying(text, sample) for sample in samples), None))
-        assert [copying(text, sample) for sample in samples] == [pytest.approx(count / 6) for count in counts]
-    for each in beyond_copying(examples, values):
-        assert each.reference is None
-        assert each.samples == pytest.approx([each.samples[0]] * len(each.samples))
-
-
-def test_at_equal_copying_the_better_text_is_another(tmp_path):
+def test_only_samples_that_copy_alike_are_held_against_each_other(tmp_path):
     # Words of the document in its order, in another order, and few of them: 3 of 3, 0 of 3 and 0 of 3 pairs copied.
     made = [{"id": n, "document": "a b c d", "summaries": ["a b c d", "d c b a", "x d x b"]} for n in range(3)]
-    made.append({"id": 3, "document": "a b c d", "summaries": ["a b c x", "a b c y", "a x y z"]})
+    made.append({"id": 3, "document": "a b c d", "summaries": ["a b c x", "a b c y", "a b x z", "b"]})
     options = ("--metric", "overlap", "--negatives", "1", "--positives", "1", "--good", "samples")
-    for more, chosen in (((), [(0, 2)] * 3 + [(0, 2)]), (("--at-equal-copying",), [(1, 2)] * 3 + [(0, 2)])):
-        run(tmp_path, made, *options, *more)
+    for within, chosen in (
+        (None, [(0, 2)] * 3 + [(3, 2)]),  # one word has no pairs: it copies like nothing
+        ("1", [(0, 2)] * 4),
+        ("0.34", [(1, 2)] * 3 + [(0, 2)]),
+        ("0", [(1, 2)] * 3),
+    ):
+        run(tmp_path, made, *options, *(() if within is None else ("--copying-within", within)))
         good, bad = (lines(tmp_path / "sets" / f"{name}.jsonl") for name in ("positives", "negatives"))
         assert [(one["sample"], other["sample"]) for one, other in zip(good, bad, strict=True)] == chosen
-        assert good[0]["score"] == 0.0  # the metric's own, however it was chosen
+
+
+def test_only_samples_that_copy_as_the_reference_are_bad_ones(tmp_path):
+    made = [{"id": 1, "document": "a b c d", "summary": "a b c", "summaries": ["x y z", "a b c x", "a b c d"]}]
+    options = ("--metric", "overlap", "--negatives", "1", "--positives", "1")
+    for within, sample in (("1", 0), ("0.34", 1), ("0", 2)):
+        run(tmp_path, made, *options, "--copying-within", within)
+        assert [one["sample"] for one in lines(tmp_path / "sets" / "negatives.jsonl")] == [sample]
 
 
 def test_rows_with_something_wrong_are_set_aside_and_counted(tmp_path):

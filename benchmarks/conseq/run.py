@@ -6,7 +6,7 @@
 DATA holds xsum.jsonl.gz and cnndm.jsonl.gz, rows {document, summary}. The stages for each, all of them commands that
 anybody can run:
 
-    split  mle  samples  (contrast sets)  conseq  rouge  conseq-own  conseq-alike  dpo
+    split  mle  samples  own  cool  (contrast sets)  rouge  conseq  conseq-own  conseq-alike  dpo  dpo-alike
     (summaries by each, and their scores)  table  against-rouge
 
 Give the command again: a finished stage is skipped, an interrupted one goes on, and one whose command or input is

@@ -23,12 +23,10 @@ class Size:
         epochs, contrast_epochs: passes over the documents, and over the contrast sets.
         contrast_rate, dpo_rate: learning rates of the contrastive trainings and of DPO; 0 is the usual one.
         share: of the references for S+, and of the lowest samples for S-.
-        length_within: how far a negative's number of words may be from its reference's, as a share; None: any.
+        length_within: how far a negative's number of words may be from its positive's, as a share; None: any.
+        copying_within: how far apart, by "alike", the shares of their word pairs may be that the document has.
         spare_end: whether negatives' end tokens are left out of the loss.
-        selectors: what chooses contrast sets, each for a system of its own (`CHOSEN_BY`): a metric; the ensemble does
-            so among the model's own summaries, its beam's in place of references; "alike" is the ensemble among samples
-            only, at equal copying.
-        selector_dtype: arithmetic of these metrics' models, ROUGE excepted; that of the tables is always float32.
+        selector_dtype: arithmetic of the models that choose contrast sets; that of the tables is always float32.
         micro_batch: examples in one pass of the model.
         loaders: processes that prepare batches for a training.
         batch_rows: documents that are summarized at a time.
@@ -48,8 +46,8 @@ class Size:
     dpo_rate: float
     share: float
     length_within: float | None
+    copying_within: float
     spare_end: bool
-    selectors: tuple[str, ...]
     selector_dtype: str
     micro_batch: int
     loaders: int
@@ -75,8 +73,8 @@ SIZES = {
         dpo_rate=1e-4,
         share=0.7,
         length_within=0.25,
+        copying_within=0.1,
         spare_end=True,
-        selectors=("quals", "rouge", "ensemble", "alike"),
         selector_dtype="float32",
         micro_batch=1,
         loaders=0,
@@ -101,8 +99,8 @@ SIZES = {
         dpo_rate=0,
         share=0.5,
         length_within=0.25,
+        copying_within=0.1,
         spare_end=True,
-        selectors=("quals", "rouge", "ensemble", "alike"),
         selector_dtype="bfloat16",
         micro_batch=16,
         loaders=2,
@@ -123,8 +121,8 @@ SIZES = {
         dpo_rate=0,
         share=1.0,
         length_within=2.0,
+        copying_within=1.0,
         spare_end=True,
-        selectors=("quals", "rouge", "ensemble", "alike"),
         selector_dtype="float32",
         micro_batch=2,
         loaders=0,
@@ -137,8 +135,13 @@ SIZES = {
 # Fewer of these, since their summaries cost twice as much.
 SMALL_CNNDM = replace(SIZES["small"], heldout=80, valid=20, train=300, sampled=200)
 
-# selector -> system
+# What chooses contrast sets, each for a system of its own: a metric, among samples and references; the ensemble among
+# samples and what beam search gives in place of references; "alike" is the ensemble, too, among samples only, drawn at
+# a lower temperature, of which it pairs those that are as long and copy as much.
 CHOSEN_BY = {"rouge": "rouge", "quals": "conseq", "ensemble": "conseq-own", "alike": "conseq-alike"}
+TEXTS = {"ensemble": "own", "alike": "cool"}  # selector -> what it chooses among, where that is not the samples
+BY_DPO = {"quals": "dpo", "alike": "dpo-alike"}  # selector -> system
+COOL = 0.5  # temperature; at 1 also the best sample of a small model is wrong
 LEAD = {"xsum": 1, "cnndm": 3}  # sentences, about as long as the summaries there
 PARTS = ("heldout", "valid", "train", "sampled")
 
@@ -206,29 +209,31 @@ class Plan:
     @property
     def systems(self) -> tuple[str, ...]:
         """What is compared, the baseline first, and last what nobody has trained."""
-        chosen = (system for selector, system in CHOSEN_BY.items() if selector in self.size.selectors)
-        return ("mle", *chosen, "dpo", "lead")
+        return ("mle", *CHOSEN_BY.values(), *BY_DPO.values(), "lead")
 
     def contrast(self) -> list[Stage]:
         """Its samples, of any length that the model gives them, and S+ and S- by each selector."""
         drawn = ["-n", 6, "--sample", "--top-k", 50, "--min-length", 10]
-        found = [self._summaries("samples", "split/sampled", "mle", *drawn)]
-        if "ensemble" in self.size.selectors:
-            found.append(self._summaries("own", "samples", "mle"))
-        sources = {"ensemble": "own"}
-        return found + [self._sets(each, sources.get(each, "samples")) for each in self.size.selectors]
+        texts = [
+            self._summaries("samples", "split/sampled", "mle", *drawn),
+            self._summaries("own", "samples", "mle"),
+            self._summaries("cool", "split/sampled", "mle", *drawn, "--temperature", COOL),
+        ]
+        return texts + [self._sets(selector) for selector in CHOSEN_BY]
 
     def contrastive(self) -> list[Stage]:
         """The ways of going on from there."""
         size, mle, found = self.size, self.folder / "mle", []
         chosen = ["--epochs", size.contrast_epochs, "--learning-rate"]
-        for selector in size.selectors:
-            name = CHOSEN_BY[selector]
+        for selector, name in CHOSEN_BY.items():
             sets = [self.folder / f"sets-{selector}" / f"{sign}.jsonl" for sign in ("positives", "negatives")]
             words = ["train", "conseq", *sets, "--model", mle, *chosen, size.contrast_rate, *self._training(name)]
             found.append(self._stage(name, name, "quals", *words, *(["--spare-end"] if size.spare_end else [])))
-        words = [mle, self.folder / "sets-quals" / "dpo.jsonl", *chosen, size.dpo_rate, *self._common()]
-        return [*found, self._stage("dpo", "dpo", "dpo", *words, "-o", self.folder / "dpo")]
+        for selector, name in BY_DPO.items():
+            pairs, target = self.folder / f"sets-{selector}" / "dpo.jsonl", self.folder / name
+            words = [mle, pairs, *chosen, size.dpo_rate, *self._common(), "-o", target]
+            found.append(self._stage(name, name, "dpo", *words))
+        return found
 
     def summaries(self) -> list[Stage]:
         """What each system writes about the documents held out."""
@@ -262,8 +267,9 @@ class Plan:
         watched = ["--valid", self._part("valid"), "--max-document", self.size.max_document]
         return [*self._common(), *watched, "-o", self.folder / name]
 
-    def _sets(self, selector: str, source: str) -> Stage:
-        """From rows with samples and, in the field `summary`, what may become a positive."""
+    def _sets(self, selector: str) -> Stage:
+        """From rows with samples and, in the field `summary`, what may become a positive unless these are samples."""
+        source = TEXTS.get(selector, "samples")
         share, metric = self.size.share, "ensemble" if selector == "alike" else selector
         chosen: list[object] = ["--metric", metric, "--positives", share, "--negatives", share]
         if metric != "rouge" and self.size.selector_dtype != "float32":
@@ -273,7 +279,7 @@ class Plan:
         if source == "own":
             chosen += ["--reference-field", "summary"]
         if selector == "alike":
-            chosen += ["--good", "samples", "--at-equal-copying"]
+            chosen += ["--good", "samples", "--copying-within", self.size.copying_within]
         name = f"sets-{selector}"
         return self._stage(
             name, name, "quals", "contrast", self.folder / f"{source}.jsonl", *chosen, "-o", self.folder / name

@@ -92,9 +92,9 @@ def experiment(data: Path, base: Path, *more: str) -> Result:
     return CliRunner().invoke(module("run").main, list(map(str, words)), catch_exceptions=False)
 
 
-SYSTEMS = ["mle", "rouge", "conseq", "conseq-own", "conseq-alike", "dpo", "lead"]
-STAGES = ["split", "mle", "samples", "sets-quals", "sets-rouge", "sets-alike", "own", "sets-ensemble"]
-STAGES += ["conseq", "rouge", "conseq-own", "conseq-alike", "dpo"]
+SYSTEMS = ["mle", "rouge", "conseq", "conseq-own", "conseq-alike", "dpo", "dpo-alike", "lead"]
+STAGES = ["split", "mle", "samples", "own", "cool", "sets-rouge", "sets-quals", "sets-ensemble", "sets-alike"]
+STAGES += SYSTEMS[1:-1]
 STAGES += [f"{part}-{system}" for part in ("summaries", "scores") for system in SYSTEMS] + ["table", "against-rouge"]
 
 
@@ -122,6 +122,10 @@ def test_the_whole_experiment(
         assert [row["summary"] for row in chosen] == [own[row["id"]]["summary"] for row in chosen]
         samples = {row["id"]: row["summaries"] for row in read(folder / "samples.jsonl")}
         assert {name: row["summaries"] for name, row in own.items()} == samples
+        cool = {row["id"]: row["summaries"] for row in read(folder / "cool.jsonl")}
+        good, bad = (read(folder / "sets-alike" / f"{sign}.jsonl") for sign in ("positives", "negatives"))
+        assert good
+        assert all(row["summary"] == cool[row["id"]][row["sample"]] for row in (*good, *bad))
         table = json.loads((results / f"conseq-smoke-{name}.json").read_text())
         assert table["table"]["systems"] == SYSTEMS
         assert set(table["table"]["documents"]) == parts["heldout"]
@@ -162,8 +166,8 @@ def test_the_whole_experiment(
         calls
         == [
             *["quals train conseq"] * 4,
-            "dpo mle dpo.jsonl",
-            *["quals summarize heldout.jsonl"] * 5,  # not those of mle and lead
+            *["dpo mle dpo.jsonl"] * 2,
+            *["quals summarize heldout.jsonl"] * 6,  # not those of mle and lead
             *[f"quals compare summaries-{name}.jsonl" for name in (*SYSTEMS[1:-1], "mle", "rouge")],
         ]
     )
@@ -260,8 +264,8 @@ def test_stages_run_beside_each_other_as_soon_as_they_can(
     assert seen == [{"split"}, {"mle"}, {"samples"}]
     seen.clear()
     assert experiment(data, base, "--only", "xsum", "--jobs", "3", "--until", "against-rouge").exit_code == 0
-    assert seen[2] == {"summaries-lead", "summaries-mle", "sets-quals"}
-    assert {"sets-rouge", "sets-alike", "own"} in seen
+    assert seen[2] == {"own", "cool", "summaries-lead"}
+    assert {"sets-quals", "sets-ensemble", "sets-alike"} in seen
     assert {"table", "against-rouge"} in seen
     assert max(map(len, seen)) == 3
     assert len(seen) == len(stages) - 3

@@ -50,11 +50,14 @@ _SHARE = click.FloatRange(0, 1)
 )
 @click.option(
     "--length-within",
-    "within",
     type=click.FloatRange(0),
     help="Only bad examples that have as many words as the good one, but for this share.",
 )
-@click.option("--at-equal-copying", is_flag=True, help="Choose by what is left of the scores where all copy alike.")
+@click.option(
+    "--copying-within",
+    type=_SHARE,
+    help="Only bad examples of whose word pairs the document has as large a share, but for this difference.",
+)
 @click.option(
     "--pairing",
     type=click.Choice(["paired", "unpaired"]),

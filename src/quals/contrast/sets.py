@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from quals.contrast.candidates import Good, candidates, copying
+from quals.contrast.candidates import Good, Likeness, candidates, copying
 from quals.contrast.rows import Example
 from quals.contrast.score import Scored, score_examples
 from quals.contrast.select import Pairing, Selection, select
@@ -32,8 +32,8 @@ class Options:
     pairing: Pairing = "paired"
     seed: int = 0
     good: Good = "reference"
-    within: float | None = None
-    at_equal_copying: bool = False
+    length_within: float | None = None
+    copying_within: float | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def make_sets(
     texts = sum(len(example.samples) + beside for example in examples)
     advance = progress(f"score ({metric.name})", texts)
     scored = score_examples(metric, examples, cache, advance, references=beside)
-    found = candidates(scored, options.good, options.within, options.at_equal_copying)
+    found = candidates(scored, options.good, Likeness(options.length_within, options.copying_within))
     selection = select(
         [each.bad for each in found],
         [each.value for each in found],
