@@ -58,8 +58,8 @@ class Size:
 
 SIZES = {
     # Documents of which a small run could not read all teach a summarizer to invent the rest, so it takes short ones.
-    # Of 400 documents these shares leave some hundred pairs, 50 steps in four epochs: at the rate for thousands of
-    # steps that would change nothing.
+    # Of 400 documents these shares leave some 160 pairs, 40 steps in two epochs: at the rate for thousands of steps
+    # that would change nothing.
     "small": Size(
         heldout=100,
         valid=40,
@@ -68,7 +68,7 @@ SIZES = {
         max_words=350,
         max_document=512,
         epochs=3,
-        contrast_epochs=4,
+        contrast_epochs=2,
         contrast_rate=1e-4,
         dpo_rate=1e-4,
         share=0.7,
@@ -133,7 +133,7 @@ SIZES = {
 }
 
 # Fewer of these, since their summaries cost twice as much.
-SMALL_CNNDM = replace(SIZES["small"], heldout=80, valid=20, train=300, sampled=200)
+SMALL_CNNDM = replace(SIZES["small"], heldout=80, valid=20, train=300, sampled=200, contrast_epochs=4)
 
 # What chooses contrast sets, each for a system of its own: a metric, among samples and references; the ensemble among
 # samples and what beam search gives in place of references; "alike" is the ensemble, too, among samples only, drawn at
