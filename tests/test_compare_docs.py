@@ -61,10 +61,19 @@ def test_guide_to_contrast_sets(tmp_path, summarizer):  # noqa: F811
     for name, made in files.items():
         Path(f"{name}.jsonl").write_text("".join(json.dumps(one) + "\n" for one in made))
     found = commands("contrast.md")
-    assert [shlex.split(command)[0] for command in found] == ["quals"] * 9 + ["python"]
+    assert [shlex.split(command)[0] for command in found] == ["quals"] * 10 + ["python"]
     for command in found[:-1]:
         run(command)
-    for folder in ("sets", "sets-rouge", "sets-unpaired", "sets-model", "sets-own", "sets-samples", "sets-alike"):
+    for folder in (
+        "sets",
+        "sets-rouge",
+        "sets-unpaired",
+        "sets-model",
+        "sets-own",
+        "sets-samples",
+        "sets-alike",
+        "sets-confirmed",
+    ):
         assert json.loads(Path(folder, "summary.json").read_text())["counts"]["documents"] == 12
     run("quals contrast samples.jsonl -o sets --positives 1 --negatives 1")  # twelve are few for 30 % of 30 %
     run_script(found[-1], "--device", "cpu")

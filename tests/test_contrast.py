@@ -263,6 +263,31 @@ def test_only_samples_that_copy_as_the_reference_are_bad_ones(tmp_path):
         assert [one["sample"] for one in lines(tmp_path / "sets" / "negatives.jsonl")] == [sample]
 
 
+def test_a_second_metric_confirms_pairs(tmp_path):
+    # Of the first document ROUGE likes the sample that has the most foreign words best, of the last it scores nothing.
+    texts = (("a b c x", "a y x x"), ("a b c", "a b x"), ("a b c", "a x z"))
+    made = [
+        {"id": n, "document": "a b c d", "summary": reference, "summaries": samples}
+        for n, (reference, samples) in enumerate(zip(("y x x", "a b c", None), texts, strict=True))
+    ]
+    options = ("--metric", "overlap", "--negatives", "1", "--positives", "1", "--good", "samples")
+    run(tmp_path, made, *options)
+    assert [one["id"] for one in lines(tmp_path / "sets" / "dpo.jsonl")] == ["0", "1", "2"]
+    run(tmp_path, made, *options, "--confirm", "rouge1", "--set", "rouge1.stemmer=false")
+    folder = tmp_path / "sets"
+    for name in ("positives", "negatives", "dpo"):
+        assert [one["id"] for one in lines(folder / f"{name}.jsonl")] == ["1"]
+    aside = [(one["id"], one["status"], one["reason"]) for one in lines(folder / "aside.jsonl")]
+    assert [each[:2] for each in aside] == [("0", "not-confirmed"), ("2", "not-confirmed")]
+    assert aside[0][2] == "rouge1: 0.857, and 0.286 for the good one"
+    assert aside[1][2].startswith("rouge1 has no score: ")
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["counts"]["not_confirmed"] == 2
+    assert "stemmer:no" in summary["settings"]["confirm_signature"]
+    for wrong in (("--confirm", "overlap"), ("--confirm", "rouge", "--pairing", "unpaired")):
+        assert "--confirm takes another metric" in run(tmp_path, made, *options, *wrong, code=2).stderr
+
+
 def test_rows_with_something_wrong_are_set_aside_and_counted(tmp_path):
     rows = [
         row(0),

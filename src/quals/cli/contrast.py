@@ -37,6 +37,7 @@ _SHARE = click.FloatRange(0, 1)
 )
 @click.option("--device", default="auto", show_default=True, help="For --model: auto, cpu, cuda ...")
 @click.option("--metric", default="quals", show_default=True, help="What scores them; rouge: the mean of three ROUGEs.")
+@click.option("--confirm", metavar="METRIC", help="Leave out pairs that this second metric orders another way.")
 @click.option("--set", "settings", multiple=True, metavar="METRIC.NAME=VALUE", help="A metric's setting; repeatable.")
 @workers_option
 @click.option("--negatives", default=0.3, show_default=True, type=_SHARE, help="Share of documents for S-.")
@@ -97,6 +98,8 @@ def contrast(file: str, folder: Path, **options: Any) -> None:
     check_prompt(prompt)
     if options["model"] and options["samples_field"]:
         raise click.UsageError("--samples-field goes without --model, which writes them")
+    if options["confirm"] and (options["pairing"] != "paired" or options["confirm"] == options["metric"]):
+        raise click.UsageError("--confirm takes another metric than --metric, and pairs")
     folder.mkdir(parents=True, exist_ok=True)
     for name in (*FILES, *(["samples.jsonl"] if options["model"] else [])):
         refuse_same_file(folder / name, [file])
@@ -112,11 +115,19 @@ def contrast(file: str, folder: Path, **options: Any) -> None:
         examples, problems = read_examples(source, fields, format=format, limit=options["limit"], references=beside)
         for problem in problems:
             click.echo(f"quals: {problem}", err=True)
-        metric = scorer(options["metric"], options["settings"], options["workers"])
-        sets = make_sets(examples, problems, metric, chosen, folder, ScoreCache(), progress)
+        metric, confirm = scorers(options["metric"], options["confirm"], options["settings"], options["workers"])
+        sets = make_sets(examples, problems, metric, chosen, folder, ScoreCache(), progress, confirm)
     settings = {"file": Path(file).name, **options, "prompt": prompt}
-    write_sets(sets, folder, prompt, {**settings, "signature": metric.signature})
+    signatures = {"signature": metric.signature} | ({"confirm_signature": confirm.signature} if confirm else {})
+    write_sets(sets, folder, prompt, {**settings, **signatures})
     _show(sets, folder, "references" if beside else "samples")
+
+
+def scorers(name: str, other: str | None, settings: Sequence[str], workers: int) -> tuple[Metric, Metric | None]:
+    """The metric that chooses and, if one is named, the one that confirms, each with its own settings."""
+    theirs = [text for text in settings if other and text.startswith(f"{other}.")]
+    own = [text for text in settings if text not in theirs]
+    return scorer(name, own, workers), scorer(other, theirs, workers) if other else None
 
 
 def scorer(name: str, settings: Sequence[str] = (), workers: int = 1) -> Metric:

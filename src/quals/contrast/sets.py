@@ -1,4 +1,4 @@
-"""The stages in a row: examples -> scores -> candidates -> selection -> evidence -> the two sets."""
+"""The stages in a row: examples -> scores -> candidates -> selection (-> confirmed) -> evidence -> the two sets."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from quals.contrast.candidates import Good, Likeness, candidates, copying
+from quals.contrast.confirm import confirmed
 from quals.contrast.rows import Example
 from quals.contrast.score import Scored, score_examples
 from quals.contrast.select import Pairing, Selection, select
@@ -67,6 +68,7 @@ def make_sets(
     folder: Path,
     cache: ScoreCache,
     progress: Progress,
+    confirm: Metric | None = None,
 ) -> Sets:
     """Score, select and explain; every stage goes on from what an earlier run has left.
 
@@ -78,6 +80,7 @@ def make_sets(
         folder: where the evidence is kept.
         cache: where scores are looked up and kept.
         progress: called with the name and size of a stage; gives what is called as work is done.
+        confirm: a second metric, for paired sets: a pair that it does not order the same way is in neither.
     """
     beside = options.good == "reference"
     texts = sum(len(example.samples) + beside for example in examples)
@@ -92,6 +95,10 @@ def make_sets(
         pairing=options.pairing,
         seed=options.seed,
     )
+    refused: dict[int, str] = {}
+    if confirm:
+        advance = progress(f"confirm ({confirm.name})", 2 * len(selection.negatives))
+        selection, refused = confirmed(confirm, scored, found, selection, cache, advance)
     sunk = [
         Texts(scored[place].example.document, scored[place].example.samples[sample], scored[place].example.reference)
         for place, sample in selection.negatives.items()
@@ -103,8 +110,13 @@ def make_sets(
     ]
     positives = [_positive(scored[place], found[place].good) for place in selection.positives]
     aside = [*map(_unreadable, problems), *(row for each in scored for row in _aside(each))]
+    aside += [
+        {"id": (one := scored[place].example).id, "line": one.line, "status": "not-confirmed", "reason": reason}
+        for place, reason in refused.items()
+    ]
     unusable = sum(not each.bad for each in found)
     counts = _counts(scored, problems, positives, negatives) | {"documents_without_usable_sample": unusable}
+    counts |= {"not_confirmed": len(refused)} if confirm else {}
     means = {
         "references": _mean([each.reference.value for each in scored if each.reference]),
         "samples": _mean([score.value for each in scored for score in each.samples]),
