@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from quals.compare.texts import novel_bigrams
-from quals.contrast.rows import Example
 from quals.contrast.score import Scored
 
 Good = Literal["reference", "samples"]
@@ -79,7 +78,7 @@ def _known(scored: Scored) -> list[tuple[int, str, float]]:
 
 
 def _beside_reference(scored: Scored, likeness: Likeness) -> Candidates:
-    example: Example = scored.example
+    example = scored.example
     bad = {
         place: value
         for place, text, value in _known(scored)
