@@ -6,8 +6,8 @@
 DATA holds xsum.jsonl.gz and cnndm.jsonl.gz, rows {document, summary}. The stages for each, all of them commands that
 anybody can run:
 
-    split  mle  samples  own  cool  (contrast sets)  rouge  conseq  conseq-own  conseq-alike  dpo  dpo-alike
-    (summaries by each, and their scores)  table  against-rouge
+    split  mle  samples  cool  (contrast sets)  rouge  conseq  conseq-alike  dpo  (summaries by each, and their scores)
+    table  against-rouge
 
 Give the command again: a finished stage is skipped, an interrupted one goes on, and one whose command or input is
 another than before (a size was edited, a metric has come) starts anew. OUTPUT/stages.jsonl tells when which stage

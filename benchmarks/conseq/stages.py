@@ -23,10 +23,12 @@ class Size:
         epochs, contrast_epochs: passes over the documents, and over the contrast sets.
         contrast_rate, dpo_rate: learning rates of the contrastive trainings and of DPO; 0 is the usual one.
         share: of the references for S+, and of the lowest samples for S-.
+        alike_share: the same of pairs of samples, of which a second metric confirms only some.
         length_within: how far a negative's number of words may be from its positive's, as a share; None: any.
         copying_within: how far apart, by "alike", the shares of their word pairs may be that the document has.
         spare_end: whether negatives' end tokens are left out of the loss.
         selector_dtype: arithmetic of the models that choose contrast sets; that of the tables is always float32.
+        selector_beams: of QUALS where it chooses; in the tables it has its 60.
         micro_batch: examples in one pass of the model.
         loaders: processes that prepare batches for a training.
         batch_rows: documents that are summarized at a time.
@@ -45,10 +47,12 @@ class Size:
     contrast_rate: float
     dpo_rate: float
     share: float
+    alike_share: float
     length_within: float | None
     copying_within: float
     spare_end: bool
     selector_dtype: str
+    selector_beams: int
     micro_batch: int
     loaders: int
     batch_rows: int
@@ -58,24 +62,27 @@ class Size:
 
 SIZES = {
     # Documents of which a small run could not read all teach a summarizer to invent the rest, so it takes short ones.
-    # Of 400 documents these shares leave some 160 pairs, 40 steps in two epochs: at the rate for thousands of steps
-    # that would change nothing.
+    # Of 300 documents these shares leave some 120 pairs, 45 steps in three epochs: at the rate for thousands of steps
+    # that would change nothing. A third of the beams cost QUALS .03 to .05 of its agreement (docs/agreement.md), and
+    # its 2,100 texts are the longest part.
     "small": Size(
         heldout=100,
         valid=40,
-        train=600,
-        sampled=400,
-        max_words=350,
+        train=400,
+        sampled=300,
+        max_words=250,
         max_document=512,
         epochs=3,
-        contrast_epochs=2,
+        contrast_epochs=3,
         contrast_rate=1e-4,
         dpo_rate=1e-4,
         share=0.7,
+        alike_share=0.85,
         length_within=0.25,
         copying_within=0.1,
         spare_end=True,
         selector_dtype="float32",
+        selector_beams=20,
         micro_batch=1,
         loaders=0,
         batch_rows=64,
@@ -98,10 +105,12 @@ SIZES = {
         contrast_rate=1e-4,
         dpo_rate=0,
         share=0.5,
+        alike_share=0.7,
         length_within=0.25,
         copying_within=0.1,
         spare_end=True,
         selector_dtype="bfloat16",
+        selector_beams=60,
         micro_batch=16,
         loaders=2,
         batch_rows=1024,
@@ -120,10 +129,12 @@ SIZES = {
         contrast_rate=0,
         dpo_rate=0,
         share=1.0,
+        alike_share=1.0,
         length_within=2.0,
         copying_within=1.0,
         spare_end=True,
         selector_dtype="float32",
+        selector_beams=60,
         micro_batch=2,
         loaders=0,
         batch_rows=4,
@@ -133,14 +144,13 @@ SIZES = {
 }
 
 # Fewer of these, since their summaries cost twice as much.
-SMALL_CNNDM = replace(SIZES["small"], heldout=80, valid=20, train=300, sampled=200, contrast_epochs=4)
+SMALL_CNNDM = replace(SIZES["small"], heldout=80, valid=20, train=300, sampled=200, max_words=350, contrast_epochs=4)
 
-# What chooses contrast sets, each for a system of its own: a metric, among samples and references; the ensemble among
-# samples and what beam search gives in place of references; "alike" is the ensemble, too, among samples only, drawn at
-# a lower temperature, of which it pairs those that are as long and copy as much.
-CHOSEN_BY = {"rouge": "rouge", "quals": "conseq", "ensemble": "conseq-own", "alike": "conseq-alike"}
-TEXTS = {"ensemble": "own", "alike": "cool"}  # selector -> what it chooses among, where that is not the samples
-BY_DPO = {"quals": "dpo", "alike": "dpo-alike"}  # selector -> system
+# What chooses contrast sets, each for a system of its own: a metric, among samples and references; "alike" is the
+# ensemble, among samples only, drawn at a lower temperature, of which it pairs those that are as long and copy as much.
+# QUALS, which is to rise with it, then confirms the pairs.
+CHOSEN_BY = {"rouge": "rouge", "quals": "conseq", "alike": "conseq-alike"}
+BY_DPO = {"alike": "dpo"}  # selector -> system
 COOL = 0.5  # temperature; at 1 also the best sample of a small model is wrong
 LEAD = {"xsum": 1, "cnndm": 3}  # sentences, about as long as the summaries there
 PARTS = ("heldout", "valid", "train", "sampled")
@@ -216,7 +226,6 @@ class Plan:
         drawn = ["-n", 6, "--sample", "--top-k", 50, "--min-length", 10]
         texts = [
             self._summaries("samples", "split/sampled", "mle", *drawn),
-            self._summaries("own", "samples", "mle"),
             self._summaries("cool", "split/sampled", "mle", *drawn, "--temperature", COOL),
         ]
         return texts + [self._sets(selector) for selector in CHOSEN_BY]
@@ -268,22 +277,23 @@ class Plan:
         return [*self._common(), *watched, "-o", self.folder / name]
 
     def _sets(self, selector: str) -> Stage:
-        """From rows with samples and, in the field `summary`, what may become a positive unless these are samples."""
-        source = TEXTS.get(selector, "samples")
-        share, metric = self.size.share, "ensemble" if selector == "alike" else selector
-        chosen: list[object] = ["--metric", metric, "--positives", share, "--negatives", share]
-        if metric != "rouge" and self.size.selector_dtype != "float32":
-            chosen += ["--set", f"{metric}.dtype={self.size.selector_dtype}"]
-        if self.size.length_within is not None:
-            chosen += ["--length-within", self.size.length_within]
-        if source == "own":
-            chosen += ["--reference-field", "summary"]
+        """From rows with samples and their reference."""
+        size, chosen = self.size, list[object]()
         if selector == "alike":
-            chosen += ["--good", "samples", "--copying-within", self.size.copying_within]
-        name = f"sets-{selector}"
-        return self._stage(
-            name, name, "quals", "contrast", self.folder / f"{source}.jsonl", *chosen, "-o", self.folder / name
-        )
+            source, share, metrics = "cool", size.alike_share, ["ensemble", "quals"]
+            chosen += ["--confirm", "quals", "--good", "samples", "--copying-within", size.copying_within]
+        else:
+            source, share, metrics = "samples", size.share, [selector]
+        for metric in metrics:
+            if metric != "rouge" and size.selector_dtype != "float32":
+                chosen += ["--set", f"{metric}.dtype={size.selector_dtype}"]
+            if metric == "quals" and size.selector_beams != 60:
+                chosen += ["--set", f"quals.search.groups={size.selector_beams}"]
+        if size.length_within is not None:
+            chosen += ["--length-within", size.length_within]
+        name, shares = f"sets-{selector}", ["--positives", share, "--negatives", share]
+        words = [self.folder / f"{source}.jsonl", "--metric", metrics[0], *shares, *chosen, "-o", self.folder / name]
+        return self._stage(name, name, "quals", "contrast", *words)
 
     def _summaries(self, name: str, source: str, system: str, *drawn: object) -> Stage:
         path = self.folder / f"{name}.jsonl"

@@ -40,6 +40,8 @@ def load_pretrained(name: str, *, trainable: bool = False) -> Pretrained:
     import transformers
     from safetensors import SafetensorError
 
+    from quals.lm.linear import speed_up
+
     transformers.utils.logging.disable_progress_bar()
     folder = store.resolve(name)
     base = store.adapter_base(folder)
@@ -54,6 +56,7 @@ def load_pretrained(name: str, *, trainable: bool = False) -> Pretrained:
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise ModelError(f"cannot load the model '{name}': {error}") from error
     tokenizer.model_max_length = LONGEST
+    speed_up(model)
     return Pretrained(model.eval(), tokenizer, name)
 
 

@@ -85,7 +85,7 @@ class LanguageModel(ABC):
         """
         self.model.to(device, dtype)
         head = self.model.get_output_embeddings()
-        if dtype.itemsize == 2 and type(head) is torch.nn.Linear and head.bias is None:
+        if dtype.itemsize == 2 and isinstance(head, torch.nn.Linear) and head.bias is None:
             head.forward = partial(_logits, head.weight)
 
     @abstractmethod
