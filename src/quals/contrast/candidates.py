@@ -8,6 +8,7 @@ from typing import Literal
 
 from quals.compare.texts import novel_bigrams
 from quals.contrast.score import Scored
+from quals.records import SummaryScore
 
 Good = Literal["reference", "samples"]
 
@@ -26,6 +27,25 @@ class Candidates:
     value: float | None
     bad: Mapping[int, float]
 
+    def better(self, scored: Scored) -> tuple[str | None, SummaryScore | None]:
+        """Text and score of the one that may become a good example."""
+        if self.good is None:
+            return scored.example.reference, scored.reference
+        return scored.example.samples[self.good], scored.samples[self.good]
+
+
+@dataclass(frozen=True)
+class Manner:
+    """What of a summary a contrast is not to teach: its number of words, and how much it copies (see `copying`)."""
+
+    words: int
+    copied: float | None
+
+    @classmethod
+    def of(cls, document: str, summary: str | None) -> Manner:
+        """Of a summary of this document."""
+        return cls(len((summary or "").split()), copying(document, summary))
+
 
 @dataclass(frozen=True)
 class Likeness:
@@ -41,16 +61,15 @@ class Likeness:
     words: float | None = None
     copying: float | None = None
 
-    def holds(self, document: str, bad: str, good: str) -> bool:
+    def holds(self, bad: Manner, good: Manner) -> bool:
         """Whether this bad example is like this good one."""
-        if self.words is not None:
-            wanted = len(good.split())
-            if abs(len(bad.split()) - wanted) > self.words * wanted:
-                return False
-        if self.copying is not None:
-            copied, wished = copying(document, bad), copying(document, good)
-            return copied is not None and wished is not None and abs(copied - wished) <= self.copying
-        return True
+        if self.words is not None and abs(bad.words - good.words) > self.words * good.words:
+            return False
+        if self.copying is None:
+            return True
+        if bad.copied is None or good.copied is None:
+            return False
+        return abs(bad.copied - good.copied) <= self.copying
 
 
 def candidates(scored: Sequence[Scored], good: Good, likeness: Likeness) -> list[Candidates]:
@@ -71,29 +90,34 @@ def copying(document: str, summary: str | None) -> float | None:
     return None if novelty is None else 1 - novelty
 
 
-def _known(scored: Scored) -> list[tuple[int, str, float]]:
-    """Number, text and score of the samples that have one."""
-    both = zip(scored.example.samples, scored.samples, strict=True)
-    return [(place, text, score.value) for place, (text, score) in enumerate(both) if score.value is not None]
+def _known(scored: Scored) -> list[tuple[int, Manner, float]]:
+    """Number, manner and score of the samples that have one."""
+    document, both = scored.example.document, zip(scored.example.samples, scored.samples, strict=True)
+    return [
+        (place, Manner.of(document, text), score.value)
+        for place, (text, score) in enumerate(both)
+        if score.value is not None
+    ]
 
 
 def _beside_reference(scored: Scored, likeness: Likeness) -> Candidates:
     example = scored.example
+    wanted = Manner.of(example.document, example.reference)
     bad = {
         place: value
-        for place, text, value in _known(scored)
-        if not example.repeats(place) and likeness.holds(example.document, text, example.reference or "")
+        for place, manner, value in _known(scored)
+        if not example.repeats(place) and likeness.holds(manner, wanted)
     }
     return Candidates(None, None if scored.reference is None else scored.reference.value, bad)
 
 
 def _of_samples(scored: Scored, likeness: Likeness) -> Candidates:
-    known, document = _known(scored), scored.example.document
+    known = _known(scored)
     pairs = [
         (high - low, good, high, bad, low)
         for good, better, high in known
         for bad, worse, low in known
-        if high > low and likeness.holds(document, worse, better)
+        if high > low and likeness.holds(worse, better)
     ]
     if not pairs:
         return Candidates(None, None, {})

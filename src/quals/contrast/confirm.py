@@ -39,8 +39,7 @@ def confirmed(
     """
     rows = []
     for place, bad in selection.negatives.items():
-        example, good = scored[place].example, found[place].good
-        better = example.reference if good is None else example.samples[good]
+        example, (better, _) = scored[place].example, found[place].better(scored[place])
         texts = (better or "", example.samples[bad])
         rows += [Texts(example.document, text, example.reference) for text in texts]
     scores = iter(score_rows(metric, rows, cache, advance))

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from quals.contrast.candidates import Good, Likeness, candidates, copying
+from quals.contrast.candidates import Candidates, Good, Likeness, candidates, copying
 from quals.contrast.confirm import confirmed
 from quals.contrast.rows import Example
 from quals.contrast.score import Scored, score_examples
@@ -108,7 +108,7 @@ def make_sets(
         _negative(scored[place], sample, pieces)
         for (place, sample), pieces in zip(selection.negatives.items(), evidence, strict=True)
     ]
-    positives = [_positive(scored[place], found[place].good) for place in selection.positives]
+    positives = [_positive(scored[place], found[place]) for place in selection.positives]
     aside = [*map(_unreadable, problems), *(row for each in scored for row in _aside(each))]
     aside += [
         {"id": (one := scored[place].example).id, "line": one.line, "status": "not-confirmed", "reason": reason}
@@ -128,11 +128,10 @@ def make_sets(
     return Sets(positives, negatives, aside, counts, means, copied, selection)
 
 
-def _positive(scored: Scored, sample: int | None) -> Row:
-    if sample is None:
-        assert scored.reference is not None
-        return _row(scored.example, scored.example.reference, scored.reference)
-    return _row(scored.example, scored.example.samples[sample], scored.samples[sample]) | {"sample": sample}
+def _positive(scored: Scored, chosen: Candidates) -> Row:
+    text, score = chosen.better(scored)
+    assert score is not None  # what has none is not selected
+    return _row(scored.example, text, score) | ({} if chosen.good is None else {"sample": chosen.good})
 
 
 def _negative(scored: Scored, sample: int, evidence: Pieces) -> Row:
