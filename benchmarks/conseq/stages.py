@@ -20,7 +20,7 @@ class Size:
         sampled: of those, documents that the contrast sets are made of.
         max_words: documents of more words are left out; None: none.
         max_document: tokens of a document that a summarizer reads.
-        epochs, contrast_epochs: passes over the documents, and over the contrast sets.
+        epochs, contrast_epochs, dpo_epochs: passes over the documents, and over the contrast sets.
         contrast_rate, dpo_rate: learning rates of the contrastive trainings and of DPO; 0 is the usual one.
         share: of the references for S+, and of the lowest samples for S-.
         alike_share: the same of pairs of samples, of which a second metric confirms only some.
@@ -44,6 +44,7 @@ class Size:
     max_document: int
     epochs: float
     contrast_epochs: float
+    dpo_epochs: float
     contrast_rate: float
     dpo_rate: float
     share: float
@@ -63,8 +64,9 @@ class Size:
 SIZES = {
     # Documents of which a small run could not read all teach a summarizer to invent the rest, so it takes short ones.
     # Of 300 documents these shares leave some 120 pairs, 45 steps in three epochs: at the rate for thousands of steps
-    # that would change nothing. A third of the beams cost QUALS .03 to .05 of its agreement (docs/agreement.md), and
-    # its 2,100 texts are the longest part.
+    # that would change nothing. DPO, given as many, orders each pair by a wide margin, and good texts lose, too: it stops
+    # halfway. A third of the beams cost QUALS .03 to .05 of its agreement (docs/agreement.md), and its 2,100 texts are
+    # the longest part.
     "small": Size(
         heldout=100,
         valid=40,
@@ -74,6 +76,7 @@ SIZES = {
         max_document=512,
         epochs=3,
         contrast_epochs=3,
+        dpo_epochs=1.5,
         contrast_rate=1e-4,
         dpo_rate=1e-4,
         share=0.7,
@@ -102,6 +105,7 @@ SIZES = {
         max_document=512,
         epochs=2,
         contrast_epochs=3,
+        dpo_epochs=2,
         contrast_rate=1e-4,
         dpo_rate=0,
         share=0.5,
@@ -126,6 +130,7 @@ SIZES = {
         max_document=40,
         epochs=1,
         contrast_epochs=1,
+        dpo_epochs=1,
         contrast_rate=0,
         dpo_rate=0,
         share=1.0,
@@ -144,7 +149,9 @@ SIZES = {
 }
 
 # Fewer of these, since their summaries cost twice as much.
-SMALL_CNNDM = replace(SIZES["small"], heldout=80, valid=20, train=300, sampled=200, max_words=350, contrast_epochs=4)
+SMALL_CNNDM = replace(
+    SIZES["small"], heldout=80, valid=20, train=300, sampled=200, max_words=350, contrast_epochs=4, dpo_epochs=2
+)
 
 # What chooses contrast sets, each for a system of its own: a metric, among samples and references; "alike" is the
 # ensemble, among samples only, drawn at a lower temperature, of which it pairs those that are as long and copy as much.
@@ -240,7 +247,8 @@ class Plan:
             found.append(self._stage(name, name, "quals", *words, *(["--spare-end"] if size.spare_end else [])))
         for selector, name in BY_DPO.items():
             pairs, target = self.folder / f"sets-{selector}" / "dpo.jsonl", self.folder / name
-            words = [mle, pairs, *chosen, size.dpo_rate, *self._common(), "-o", target]
+            trained = ["--epochs", size.dpo_epochs, "--learning-rate", size.dpo_rate, *self._common()]
+            words = [mle, pairs, *trained, "-o", target]
             found.append(self._stage(name, name, "dpo", *words))
         return found
 

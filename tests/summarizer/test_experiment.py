@@ -153,7 +153,7 @@ def test_the_whole_experiment(
     assert calls == ["quals summarize heldout.jsonl"]
     calls.clear()
     sizes = module("stages").SIZES
-    monkeypatch.setitem(sizes, "smoke", replace(sizes["smoke"], contrast_epochs=2))
+    monkeypatch.setitem(sizes, "smoke", replace(sizes["smoke"], contrast_epochs=2, dpo_epochs=2))
     done = experiment(data, base, "--only", "xsum")
     assert "xsum dpo: its command or input has changed, it starts anew" in done.output
     assert (
