@@ -64,9 +64,9 @@ class Size:
 SIZES = {
     # Documents of which a small run could not read all teach a summarizer to invent the rest, so it takes short ones.
     # Of 300 documents these shares leave some 120 pairs, 45 steps in three epochs: at the rate for thousands of steps
-    # that would change nothing. DPO, given as many, orders each pair by a wide margin, and good texts lose, too: it stops
-    # halfway. A third of the beams cost QUALS .03 to .05 of its agreement (docs/agreement.md), and its 2,100 texts are
-    # the longest part.
+    # that would change nothing. DPO, given as many, orders each pair by a wide margin, and good texts lose, too: it
+    # stops halfway. A third of the beams cost QUALS .03 to .05 of its agreement (docs/agreement.md), and its 2,100
+    # texts are the longest part.
     "small": Size(
         heldout=100,
         valid=40,
