@@ -197,6 +197,7 @@ def test_the_processes_end_with_the_command(ended_by: signal.Signals, code: int,
     )
     deadline = time.monotonic() + 120
     while sum(name.startswith("spawn") for name in members(process.pid)) < 2 and time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()[1].decode()
         time.sleep(0.1)
     assert len(members(process.pid)) >= 3
     time.sleep(1)
