@@ -210,6 +210,6 @@ def test_the_processes_end_with_the_command(ended_by: signal.Signals, code: int,
 
 
 def members(session: int) -> list[str]:
-    """The Python processes of a session, each by what it is for."""
-    found = subprocess.run(["ps", "-o", "args=", "-s", str(session)], capture_output=True, text=True).stdout
+    """The Python processes of a session, each by what it is for, whatever width COLUMNS says (readline sets it)."""
+    found = subprocess.run(["ps", "-ww", "-o", "args=", "-s", str(session)], capture_output=True, text=True).stdout
     return ["spawn" if "spawn_main" in line else line for line in found.splitlines() if "defunct" not in line]
