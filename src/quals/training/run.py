@@ -62,7 +62,10 @@ def _weights(model: str) -> str:
 
 
 def go_on(trainer: transformers.Trainer, folder: Path) -> None:
-    """Train, from the newest checkpoint if there is one; at the end of the run it is only loaded."""
+    """Train, from the newest checkpoint if there is one; at the end of the run it is only loaded.
+
+    Processes that trained together are then on their own.
+    """
     checkpoint = newest_checkpoint(folder)
     state = _state(checkpoint) if checkpoint else None
     if state and state.global_step >= state.max_steps:
@@ -71,6 +74,9 @@ def go_on(trainer: transformers.Trainer, folder: Path) -> None:
         trainer.state = state
     else:
         trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
+    # Processes that leave one by one, each in its own time, make the threads of those that are left abort.
+    trainer.accelerator.wait_for_everyone()
+    trainer.accelerator.end_training()
 
 
 def newest_checkpoint(folder: Path) -> Path | None:
