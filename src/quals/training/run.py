@@ -74,7 +74,7 @@ def go_on(trainer: transformers.Trainer, folder: Path) -> None:
         trainer.state = state
     else:
         trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
-    # Processes that leave one by one, each in its own time, make the threads of those that are left abort.
+    # Where one leaves without a word, what the others still wait for may abort them.
     trainer.accelerator.wait_for_everyone()
     trainer.accelerator.end_training()
 
