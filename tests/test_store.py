@@ -37,6 +37,15 @@ def test_import_is_light_and_offline() -> None:
     assert run_python(code).strip() == "[]"
 
 
+def test_threads_soon_sleep_unless_somebody_says_how_they_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    code = "import os, quals; print(os.environ.get('GOMP_SPINCOUNT'))"
+    assert run_python(code).strip() == "3000"
+    assert run_python(code, OMP_WAIT_POLICY="ACTIVE").strip() == "None"
+    assert run_python(code, GOMP_SPINCOUNT="7").strip() == "7"
+
+
 def test_help_imports_no_model_code() -> None:
     code = "import sys\ntry:\n    from quals.cli.main import main; main(['--help'])\n"
     code += "except SystemExit:\n    print('torch' in sys.modules)"

@@ -8,6 +8,7 @@ Importing this package loads no model, no torch, and never touches the network.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from quals import metrics
@@ -46,6 +47,12 @@ __all__ = [
     "__version__",
     "metrics",
 ]
+
+
+# PyTorch's threads on Linux wait for each other in a loop, 300,000 times before they sleep. Where other processes need
+# the cores, that makes it ten times as slow (benchmarks/busy.py). What stands here counts once PyTorch is loaded.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 
 def __getattr__(name: str) -> Any:
