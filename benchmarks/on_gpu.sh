@@ -37,7 +37,7 @@ conseq_run() {
     for pid in "${pids[@]}"; do wait "$pid" || failed=1; done
     return $failed
 }
-summarizers() { QUALS_GPU_SHARE=.35 conseq_run --jobs 2 --until samples; }
+summarizers() { QUALS_GPU_SHARE=.35 conseq_run --jobs 2 --until cool; }
 conseq() { QUALS_GPU_SHARE=.12 conseq_run --jobs 6; }
 
 adopt() {

@@ -200,11 +200,18 @@ def test_partial_correlation_is_that_of_what_copying_leaves() -> None:
 
 
 def test_rows_without_a_score_or_with_nothing_to_copy_are_left_out_at_equal_copying() -> None:
-    scores, labels, copying = [0.1, 0.9, 0.5, None, 0.7], [0.0, 1.0, 0.2, 1.0, 0.8], [0.3, 0.2, 0.9, 0.1, None]
-    labelled = Labelled(list("abcde"), labels, copying=copying)
+    scores, copying = [0.1, 0.9, 0.5, 0.4, None, 0.7], [0.3, 0.2, 0.9, 0.4, 0.1, None]
+    labels = [0.0, 1.0, 0.2, 0.4, 1.0, 0.8]
+    labelled = Labelled(list("abcdef"), labels, copying=copying)
     found = agreement(scores, labelled, bootstrap=FEW).estimates["partial"]
-    three = (np.array(scores[:3]), np.array(labels[:3]), np.array(copying[:3]))
-    assert (found.value, found.count) == (statistics.partial(*three), 3)
+    four = (np.array(scores[:4]), np.array(labels[:4]), np.array(copying[:4]))
+    assert (found.value, found.count) == (statistics.partial(*four), 4)
+
+
+def test_three_rows_always_agree_at_equal_copying_so_that_they_say_nothing() -> None:
+    three = np.random.default_rng(0).normal(size=(3, 3))
+    with pytest.raises(UndefinedError, match="fewer than 4 scored rows"):
+        statistics.partial(*three)
 
 
 # ---- thresholds on other data

@@ -7,6 +7,7 @@ import json
 import pytest
 from test_contrast import _own_cache, lines, run  # noqa: F401
 
+from quals.contrast.candidates import Likeness, Manner
 from quals.contrast.rows import read_examples
 from quals.errors import InputError
 
@@ -43,7 +44,7 @@ def test_good_examples_may_be_samples_and_need_no_references(tmp_path):
     assert [one["reference"] for one in negatives] == [None, None]
     assert [one["chosen"] for one in lines(folder / "dpo.jsonl")] == [" a b c x", " a b c"]
     aside = [(one["id"], one["status"]) for one in lines(folder / "aside.jsonl")]
-    assert aside == [("3", "empty-summary"), ("4", "no-samples")]
+    assert aside == [("3", "empty-summary"), ("4", "no-samples"), ("2", "no-pair")]
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["means"]["references"] is None
     assert summary["counts"]["documents_without_usable_sample"] == 2
@@ -115,3 +116,40 @@ def test_a_second_metric_confirms_pairs(tmp_path):
     assert "stemmer:no" in summary["settings"]["confirm_signature"]
     for wrong in (("--confirm", "overlap"), ("--confirm", "rouge", "--pairing", "unpaired")):
         assert "--confirm takes another metric" in run(tmp_path, made, *options, *wrong, code=2).stderr
+
+
+def test_what_is_just_as_far_as_the_limit_is_alike():
+    for good in range(11):
+        for bad in range(11):
+            alike = Likeness(0.1, 0.1).holds(Manner(10 + bad - good, bad / 10), Manner(10, good / 10))
+            assert alike == (abs(bad - good) <= 1), (good, bad)
+
+
+def test_documents_without_a_pair_are_set_aside_with_the_reason(tmp_path):
+    made = [
+        {"id": 0, "document": "a b c", "summary": "a b", "summaries": ["a b", "a b"]},
+        {"id": 1, "document": "a b c", "summary": "a b", "summaries": ["a b c", "x y z v w"]},
+    ]
+    for options, reasons in (
+        ((), {0: "no sample with a score differs from the reference"}),
+        (("--good", "samples"), {0: "no two samples differ in score"}),
+        (
+            ("--good", "samples", "--length-within", "0.1"),
+            dict.fromkeys(
+                (0, 1),
+                "no two samples differ in score, or none that are as alike in length and copying as was asked for",
+            ),
+        ),
+    ):
+        run(tmp_path, made, "--metric", "overlap", *options)
+        aside = lines(tmp_path / "sets" / "aside.jsonl")
+        assert {int(one["id"]): one["reason"] for one in aside if one["status"] == "no-pair"} == reasons
+
+
+def test_a_reference_that_is_no_text_is_none_where_none_is_needed(tmp_path):
+    made = {"id": 0, "document": "a b c", "summary": 7, "summaries": ["a b", "x y"]}
+    file = tmp_path / "in.jsonl"
+    file.write_text(json.dumps(made) + "\n")
+    (example,), problems = read_examples(file, {}, references=False)
+    assert (example.reference, problems) == (None, [])
+    assert not read_examples(file, {})[0]

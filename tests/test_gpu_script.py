@@ -60,7 +60,7 @@ def test_parts_follow_each_other_and_one_that_fails_is_named(checkout: Path) -> 
     assert done.returncode == 1
     assert [line.partition(",")[0] for line in done.stdout.splitlines()[:2]] == ["summarizers: done", "speed: done"]
     assert f"readings: failed, see {checkout}/out/logs/readings.log" in done.stdout
-    assert all(".35 " in each and each.endswith("--jobs 2 --until samples") for each in commands[:2])
+    assert all(".35 " in each and each.endswith("--jobs 2 --until cool") for each in commands[:2])
     assert "speed.py" in commands[2]
     assert "workers.py" in commands[3]
     assert len((checkout / "out" / "speed.jsonl").read_text().splitlines()) == 2000

@@ -134,3 +134,10 @@ def test_an_adapter_gets_the_same_gradients(tiny_model: Path, monkeypatch: pytes
     for name, gradient in found[0].items():
         scale = float(gradient.abs().max())
         torch.testing.assert_close(found[1][name], gradient, rtol=0, atol=1e-4 * scale + 1e-9)
+
+
+def test_a_second_derivative_is_refused(layer: nn.Linear) -> None:
+    inputs = torch.randn(3, 48, requires_grad=True)
+    (once,) = torch.autograd.grad((layer(inputs) ** 2).sum(), inputs, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        once.sum().backward()

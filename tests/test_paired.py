@@ -178,3 +178,24 @@ def test_without_scipy_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy.stats", None)
     with pytest.raises(MissingExtraError, match=r"Comparing systems needs .* pip install 'quals\[compare\]'"):
         mean([1.0, 2.0], FEW)
+
+
+def test_a_draw_in_which_all_differ_alike_in_copying_says_nothing_of_equal_copying():
+    zeros = [0.0] * 12
+    found = at_equal_copying([0.4] * 11 + [0.0], zeros, [0.5] * 11 + [0.0], zeros, FEW)
+    assert found.value == pytest.approx(0)  # one document says so: without it there is no line
+    assert (found.low, found.high) == (None, None)
+    assert "draws the systems differ in copying by the same everywhere" in found.reason
+
+
+def test_rounding_makes_no_line():
+    novelty = [n / 37 for n in range(30)]
+    more = [n + 0.1 for n in novelty]
+    values = list(np.random.default_rng(3).normal(0.1, 1, 30))
+    found = at_equal_copying(values, [0.0] * 30, more, novelty, FEW)
+    assert found.value is None
+    assert found.reason == "the systems differ in copying by the same on every document"
+    more[4] += 0.5
+    found = at_equal_copying(values, [0.0] * 30, more, novelty, FEW)
+    assert found.low is None
+    assert "no interval" in found.reason

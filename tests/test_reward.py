@@ -30,6 +30,13 @@ def test_what_has_no_score_has_no_reward():
     assert failing == [None, 0.0]
 
 
+def test_a_row_without_texts_has_no_reward_and_stops_nothing():
+    texts, documents = ["The mayor resigned.", "a", "b", []], [DOCUMENT, None, "\ud800", DOCUMENT]
+    found = Reward(WordPairs())(texts, document=documents, reference=[1, 2, 3, 4])  # which it does not read
+    assert found == [WordPairs().score(DOCUMENT, "The mayor resigned.").value, None, None, None]
+    assert Reward(Rouge1())(["a b", "a b"], document=["x", "x"], reference=[1, "a b"]) == [None, 1.0]
+
+
 def test_conversations_count_by_their_last_message():
     message = [{"role": "assistant", "content": " The ferry sails daily. "}]
     assert Reward(WordPairs())([message], document=[DOCUMENT]) == Reward(WordPairs())(

@@ -2,10 +2,10 @@
 
     python benchmarks/conseq/dpo.py runs/mle sets/dpo.jsonl -o runs/dpo
 
-DPO (Rafailov et al. 2023, arXiv 2305.18290) from the same sets as `quals train conseq`: each document's reference is
-preferred to its lowest sample. The model reads and writes in the frame it was trained in, not in the prompt of the
-file; what comes out is a summarizer like any other. trl trains decoder-only models. Give the command again and a
-stopped run goes on.
+DPO (Rafailov et al. 2023, arXiv 2305.18290) from the same sets as `quals train conseq`: each document's good example,
+its reference or its best sample, is preferred to its lowest sample. The model reads and writes in the frame it was
+trained in, not in the prompt of the file; what comes out is a summarizer like any other. trl trains decoder-only
+models. Give the command again and a stopped run goes on.
 """
 
 from __future__ import annotations

@@ -19,9 +19,9 @@ from quals.nlp import load_pipeline, sentences
 
 
 def lead(row: Row, ends: list[int]) -> str:
-    """A row with the text up to the last of these ends as its summary, and its former summary as the reference."""
+    """A row with the text up to the last of these ends as its summary; its former summary may be a reference."""
     text = " ".join(row.document[: ends[-1]].split()) if ends else ""
-    return json_line({**row.fields, "reference": row.summary, "summary": text})
+    return json_line({**row.fields, "reference": row.reference or row.summary, "summary": text})
 
 
 @click.command(help=__doc__)
@@ -30,7 +30,11 @@ def lead(row: Row, ends: list[int]) -> str:
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
 def main(file: str, count: int, output: Path) -> None:
     refuse_same_file(output, [file])
-    rows = list(read_rows(file, FieldNames()))
+    read = list(read_rows(file, FieldNames()))
+    for row in read:
+        if row.error:
+            click.echo(f"left out: {row.error}", err=True)
+    rows = [row for row in read if not row.error]
     found = sentences(load_pipeline(), [row.document for row in rows])
     lines = [lead(row, [span.end for span in spans[:count]]) for row, spans in zip(rows, found, strict=True)]
     output.write_text("".join(lines), encoding="utf-8")

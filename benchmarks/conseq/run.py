@@ -15,7 +15,7 @@ started and ended. The tables go to benchmarks/results/; pages with the summarie
 
 On a GPU many small processes are at work most of the time on the CPU, so that several do more: `--jobs 6` runs stages
 beside each other, what each says goes to a file .log in OUTPUT, and `--only` in two runs takes both data sets at once.
-Each stage then fills .12 of the GPU's memory with its batches, or what QUALS_GPU_SHARE says. `--until samples` stops
+Each stage then fills .12 of the GPU's memory with its batches, or what QUALS_GPU_SHARE says. `--until cool` stops
 where the metrics come in.
 
 No summarizer is trained on what is held out. But factcc-small learnt from claims made of documents of the same files,

@@ -20,6 +20,7 @@ from quals.io.results import json_line, refuse_same_file
 from quals.io.rows import FieldNames, Row, read_rows
 from quals.summarizer.boilerplate import boilerplate
 
+_COUNT = click.IntRange(0)
 PARTS = ("heldout", "valid", "train", "sampled")
 
 
@@ -50,10 +51,10 @@ def split(rows: Iterable[Row], heldout: int, valid: int, train: int, sampled: in
 @click.command(help=__doc__)
 @click.argument("file")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--heldout", default=100, show_default=True, help="Documents held out for the comparison.")
-@click.option("--valid", default=40, show_default=True, help="Documents to watch training by.")
-@click.option("--train", default=0, show_default=True, help="Documents to train on; 0: all the rest.")
-@click.option("--sampled", default=0, show_default=True, help="Of those, documents to sample; 0: all.")
+@click.option("--heldout", default=100, show_default=True, type=_COUNT, help="Documents held out for the comparison.")
+@click.option("--valid", default=40, show_default=True, type=_COUNT, help="Documents to watch training by.")
+@click.option("--train", default=0, show_default=True, type=_COUNT, help="Documents to train on; 0: all the rest.")
+@click.option("--sampled", default=0, show_default=True, type=_COUNT, help="Of those, documents to sample; 0: all.")
 @click.option("--max-words", type=click.IntRange(1), help="Leave out longer documents.")
 @click.option("--document-field", metavar="NAME", help="Default: document, source, article or text.")
 @click.option("--summary-field", metavar="NAME", help="Default: summary, highlights or hypothesis.")
@@ -71,7 +72,10 @@ def main(
     sound = [row for row in rows if not row.error and row.document.strip() and row.summary.strip()]
     clean = [row for row in sound if not boilerplate(row.document, row.summary)]
     short = [row for row in clean if max_words is None or len(row.document.split()) <= max_words]
-    parts = split(short, **counts)
+    try:
+        parts = split(short, **counts)
+    except InputError as error:
+        raise click.ClickException(str(error)) from error
     folder.mkdir(parents=True, exist_ok=True)
     for name, part in parts.items():
         lines = [json_line(dict(row.fields)) for row in part]

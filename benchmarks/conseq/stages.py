@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -183,7 +184,8 @@ class Stage:
 
     def reads(self, path: Path) -> bool:
         """Whether the command takes this file, or one in this folder, for its input, or is quicker with it."""
-        given = (Path(word.partition("=")[2] or word) for word in self.command)
+        named = (re.sub(r"^[^/=]*=", "", word) for word in self.command)  # of SYSTEM=FILE the file
+        given = map(Path, named)
         return path in self.after or any(path in (word, *word.parents) for word in given)
 
 
@@ -318,9 +320,12 @@ class Plan:
         """Stage -> what changes when its command or what it reads does; where the files lie does not matter."""
         made: dict[str, str] = {}
         earlier: list[Stage] = []
+        with self.file.open("rb") as stream:
+            data = hashlib.file_digest(stream, "sha256").hexdigest()
         for stage in self.stages():
             words = [word.replace(str(self.folder), "").replace(str(self.file), "") for word in stage.command]
             inputs = [made[other.name] for other in earlier if stage.reads(other.result)]
+            inputs += [data] if stage.reads(self.file) else []
             made[stage.name] = hashlib.sha256(json.dumps([words, inputs]).encode()).hexdigest()[:12]
             earlier.append(stage)
         return made

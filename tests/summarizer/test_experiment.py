@@ -315,3 +315,41 @@ def test_a_size_must_be_named(data: Path, base: Path) -> None:
     done = CliRunner().invoke(module("run").main, words)
     assert done.exit_code == 2
     assert "--small, --full or --smoke" in done.output
+
+
+def test_a_stage_starts_anew_when_the_data_is_another_and_none_loses_what_it_reads(data: Path, tmp_path: Path) -> None:
+    stages = module("stages")
+
+    def plan(folder: Path) -> Any:
+        return stages.Plan(stages.SIZES["smoke"], data / "xsum.jsonl.gz", folder, "xsum", "base", "rouge1")
+
+    found = plan(tmp_path / "out")
+    before = found.keys()
+    assert plan(tmp_path / "a=b" / "out").keys() == before  # the folder is not what a system is called
+    with gzip.open(data / "xsum.jsonl.gz", "at") as stream:
+        stream.write(json.dumps(rows(1)[0]) + "\n")
+    after = found.keys()
+    assert all(after[name] != before[name] for name in before)
+
+
+def test_negative_numbers_of_documents_and_too_few_are_refused_in_a_line(data: Path, tmp_path: Path) -> None:
+    for options, message in (
+        (("--valid", "-2"), "-2 is not in the range"),
+        (("--heldout", "99"), "too few to hold out"),
+    ):
+        words = [str(data / "xsum.jsonl.gz"), str(tmp_path / "parts"), *options]
+        done = CliRunner().invoke(module("split").main, words)
+        assert message in done.stderr
+        assert not done.exception or isinstance(done.exception, SystemExit)
+
+
+def test_first_sentences_keep_the_reference_and_tell_what_they_leave_out(tmp_path: Path) -> None:
+    file, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    row = {"document": "It rains. It pours.", "summary": "Water.", "reference": "Rain."}
+    file.write_text(json.dumps(row) + "\n{broken\n" + json.dumps({**row, "reference": None}) + "\n")
+    done = CliRunner().invoke(module("lead").main, [str(file), "--sentences", "1", "-o", str(output)])
+    assert [(one["summary"], one["reference"]) for one in read(output)] == [
+        ("It rains.", "Rain."),
+        ("It rains.", "Water."),
+    ]
+    assert f"left out: {file}:2: not valid JSON" in done.stderr

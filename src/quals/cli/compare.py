@@ -10,6 +10,7 @@ import click
 
 from quals.cli.agree import check_outputs, progress_bars
 from quals.cli.metrics import load_metrics, metric_names, workers_option
+from quals.cli.ranges import FiniteRange
 
 if TYPE_CHECKING:
     from quals.compare.comparison import Comparison
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 @click.option(
     "--resamples", default=10_000, show_default=True, type=click.IntRange(100), help="For intervals and tests."
 )
-@click.option("--level", default=0.95, show_default=True, type=click.FloatRange(0.5, 0.999), help="Of the intervals.")
-@click.option("--tolerance", default=1e-4, show_default=True, type=click.FloatRange(0), help="So close is a tie.")
+@click.option("--level", default=0.95, show_default=True, type=FiniteRange(0.5, 0.999), help="Of the intervals.")
+@click.option("--tolerance", default=1e-4, show_default=True, type=FiniteRange(0), help="So close is a tie.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the draws.")
 @click.option(
     "-o", "--output", "outputs", multiple=True, type=click.Path(dir_okay=False, path_type=Path),

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from quals.cli.agree import progress_bars
-from quals.cli.metrics import load_metrics, workers_option
-from quals.errors import InputError
+from quals.cli.metrics import load_metrics, metric_names, metric_settings, workers_option
+from quals.cli.ranges import FiniteRange
 
 if TYPE_CHECKING:
     from quals.contrast.sets import Progress, Sets
     from quals.metrics.base import Metric
 
-_SHARE = click.FloatRange(0, 1)
+_SHARE = FiniteRange(0, 1)
+_MEAN = "rouge"  # elsewhere this names three metrics
 
 
 @click.command()
@@ -51,7 +52,7 @@ _SHARE = click.FloatRange(0, 1)
 )
 @click.option(
     "--length-within",
-    type=click.FloatRange(0),
+    type=FiniteRange(0),
     help="Only bad examples that have as many words as the good one, but for this share.",
 )
 @click.option(
@@ -98,8 +99,7 @@ def contrast(file: str, folder: Path, **options: Any) -> None:
     check_prompt(prompt)
     if options["model"] and options["samples_field"]:
         raise click.UsageError("--samples-field goes without --model, which writes them")
-    if options["confirm"] and (options["pairing"] != "paired" or options["confirm"] == options["metric"]):
-        raise click.UsageError("--confirm takes another metric than --metric, and pairs")
+    _check_metrics(options["metric"], options["confirm"], options["settings"], paired=options["pairing"] == "paired")
     folder.mkdir(parents=True, exist_ok=True)
     for name in (*FILES, *(["samples.jsonl"] if options["model"] else [])):
         refuse_same_file(folder / name, [file])
@@ -123,6 +123,22 @@ def contrast(file: str, folder: Path, **options: Any) -> None:
     _show(sets, folder, "references" if beside else "samples")
 
 
+def _check_metrics(name: str, other: str | None, settings: Sequence[str], *, paired: bool) -> None:
+    """Tell what could not be done before samples are written, which may take hours."""
+    from quals.metrics import registry
+
+    named = {option: each for option, each in (("--metric", name), ("--confirm", other)) if each}
+    found = {option: [_MEAN] if each == _MEAN else metric_names(each) for option, each in named.items()}
+    if several := [option for option, names in found.items() if len(names) > 1]:
+        raise click.UsageError(f"{several[0]} takes one metric")
+    if other and (not paired or found["--metric"] == found["--confirm"]):
+        raise click.UsageError("--confirm takes another metric than --metric, and pairs")
+    if [_MEAN] in found.values() and any(text.startswith(f"{_MEAN}.") for text in settings):
+        raise click.UsageError(f"--set: {_MEAN} has no settings here")
+    for metric, given in metric_settings(settings, [each for (each,) in found.values()]).items():
+        registry.arguments(metric, given)
+
+
 def scorers(name: str, other: str | None, settings: Sequence[str], workers: int) -> tuple[Metric, Metric | None]:
     """The metric that chooses and, if one is named, the one that confirms, each with its own settings."""
     theirs = [text for text in settings if other and text.startswith(f"{other}.")]
@@ -131,21 +147,13 @@ def scorers(name: str, other: str | None, settings: Sequence[str], workers: int)
 
 
 def scorer(name: str, settings: Sequence[str] = (), workers: int = 1) -> Metric:
-    """The one metric of this name; ``rouge`` is the mean of the three.
-
-    Raises:
-        InputError: there is none, or several are named; see `load_metrics`.
-    """
-    if name == "rouge":
+    """The metric of this name; ``rouge`` is the mean of the three."""
+    if name == _MEAN:
         from quals.contrast.score import MeanRouge
 
-        if settings:
-            raise InputError("rouge has no settings here", field="--set")
         return MeanRouge()
-    metrics = load_metrics(name, settings, workers=workers)
-    if len(metrics) > 1:
-        raise InputError("the sets are selected by one metric", field="--metric")
-    return metrics[0]
+    (metric,) = load_metrics(name, settings, workers=workers)
+    return metric
 
 
 def _sample(file: str, folder: Path, options: dict[str, Any], progress: Progress) -> str:

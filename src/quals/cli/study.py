@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from quals.cli.ranges import FiniteRange
 from quals.errors import InputError
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def serve(study: str, host: str, port: int, url: str | None) -> None:
     "--difference",
     "differences",
     multiple=True,
-    type=click.FloatRange(0.05, 1),
+    type=FiniteRange(0.05, 1),
     help="Better less worse, for the power; may be given again.",
 )
 def report(

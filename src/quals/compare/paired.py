@@ -21,13 +21,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quals.evaluate.bootstrap import Estimate
+from quals.evaluate.bootstrap import USABLE_SHARE, Estimate
 from quals.evaluate.statistics import scipy_stats
 
 Floats = NDArray[np.float64]
 
 _AT_ONCE = 4_000_000  # numbers drawn at a time
 _LINE = 10  # documents that a line is fitted through, at least
+_ALIKE = 1e-6  # between shares of novel word pairs, what rounding may leave
 
 
 @dataclass(frozen=True)
@@ -108,30 +109,43 @@ def at_equal_copying(
     differences, novelties = a - b, x - y
     if len(found) < _LINE:
         return Estimate(None, None, None, len(found), f"fewer than {_LINE} documents have a value")
-    if np.ptp(novelties) <= resampling.tolerance and abs(novelties.mean()) > resampling.tolerance:
+    value = float(_intercept(differences, novelties))
+    if np.isnan(value):
         return Estimate(None, None, None, len(found), "the systems differ in copying by the same on every document")
-    draws: Any = _stats().bootstrap(
-        (differences, novelties),
-        _intercept,
-        n_resamples=resampling.resamples,
-        batch=_batch(len(found)),
-        vectorized=True,
-        paired=True,
-        confidence_level=resampling.level,
-        method="percentile",
-        rng=np.random.default_rng(resampling.seed),
+    draws: Any = (
+        _stats()
+        .bootstrap(
+            (differences, novelties),
+            _intercept,
+            n_resamples=resampling.resamples,
+            batch=_batch(len(found)),
+            vectorized=True,
+            paired=True,
+            confidence_level=resampling.level,
+            method="percentile",
+            rng=np.random.default_rng(resampling.seed),
+        )
+        .bootstrap_distribution
     )
-    low, high = map(float, draws.confidence_interval)
-    return Estimate(float(_intercept(differences, novelties)), low, high, len(found))
+    usable = draws[~np.isnan(draws)]
+    if len(usable) < USABLE_SHARE * len(draws):
+        lacking = len(draws) - len(usable)
+        reason = f"no interval: in {lacking} of {len(draws)} draws the systems differ in copying by the same everywhere"
+        return Estimate(value, None, None, len(found), reason)
+    tail = (1 - resampling.level) / 2
+    low, high = map(float, np.quantile(usable, [tail, 1 - tail]))
+    return Estimate(value, low, high, len(found))
 
 
 def _intercept(differences: Floats, novelties: Floats, axis: int = -1) -> Floats:
-    """Of the line through the points; where all novelties are the same, the line is level."""
+    """Of the line through the points: level where all novelties are 0, none where all are another number."""
     mean_d, mean_x = (values.mean(axis=axis, keepdims=True) for values in (differences, novelties))
     spread = ((novelties - mean_x) ** 2).sum(axis=axis)
     together = ((differences - mean_d) * (novelties - mean_x)).sum(axis=axis)
-    slope = np.divide(together, spread, out=np.zeros_like(spread), where=spread > 0)
-    found: Floats = mean_d.squeeze(axis) - slope * mean_x.squeeze(axis)
+    mean_d, mean_x = mean_d.squeeze(axis), mean_x.squeeze(axis)
+    alike = spread <= _ALIKE**2 * novelties.shape[axis]
+    slope = np.divide(together, spread, out=np.zeros_like(spread), where=~alike)
+    found: Floats = np.where(alike & (np.abs(mean_x) > _ALIKE), np.nan, mean_d - slope * mean_x)
     return found
 
 

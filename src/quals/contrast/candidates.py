@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from quals.compare.texts import novel_bigrams
+from quals.compare.texts import length, novel_bigrams
 from quals.contrast.score import Scored
 from quals.records import SummaryScore
 
 Good = Literal["reference", "samples"]
+_ROUNDING = 1e-9  # so that a limit is kept to by what is just as far, as people count
 
 
 @dataclass(frozen=True)
@@ -18,9 +19,9 @@ class Candidates:
     """Of one document.
 
     Attributes:
-        good: number of the sample that may become a good example; None is the reference.
+        good: number of the sample that may become a good example; None is the reference, or that there is none.
         value: its score; None if there is none.
-        bad: sample -> score, of those that may become bad ones.
+        bad: sample -> score, of those that may become bad ones; empty if there is nothing to choose.
     """
 
     good: int | None
@@ -44,7 +45,7 @@ class Manner:
     @classmethod
     def of(cls, document: str, summary: str | None) -> Manner:
         """Of a summary of this document."""
-        return cls(len((summary or "").split()), copying(document, summary))
+        return cls(length(summary or ""), copying(document, summary))
 
 
 @dataclass(frozen=True)
@@ -63,13 +64,13 @@ class Likeness:
 
     def holds(self, bad: Manner, good: Manner) -> bool:
         """Whether this bad example is like this good one."""
-        if self.words is not None and abs(bad.words - good.words) > self.words * good.words:
+        if self.words is not None and abs(bad.words - good.words) > self.words * good.words + _ROUNDING:
             return False
         if self.copying is None:
             return True
         if bad.copied is None or good.copied is None:
             return False
-        return abs(bad.copied - good.copied) <= self.copying
+        return abs(bad.copied - good.copied) <= self.copying + _ROUNDING
 
 
 def candidates(scored: Sequence[Scored], good: Good, likeness: Likeness) -> list[Candidates]:

@@ -138,7 +138,9 @@ def _example(row: Mapping[str, Any], names: Mapping[str, str], line: int, refere
 def _reference(row: Mapping[str, Any], names: Mapping[str, str], needed: bool) -> str | None:
     field = names.get("reference", "")
     value = row.get(field)
-    return None if value is None and not needed else _text(value, field)
+    if not needed and not (isinstance(value, str) and is_text(value)):
+        return None
+    return _text(value, field)
 
 
 def _samples(value: Any, field: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
-"""Which references are good examples and which samples are bad ones (Nan et al. 2021, arXiv 2105.04623).
+"""Which texts are good examples and which samples are bad ones (Nan et al. 2021, arXiv 2105.04623).
 
     S- = each document's lowest sample, of the documents in the lowest share of those scores
-    S+ = the references in the highest share of their scores
+    S+ = each document's reference (or its best sample), of those in the highest share of their scores
 
 Paired, as in the authors' release, only documents in both sets are kept, so each gives one example of either
 kind. Since a document's difficulty moves its sample and its reference the same way, that is less than the
@@ -23,9 +23,9 @@ class Selection:
     """Numbers of documents, and for each negative which sample it is.
 
     Attributes:
-        positives: documents whose reference is a positive, in order.
+        positives: documents whose reference, or best sample, is a positive, in order.
         negatives: document -> its lowest sample, in the order of documents.
-        positive_from: the lowest score among the references in the highest share; None if there are none.
+        positive_from: the lowest score among those in the highest share; None if there are none.
         negative_to: the highest score among the samples in the lowest share; None if there are none.
         eligible_positives, eligible_negatives: how many documents the shares were taken of.
     """
@@ -40,7 +40,7 @@ class Selection:
 
 def select(
     samples: Sequence[Mapping[int, float]],
-    references: Sequence[float | None],
+    better: Sequence[float | None],
     *,
     negatives: float = 0.3,
     positives: float = 0.3,
@@ -51,15 +51,15 @@ def select(
 
     Args:
         samples: for each document, number of a sample -> its score.
-        references: for each document, the score of its reference.
+        better: for each document, the score of its reference, or best sample.
         negatives: share of the documents kept in S-, 0 to 1.
-        positives: share of the references kept in S+, 0 to 1.
+        positives: share of these kept in S+, 0 to 1.
         pairing: ``paired`` or ``unpaired``.
         seed: of the draw among equal scores at the edge of a share.
     """
     lowest = {place: min(scores, key=scores.__getitem__) for place, scores in enumerate(samples) if scores}
     low = {place: samples[place][sample] for place, sample in lowest.items()}
-    high = {place: score for place, score in enumerate(references) if score is not None}
+    high = {place: score for place, score in enumerate(better) if score is not None}
     bad = _edge(low, negatives, highest=False, seed=seed)
     good = _edge(high, positives, highest=True, seed=seed)
     both = set(bad) & set(good)

@@ -43,8 +43,8 @@ class Sets:
 
     Attributes:
         positives, negatives: rows as they go to the files.
-        aside: rows that could not be read, samples and references without a score, and samples that are
-            their reference, each with status and reason.
+        aside: rows that could not be read, samples and references without a score, samples that are their reference,
+            documents without a pair to choose, and pairs that were not confirmed, each with status and reason.
         counts: how many of what.
         means: the mean score of ``references`` and of ``samples``, of those that have one; None if none has.
         copying: mean share of word pairs that the document has, of ``positives`` and of ``negatives``.
@@ -111,6 +111,11 @@ def make_sets(
     positives = [_positive(scored[place], found[place]) for place in selection.positives]
     aside = [*map(_unreadable, problems), *(row for each in scored for row in _aside(each))]
     aside += [
+        {"id": (one := each.example).id, "line": one.line, "status": "no-pair", "reason": _lacking(options)}
+        for each, of in zip(scored, found, strict=True)
+        if not of.bad and any(score.value is not None for score in each.samples)
+    ]
+    aside += [
         {"id": (one := scored[place].example).id, "line": one.line, "status": "not-confirmed", "reason": reason}
         for place, reason in refused.items()
     ]
@@ -153,6 +158,15 @@ def _row(example: Example, summary: str | None, score: SummaryScore) -> Row:
 def _mean(scores: Sequence[float | None]) -> float | None:
     known = [score for score in scores if score is not None]
     return fmean(known) if known else None
+
+
+def _lacking(options: Options) -> str:
+    """Why a document with scores has no pair to choose."""
+    beside = options.good == "reference"
+    reason = "no sample with a score differs from the reference" if beside else "no two samples differ in score"
+    if options.length_within is None and options.copying_within is None:
+        return reason
+    return f"{reason}, or none that are as alike in length and copying as was asked for"
 
 
 def _unreadable(problem: InputError) -> Row:

@@ -35,7 +35,7 @@ def partial(scores: Floats, labels: Floats, given: Floats) -> float:
     Metrics of consistency follow copying, and so do judgements: a correlation may come from that alone (Durmus et al.
     2022, arXiv 2204.09890).
     """
-    _must_vary(scores, labels)
+    _must_vary(scores, labels, ENOUGH_ROWS + 1)  # the line takes one more
     if given.min() == given.max():
         return pearson(scores, labels)
     with_scores, with_labels = pearson(given, scores), pearson(given, labels)
@@ -122,9 +122,9 @@ def _centred(values: Floats) -> Floats:
     return scaled
 
 
-def _must_vary(scores: Floats, labels: Floats) -> None:
-    if len(scores) < ENOUGH_ROWS:
-        raise UndefinedError(f"fewer than {ENOUGH_ROWS} scored rows")
+def _must_vary(scores: Floats, labels: Floats, enough: int = ENOUGH_ROWS) -> None:
+    if len(scores) < enough:
+        raise UndefinedError(f"fewer than {enough} scored rows")
     for values, what in ((scores, "scores"), (labels, "labels")):
         if values.min() == values.max():
             raise UndefinedError(f"all {what} are equal")

@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from quals.errors import InputError
-from quals.evaluate.cache import Texts
+from quals.evaluate.cache import Texts, as_read
 from quals.io.run import safe_scores
+from quals.io.text import is_text
 from quals.metrics.base import Metric
 
 
@@ -45,10 +46,19 @@ class Reward:
             raise InputError(f"the data set has no such column; it has: {', '.join(columns)}", field=self.document)
         references = columns.get(self.reference) or [None] * len(completions)
         texts = [_text(completion) for completion in completions]
-        rows = [Texts(*row) for row in zip(columns[self.document], texts, references, strict=True)]
-        return [score.value for score in safe_scores(self.metric, rows, explain=False)]
+        rows = zip(columns[self.document], texts, references, strict=True)
+        given = as_read(self.metric, (Texts(*row) for row in rows))
+        sound = [_is_sound(row) for row in given]
+        found = iter(safe_scores(self.metric, [row for row, ok in zip(given, sound, strict=True) if ok], explain=False))
+        return [next(found).value if ok else None for ok in sound]
+
+
+def _is_sound(row: Texts) -> bool:
+    """Whether these are texts: one row of a data set that holds something else is to stop no training."""
+    texts = row if row.reference is not None else row[:2]
+    return all(isinstance(text, str) and is_text(text) for text in texts)
 
 
 def _text(completion: str | Sequence[Mapping[str, Any]]) -> str:
-    text = completion if isinstance(completion, str) else completion[-1]["content"]
-    return str(text or "").strip()
+    last = completion if isinstance(completion, str) else completion[-1]["content"] if completion else ""
+    return str(last or "").strip()

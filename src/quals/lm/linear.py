@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.autograd.function import once_differentiable
 
 
 @cache
@@ -52,6 +53,7 @@ class _Product(torch.autograd.Function):
         return _multiply(rows, weight)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | None]:
         (gradient,), (rows, weight) = gradients, ctx.saved_tensors
         of_rows, of_weight = ctx.needs_input_grad

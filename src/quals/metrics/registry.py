@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from quals.errors import InputError
 from quals.metrics.base import Metric
@@ -69,12 +69,24 @@ def load(name: str, /, *, device: str | None = None, workers: int = 1, **setting
         from quals.metrics.workers import Workers
 
         return Workers(name, workers, device=device, **settings)
+    here: dict[str, object] = {one: value for one, value in where.items() if one in known}
+    return metric(**here | arguments(name, settings))
+
+
+def arguments(name: str, settings: Mapping[str, object]) -> dict[str, object]:
+    """What the metric of this name is made with to have these settings.
+
+    Raises:
+        InputError: as for `load`.
+    """
+    metric, settings = find(name), dict(settings)
+    known = inspect.signature(metric).parameters
     base = metric.settings_type() if metric.settings_type else None
     if isinstance(base, Settings) and isinstance(given := settings.get("settings"), type(base)):
         base = given
         del settings["settings"]
     inner = base.names() if base else []
-    arguments: dict[str, object] = {one: value for one, value in where.items() if one in known}
+    found: dict[str, object] = {}
     for setting, value in settings.items():
         if setting == "settings" or (setting not in known and setting not in inner):
             names = [one for one in known if one != "settings"] + inner
@@ -82,10 +94,10 @@ def load(name: str, /, *, device: str | None = None, workers: int = 1, **setting
         if setting in known:
             default = known[setting].default
             plain = value is None or isinstance(value, bool | int | float | str | list | dict)  # what a text can say
-            arguments[setting] = like(default, value, f"{name}.{setting}") if plain else value
+            found[setting] = like(default, value, f"{name}.{setting}") if plain else value
     if base:
-        arguments["settings"] = base.having({one: value for one, value in settings.items() if one in inner})
-    return metric(**arguments)
+        found["settings"] = base.having({one: value for one, value in settings.items() if one in inner})
+    return found
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:
