@@ -14,6 +14,7 @@ is left of the difference where both systems copy alike (`at_equal_copying`)?
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -112,9 +113,9 @@ def at_equal_copying(
     value = float(_intercept(differences, novelties))
     if np.isnan(value):
         return Estimate(None, None, None, len(found), "the systems differ in copying by the same on every document")
-    draws: Any = (
-        _stats()
-        .bootstrap(
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", _stats().DegenerateDataWarning)  # draws without a line are counted below
+        resampled: Any = _stats().bootstrap(
             (differences, novelties),
             _intercept,
             n_resamples=resampling.resamples,
@@ -125,8 +126,7 @@ def at_equal_copying(
             method="percentile",
             rng=np.random.default_rng(resampling.seed),
         )
-        .bootstrap_distribution
-    )
+    draws = resampled.bootstrap_distribution
     usable = draws[~np.isnan(draws)]
     if len(usable) < USABLE_SHARE * len(draws):
         lacking = len(draws) - len(usable)
