@@ -1,5 +1,6 @@
 """Results: what is written, what becomes of odd values, running in windows."""
 
+import csv
 import datetime
 import decimal
 import json
@@ -18,7 +19,7 @@ from quals.errors import InputError, MissingExtraError, ModelError, QualsError
 from quals.io.parquet import parquet_schema
 from quals.io.results import (
     JsonlWriter,
-    ParquetWriter,
+    TableWriter,
     input_fields,
     json_line,
     output_row,
@@ -189,7 +190,7 @@ def test_every_line_is_there_as_soon_as_it_is_written(tmp_path):
 
 
 def write_parquet(path, rows, results=None, **options):
-    with ParquetWriter(path, **options) as writer:
+    with TableWriter(path, **options) as writer:
         for row, result in zip(rows, results or [SCORE] * len(rows), strict=True):
             writer.write(row, result)
     return pq.read_table(path)
@@ -269,7 +270,7 @@ def test_parquet_appears_whole_or_not_at_all(tmp_path):
             return super()._score(documents, summaries, references, explain)
 
     def interrupted_run():
-        with ParquetWriter(path) as writer:
+        with TableWriter(path) as writer:
             run(rows_of(("a", "a"), ("b", "b")), Interrupted(), writer, window=1)
 
     with pytest.raises(KeyboardInterrupt):
@@ -283,7 +284,7 @@ def test_parquet_appears_whole_or_not_at_all(tmp_path):
 def test_parquet_without_pyarrow(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'quals\[parquet\]'"):
-        ParquetWriter(tmp_path / "o.parquet")
+        TableWriter(tmp_path / "o.parquet")
 
 
 @pytest.mark.parametrize("name", ["no/such/folder/o.jsonl", "."])
@@ -307,3 +308,32 @@ def test_standard_output_is_left_open(capfdbinary):
         writer.write(rows_of(("D", "S"))[0], SCORE)
     assert not sys.stdout.closed
     assert json.loads(capfdbinary.readouterr().out)["summary"] == "S"
+
+
+@pytest.mark.parametrize(("name", "delimiter"), [("o.csv", ","), ("o.tsv", "\t")])
+def test_csv_holds_every_row_and_is_read_again(tmp_path, name, delimiter):
+    path = tmp_path / name
+    rows = rows_of(("a b", 'a "x",\n\ty'), ("ö", ""), n=1.5, mixed=["p", 2], none=None)
+    rows.append(Row({"late": "\ud800"}, "f", 3, error=InputError("bad")))
+    results = [result for _, result in scored(rows, Overlap())]
+    with TableWriter(path, explain=True) as writer:
+        for row, result in zip(rows, results, strict=True):
+            writer.write(row, result)
+            assert not path.exists()
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+    with path.open(newline="", encoding="utf-8") as stream:
+        first, second, third = csv.DictReader(stream, delimiter=delimiter)
+    assert (first["summary"], first["n"], first["mixed"], first["none"]) == ('a "x",\n\ty', "1.5", '["p", 2]', "")
+    assert json.loads(first["evidence"]) == json.loads(json.dumps([one.to_dict() for one in results[0].evidence]))
+    assert (float(first["score"]), second["score"], second["status"]) == (results[0].value, "", "empty-summary")
+    assert (third["late"], third["document"], third["status"]) == ("?", "", "invalid-row")
+    again = [(row.document, row.summary) for row in read_rows(path) if not row.error]
+    assert again[:2] == [("a b", 'a "x",\n\ty'), ("ö", "")]
+
+
+def test_parquet_of_rows_without_any_score_fits_that_of_others(tmp_path):
+    rows = rows_of(("a b", ""))
+    results = [result for _, result in scored(rows, Overlap())]
+    schema = write_parquet(tmp_path / "o.parquet", rows, results).schema
+    types = [str(schema.field(name).type) for name in ("score", "probability", "pairs", "chunks")]
+    assert types == ["double", "double", "int64", "int64"]

@@ -64,6 +64,9 @@ def test_formats_hold_the_same_rows(tmp_path, name, content, lines):
     ("fields", "names"),
     [
         ({"source": "D", "highlights": "S"}, FieldNames()),
+        ({"source": "Reuters", "text": "D", "summary": "S"}, FieldNames()),
+        ({"question": "?", "contexts": ["D"], "answer": "S", "source": "https://example.org"}, FieldNames()),
+        ({"user_input": "?", "retrieved_contexts": ["D"], "response": "S", "reference": "R"}, FieldNames()),
         ({"article": "D", "hypothesis": "S", "target": "R"}, FieldNames()),
         ({"text": "D", "summary": "S", "reference": "R"}, FieldNames()),
         ({"text": "?", "document": "D", "summary": "S", "hypothesis": "?"}, FieldNames()),
@@ -83,7 +86,7 @@ def test_field_names(tmp_path, fields, names):
     [
         (
             FieldNames(),
-            "no field named document or source or article or text; there are: body, summary. Name it with --d",
+            "no field named document or article or text or .* or source; there are: body, summary. Name it with --d",
         ),
         (FieldNames(document="Body"), "no field named Body; there are: body, summary"),
         (FieldNames(document="bdy"), "no field named bdy; there are: body, summary"),
@@ -117,10 +120,10 @@ def test_a_field_called_target_need_not_be_text_unless_it_was_asked_for(tmp_path
         (b'{"document": "D\\ud800", "summary": "S"}', "{}:2: document: not text: it holds a lone surrogate"),
         (b'{"document": null, "summary": "S"}', "{}:2: document: expected text, found null"),
         (b'{"document": "D", "summary": 3}', "{}:2: summary: expected text, found int"),
-        (b'{"document": ["D", 1], "summary": "S"}', "{}:2: document: expected text, found list"),
-        (b'{"document": [], "summary": "S"}', "{}:2: document: expected text, found list"),
+        (b'{"document": ["D", 1], "summary": "S"}', "{}:2: document: expected text, found a list with int at place 1"),
+        (b'{"document": [], "summary": "S"}', "{}:2: document: expected text, found an empty list"),
         (b'{"document": "[\'D\', \'E\']", "summary": "S"}', "{}:2: document: a list written out as text"),
-        (b'{"document": "D", "summary": [["S"]]}', "{}:2: summary: expected text, found list"),
+        (b'{"document": "D", "summary": [["S"]]}', "{}:2: summary: expected text, found a list of texts"),
         (b'{"document": "D", "text": "S"}', "{}:2: summary: missing; the row has: document, text"),
         (b'{"document": "D", "summary": []}', "{}:2: summary: an empty list"),
         (b"{}", "{}:2: document: missing"),

@@ -163,7 +163,9 @@ def test_settings_reach_the_metric(tmp_path):
         ([{**GOOD, "document": "BOOM"}], (), 4),
         ([GOOD], ("--fail-under", "nan"), 2),
         ([GOOD], ("--resume",), 2),
-        ([GOOD], ("-o", "x.csv"), 2),
+        ([GOOD], ("-o", "x.xlsx"), 2),
+        ([GOOD, "not json"], ("--limit", "1"), 0),
+        ([GOOD], ("--limit", "0"), 2),
         ([GOOD], ("--document", "d.txt"), 2),
         ([GOOD], ("--batch-rows", "0"), 2),
     ],
@@ -370,3 +372,29 @@ def test_without_a_calibration_there_is_no_probability(tmp_path):
 def test_what_falls_short_is_said(tmp_path):
     done = score(jsonl(tmp_path / "a.jsonl", GOOD), "--quiet", "--fail-under", "5")
     assert (done.exit_code, "--fail-under 5: the lowest score is -0.3" in done.stderr) == (1, True)
+
+
+def test_which_fields_were_read_is_told_where_it_had_to_be_guessed(tmp_path):
+    row = {"source": "https://example.org", "text": "the mayor left", "answer": "the mayor stayed"}
+    file = jsonl(tmp_path / "a.jsonl", row)
+    told = "quals: document from 'text', summary from 'answer'; --document-field names another field"
+    assert told in score(file).stderr
+    assert told not in score(file, "--quiet").stderr
+    assert "from" not in score(file, "--document-field", "text", "--summary-field", "answer").stderr
+    assert "from" not in score(jsonl(tmp_path / "b.jsonl", GOOD)).stderr
+
+
+def test_a_limit_counts_rows_of_the_file(tmp_path):
+    listed = {"id": "many", "document": "the mayor left", "summary": ["the mayor", "a mayor"]}
+    file, output = jsonl(tmp_path / "a.jsonl", listed, GOOD, GOOD), tmp_path / "o.jsonl"
+    score(file, "--limit", "2", "-o", output)
+    assert [json.loads(line)["id"] for line in output.read_text().splitlines()] == ["many", "many", "x1"]
+    score(file, "--limit", "3", "-o", output, "--resume")
+    assert [json.loads(line)["id"] for line in output.read_text().splitlines()] == ["many", "many", "x1", "x1"]
+
+
+def test_explain_without_a_file_is_told(tmp_path):
+    assert (
+        "--explain writes into the file of --output, and there is none"
+        in score(jsonl(tmp_path / "a.jsonl", GOOD), "--explain").stderr
+    )

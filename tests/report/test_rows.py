@@ -8,7 +8,7 @@ from word_pairs import scored
 
 from quals.calibrate import Calibration, Logistic
 from quals.cli.report import report
-from quals.io.results import ParquetWriter
+from quals.io.results import TableWriter
 from quals.io.rows import Row
 from quals.records import ClaimEvidence, Evidence, PairEvidence, Span, Status, SummaryScore
 from quals.report.rows import OtherEvidence, evidence_from_dict, read_rows
@@ -99,7 +99,7 @@ def test_evidence_of_other_metrics_keeps_its_fields():
 def test_evidence_of_two_kinds_in_one_parquet_column_is_read_back(tmp_path):
     pair = PairEvidence(-0.5, Span(0, 1), None, "q", "a", ("t",), (-1.0,), (-1.5,))
     score = SummaryScore(0.5, Status.OK, evidence=(pair, ClaimEvidence(0.25, Span(0, 3), None, "One.", "One")))
-    with ParquetWriter(tmp_path / "s.parquet", explain=True) as writer:
+    with TableWriter(tmp_path / "s.parquet", explain=True) as writer:
         writer.write(Row({"document": "d", "summary": "s"}, "f", 1, "d", "s"), score)
     (read,) = read_rows(tmp_path / "s.parquet")
     facts = {"claim": "One.", "doubted": "One", "instead": ""}

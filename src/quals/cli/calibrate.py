@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from quals.cli.fields import document_field
 from quals.cli.metrics import metric_names
 from quals.errors import InputError
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 @click.argument("files", nargs=-1, required=True, metavar="LABELLED...")
 @click.option("-o", "--output", default="calibration.json", show_default=True, help="Where the calibration goes.")
 @click.option("--label", default="label", show_default=True, help="Field with the label: 1 consistent, 0 not.")
-@click.option("--document-field", metavar="NAME", help="Default: document, source, article or text.")
+@document_field
 @click.option("--metric", metavar="NAME", help="Whose scores, in a file of several; default: the first one's.")
 @click.option("--method", type=click.Choice(["logistic", "isotonic"]), default="logistic", show_default=True)
 @click.option(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from quals.cli.agree import check_outputs, progress_bars
+from quals.cli.fields import document_field, reference_field, summary_field
 from quals.cli.metrics import load_metrics, metric_names, workers_option
 from quals.cli.ranges import FiniteRange
 
@@ -38,9 +39,9 @@ if TYPE_CHECKING:
 @click.option("--page", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with the summaries, too.")
 @click.option("--page-rows", default=50, show_default=True, type=click.IntRange(0), help="Documents on the page.")
 @click.option("--doubts", help="Mark what this metric doubts; default: quals, if it is among the metrics.")
-@click.option("--document-field", metavar="NAME", help="Default: document, source, article or text.")
-@click.option("--summary-field", metavar="NAME", help="Default: summary, highlights or hypothesis.")
-@click.option("--reference-field", metavar="NAME", help="Default: reference or target, if there is one.")
+@document_field
+@summary_field
+@reference_field
 def compare(systems: Sequence[str], **options: Any) -> None:
     """Compare systems on the documents that all of them have summarized.
 

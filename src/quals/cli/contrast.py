@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from quals.cli.agree import progress_bars
+from quals.cli.fields import document_field
 from quals.cli.metrics import load_metrics, metric_names, metric_settings, workers_option
 from quals.cli.ranges import FiniteRange
 
@@ -76,7 +77,7 @@ _MEAN = "rouge"  # elsewhere this names three metrics
 )
 @click.option("--limit", type=click.IntRange(1), help="Only the first N rows.")
 @click.option("--prompt", help="Prompt in the trl files, with {document}; default: the document, then TL;DR:")
-@click.option("--document-field", metavar="NAME", help="Default: document, source, article or text.")
+@document_field
 @click.option("--reference-field", metavar="NAME", help="Default: reference, target, summary or highlights.")
 @click.option("--samples-field", metavar="NAME", help="Default: summaries or samples.")
 @click.option("--format", type=click.Choice(["jsonl", "csv", "tsv", "parquet"]), help="Default: by suffix.")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from quals.cli.fields import document_field, summary_field
+
 
 @click.command()
 @click.argument("scores", metavar="SCORES")
@@ -20,8 +22,8 @@ import click
     type=click.IntRange(0),
     help="How many rows to list, lowest scores first.",
 )
-@click.option("--document-field", metavar="NAME", help="Default: document, source, article or text.")
-@click.option("--summary-field", metavar="NAME", help="Default: summary, highlights or hypothesis.")
+@document_field
+@summary_field
 @click.option("--id-field", default="id", show_default=True, help="What a row is called by.")
 def report(
     scores: str,

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ import click
 
 from quals.calibrate.calibration import Calibration
 from quals.cli.exits import EXIT_TROUBLED, finish
+from quals.cli.fields import document_field, reference_field, summary_field
 from quals.cli.metrics import load_metrics, metric_names, metric_settings, workers_option
 from quals.cli.score_view import View, Watch
 from quals.errors import InputError
 from quals.io import results
 from quals.io.resume import skip_finished
-from quals.io.rows import FieldNames, Row, count_rows, format_of, read_rows, read_texts
+from quals.io.rows import FieldNames, Row, count_rows, read_rows, read_texts
 from quals.io.run import Tally, rows_at_once, run_all
 from quals.metrics import registry
 from quals.metrics.base import Metric
@@ -60,6 +62,7 @@ class Options:
     calibration: str | None
     worst: int
     fail_under: float | None
+    limit: int | None
     resume: bool
     batch_rows: int | None
     quiet: bool
@@ -69,9 +72,9 @@ class Options:
 @click.argument("file", required=False)
 @click.option("--document", metavar="FILE", help="A plain text to score one summary against; goes with --summary.")
 @click.option("--summary", metavar="FILE", help="A plain text: the summary.")
-@click.option("--document-field", metavar="NAME", help="Default: document, source, article or text.")
-@click.option("--summary-field", metavar="NAME", help="Default: summary, highlights or hypothesis.")
-@click.option("--reference-field", metavar="NAME", help="Default: reference or target, if there is one.")
+@document_field
+@summary_field
+@reference_field
 @click.option(
     "--format", type=click.Choice(["jsonl", "csv", "tsv", "parquet"]), help="Default: by suffix; stdin is jsonl."
 )
@@ -93,7 +96,12 @@ class Options:
     show_default=True,
     help="Of QUALS; reference: as the authors' release computes it, quirks included.",
 )
-@click.option("-o", "--output", metavar="FILE", help="Write rows with their results to .jsonl, .parquet, or - (JSONL).")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="Write rows with their results to .jsonl, .csv, .tsv, .parquet, or - (JSONL).",
+)
 @click.option("--explain", is_flag=True, help="Write what each score rests on, too.")
 @click.option("--report", metavar="FILE", help="Write a page on the first metric that shows the doubtful words (HTML).")
 @click.option(
@@ -107,6 +115,7 @@ class Options:
     help="Show the N most suspicious findings.",
 )
 @click.option("--fail-under", type=float, metavar="X", help="Exit with 1 unless all score X or more (first metric).")
+@click.option("--limit", type=click.IntRange(1), help="Only the first N rows.")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run that wrote to the same --output.")
 @click.option("--batch-rows", type=click.IntRange(1), help="Summaries scored at a time; default: 32, on a GPU 2048.")
 @click.option("--quiet", is_flag=True, help="No progress bar, and no report after the run.")
@@ -138,7 +147,7 @@ def _check(options: Options) -> None:
     metric_settings(options.settings, names)
     try:
         if options.output is not None:
-            results.is_parquet(options.output)
+            results.is_table(options.output)
     except InputError as error:
         raise click.UsageError(str(error)) from error
     if options.model and len(names) > 1:
@@ -153,6 +162,8 @@ def _score(options: Options, make_metric: Callable[..., Metric]) -> int:
     inputs = [path for path in (options.file, options.document, options.summary) if path is not None]
     if options.output is not None:
         results.refuse_overwriting(options.output, inputs)
+    elif options.explain:
+        click.echo("quals: --explain writes into the file of --output, and there is none", err=True)
     rows = _rows(options)
     if options.report:
         results.refuse_same_file(options.report, inputs)
@@ -197,7 +208,28 @@ def _rows(options: Options) -> Iterator[Row]:
     if options.file is None:
         return iter([read_texts(options.document or "", options.summary or "")])
     names = FieldNames(options.document_field, options.summary_field, options.reference_field)
-    return read_rows(options.file, names, format=options.format)
+    rows = islice(_by_line(read_rows(options.file, names, format=options.format)), options.limit)
+    found = chain.from_iterable(rows)
+    return found if options.quiet else _told(found, names)
+
+
+def _by_line(rows: Iterator[Row]) -> Iterator[Iterator[Row]]:
+    """What stands in one row of the file together: it may hold a list of summaries."""
+    return (group for _, group in groupby(rows, key=lambda row: row.line))
+
+
+def _told(rows: Iterator[Row], asked: FieldNames) -> Iterator[Row]:
+    """The rows; before the first, which fields were taken for what, where that had to be guessed."""
+    first = next(rows, None)
+    if first is None:
+        return
+    found = {"document": (first.names.document, asked.document), "summary": (first.names.summary, asked.summary)}
+    guessed = {role: name for role, (name, wanted) in found.items() if name and not wanted and name != role}
+    if guessed:
+        told = ", ".join(f"{role} from '{name}'" for role, name in guessed.items())
+        click.echo(f"quals: {told}; --{next(iter(guessed))}-field names another field", err=True)
+    yield first
+    yield from rows
 
 
 def _run(
@@ -205,6 +237,7 @@ def _run(
 ) -> None:
     watch = Watch(view, quiet=options.quiet)
     total = count_rows(options.file, options.format) if watch.shown and options.file else None
+    total = min(total, options.limit) if total and options.limit else total
     with watch.running(total):
         append = options.resume and options.output is not None
         if append:
@@ -241,11 +274,5 @@ def _run_with_report(
 def _writer(options: Options, view: View, *, append: bool) -> AbstractContextManager[results.Writer]:
     if options.output is None:
         return nullcontext(view)
-    if not results.is_parquet(options.output):
-        return results.JsonlWriter(options.output, explain=options.explain, append=append)
-    schema = None
-    if options.file and (options.format or format_of(options.file)) == "parquet":
-        from quals.io.parquet import parquet_schema
-
-        schema = parquet_schema(options.file)
-    return results.ParquetWriter(options.output, explain=options.explain, append=append, schema=schema)
+    named = {"source": options.file, "format": options.format}
+    return results.results_writer(options.output, explain=options.explain, append=append, **named)

@@ -50,6 +50,7 @@ class View:
         self.console = _Console(stderr=stderr, highlight=False, soft_wrap=True, markup=False, emoji=False)
         self._width = self.console.width if self.console.is_terminal else _PIPE_WIDTH
         self._started = False
+        self.unread = ""  # the first reason why a score had no probability
 
     def write(self, row: Row, result: Result) -> None:
         """Show a result as one line of a table."""
@@ -73,6 +74,9 @@ class View:
     def _single(self, score: SummaryScore) -> str:
         value = "" if score.value is None else f"{score.value:.3f}"
         words = f"{score.reading.probability:4.0%} {score.reading.band}" if score.reading else ""
+        if score.value is not None and not score.reading:
+            words = "  no probability"
+            self.unread = self.unread or score.reason
         read = f" {words:<{_BAND}}" if self.calibrated else ""
         return f"{value:>{_SCORE}}{read} {score.status:<{_STATUS}} {len(score.evidence):>{_PAIRS}}"
 
@@ -88,6 +92,8 @@ class View:
         parts += [f"mean {tally.mean:.3f}, lowest {tally.lowest:.3f}"] if tally.mean is not None else []
         self.console.print(f"\n{'; '.join(parts)}")
         self.console.print(f"{metric.reading} {_bounds(*metric.range)}; higher is more consistent.")
+        if self.calibrated and self.unread:
+            self.console.print(self.unread)
         self.console.print(f"signature {metric.signature}")
         if tally.worst:
             self.console.print(Text("\nMost suspicious", style="bold"))

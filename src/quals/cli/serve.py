@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from quals.cli.metrics import load_metrics, metric_names
 from quals.web.settings import ServeSettings
 
 _defaults = ServeSettings()
@@ -33,7 +34,6 @@ def serve(metric: str, model: str | None, device: str, calibration: str | None, 
     settings = ServeSettings(**limits)  # type: ignore[arg-type]  # the options above are its fields
     from quals.calibrate import Calibration
     from quals.errors import InputError, MissingExtraError
-    from quals.metrics import registry
 
     try:
         from quals.web.app import create_app
@@ -42,7 +42,9 @@ def serve(metric: str, model: str | None, device: str, calibration: str | None, 
         raise MissingExtraError("quals serve", "serve") from error
     known = Calibration.load(calibration) if calibration else None
     chosen: dict[str, Any] = {"model": model} if model else {}
-    loaded = registry.load(metric, device=device, **chosen)
+    if len(metric_names(metric)) > 1:
+        raise click.UsageError("--metric: one at a time")
+    (loaded,) = load_metrics(metric, (), device=device, **chosen)
     if loaded.needs_reference:
         raise InputError(f"{metric} compares with reference summaries, which are not asked for here", field="--metric")
     app = create_app(loaded, settings, known)

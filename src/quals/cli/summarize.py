@@ -9,10 +9,11 @@ import click
 from click.core import ParameterSource
 
 from quals.cli.exits import EXIT_TROUBLED, finish
+from quals.cli.fields import document_field
 from quals.cli.score_view import View, Watch
 from quals.errors import InputError
 from quals.io import results
-from quals.io.rows import count_rows, format_of, read_documents
+from quals.io.rows import count_rows, read_documents
 from quals.settings import options
 from quals.summarizer.settings import PRESETS, GenerationSettings
 
@@ -50,7 +51,7 @@ class Options:
 @click.option("-o", "--output", default="-", show_default=True, help="A .jsonl or .parquet file, or - for stdout.")
 @click.option("--preset", type=click.Choice(list(PRESETS)), help="Beams and lengths of a data set; options go first.")
 @options(GenerationSettings)
-@click.option("--document-field", metavar="NAME", help="Default: document, source, article or text.")
+@document_field
 @click.option(
     "--format", type=click.Choice(["jsonl", "csv", "tsv", "parquet"]), help="Default: by suffix; stdin is jsonl."
 )
@@ -84,7 +85,7 @@ def _check(chosen: Options, given: dict[str, Any]) -> None:
     if chosen.resume and chosen.output == "-":
         raise click.UsageError("--resume needs the --output file of the interrupted run")
     try:
-        results.is_parquet(chosen.output)
+        results.is_table(chosen.output)
     except InputError as error:
         raise click.UsageError(str(error)) from error
 
@@ -102,7 +103,9 @@ def _summarize(chosen: Options, settings: GenerationSettings) -> int:
     with watch.running(count_rows(chosen.file, chosen.format) if watch.shown else None):
         if chosen.resume:
             skip_finished(results.rows_path(chosen.output), watch.rows(rows), tally, settings, signature)
-        with _writer(chosen) as writer:
+        with results.results_writer(
+            chosen.output, append=chosen.resume, source=chosen.file, format=chosen.format
+        ) as writer:
             for row, result in summarized(rows, model, settings, window=chosen.batch_rows):
                 writer.write_row(output_row(row, result, settings, signature))
                 watch.seen(row, result)
@@ -112,14 +115,3 @@ def _summarize(chosen: Options, settings: GenerationSettings) -> int:
     if not chosen.quiet:
         click.echo(str(tally), err=True)
     return EXIT_TROUBLED if tally.troubled else 0
-
-
-def _writer(chosen: Options) -> results.JsonlWriter:
-    if not results.is_parquet(chosen.output):
-        return results.JsonlWriter(chosen.output, append=chosen.resume)
-    schema = None
-    if (chosen.format or format_of(chosen.file)) == "parquet":
-        from quals.io.parquet import parquet_schema
-
-        schema = parquet_schema(chosen.file)
-    return results.ParquetWriter(chosen.output, append=chosen.resume, schema=schema)

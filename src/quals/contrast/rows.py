@@ -10,7 +10,7 @@ from typing import Any
 
 from quals.errors import InputError
 from quals.io.rows import DEFAULT_FIELDS, Entry, entries, field_among
-from quals.io.text import is_text, joined_passages
+from quals.io.text import described, is_text, joined_passages
 from quals.records import Status
 
 # Training data keeps its reference in the field that elsewhere holds the summary to judge.
@@ -145,17 +145,13 @@ def _reference(row: Mapping[str, Any], names: Mapping[str, str], needed: bool) -
 
 def _samples(value: Any, field: str) -> tuple[str, ...]:
     if not isinstance(value, list):
-        raise InputError(f"expected a list of texts, found {_kind(value)}", field=field)
+        raise InputError(f"expected a list of texts, found {described(value)}", field=field)
     return tuple(_text(text, f"{field}[{place}]") for place, text in enumerate(value))
 
 
 def _text(value: Any, field: str) -> str:
     if not isinstance(value, str):
-        raise InputError(f"expected text, found {_kind(value)}", field=field)
+        raise InputError(f"expected text, found {described(value)}", field=field)
     if not is_text(value):
         raise InputError("holds half a surrogate pair, which is not text", field=field)
     return value
-
-
-def _kind(value: Any) -> str:
-    return "nothing" if value is None else type(value).__name__

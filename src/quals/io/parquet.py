@@ -120,8 +120,9 @@ def _checked(fields: dict[str, Any], file: str, number: int) -> tuple[dict[str, 
 def jsonl_to_parquet(source: Path, target: Path, wanted: pa.Schema | None = None) -> None:
     """Rewrite JSONL as Parquet, in constant memory; ``target`` appears when it is whole.
 
-    A column has the type it has in ``wanted`` if its values allow it, otherwise the type that all of its
-    values share; where they share none, it is text, with values other than text as JSON.
+    A column has the type it has in ``wanted`` if its values allow it, otherwise the type that all of its values share;
+    where they share none, it is text, with values other than text as JSON. Numbers of a result are numbers even where
+    there are none, so that parts of a data set fit together.
 
     Raises:
         QualsError: it cannot be written; ``source`` stays.
@@ -159,7 +160,8 @@ def _clean(value: Any) -> Any:
 def _schema(source: Path, wanted: pa.Schema | None) -> pa.Schema:
     import pyarrow as pa
 
-    asked = {} if wanted is None else {field.name: field.type for field in wanted}
+    numbers = {name: pa.float64() for name in ("score", "probability")} | {n: pa.int64() for n in ("pairs", "chunks")}
+    asked = numbers | ({} if wanted is None else {field.name: field.type for field in wanted})
     shared: dict[str, pa.DataType] = {}
     large: set[str] = set()  # columns with whole numbers that no floating-point column could hold
     for rows in _batches(source):

@@ -1,4 +1,4 @@
-"""Writing results: the input row, with the score and what goes with it, as JSONL or Parquet."""
+"""Writing results: the input row, with the score and what goes with it, as JSONL, CSV, TSV or Parquet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from quals.errors import InputError, QualsError
-from quals.io.rows import Row
+from quals.io.rows import Row, format_of
+from quals.io.separated import jsonl_to_separated
 from quals.io.text import is_text
 from quals.records import Result, Scores
 
@@ -131,20 +132,22 @@ class JsonlWriter:
             raise QualsError(f"{self._path}: cannot be written: {error.strerror}") from error
 
 
-class ParquetWriter(JsonlWriter):
-    """Collects results beside the output, as JSONL, and turns them into Parquet when all are there.
+class TableWriter(JsonlWriter):
+    """Collects results beside the output, as JSONL, and turns them into Parquet, CSV or TSV when all are there.
 
-    So the output appears whole or not at all, its schema is known before its first row is written, and
+    So the output appears whole or not at all, its columns are known before its first row is written, and
     an interrupted run can be resumed. ``schema`` gives input columns the types they had in a Parquet input.
     """
 
     def __init__(
         self, path: str | Path, *, explain: bool = False, append: bool = False, schema: pa.Schema | None = None
     ) -> None:
-        from quals.io.parquet import require_pyarrow
-
-        require_pyarrow()
         self._target, self._schema = Path(path), schema
+        self._parquet = self._target.suffix.lower() == ".parquet"
+        if self._parquet:
+            from quals.io.parquet import require_pyarrow
+
+            require_pyarrow()
         super().__init__(rows_path(path), explain=explain, append=append)
 
     def __exit__(
@@ -153,28 +156,50 @@ class ParquetWriter(JsonlWriter):
         super().__exit__(kind, error, trace)
         if kind is not None:
             return
-        from quals.io.parquet import jsonl_to_parquet
-
         spool = rows_path(self._target)
-        jsonl_to_parquet(spool, self._target, self._schema)
+        if self._parquet:
+            from quals.io.parquet import jsonl_to_parquet
+
+            jsonl_to_parquet(spool, self._target, self._schema)
+        else:
+            jsonl_to_separated(spool, self._target)
         spool.unlink()
 
 
-def is_parquet(path: str | Path) -> bool:
-    """Whether an output path asks for Parquet.
+def results_writer(
+    output: str | Path,
+    *,
+    explain: bool = False,
+    append: bool = False,
+    source: str | None = None,
+    format: str | None = None,
+) -> JsonlWriter:
+    """The writer for the kind of file that ``output`` names; the rows come from ``source``, of this format."""
+    if not is_table(output):
+        return JsonlWriter(output, explain=explain, append=append)
+    schema = None
+    if Path(output).suffix.lower() == ".parquet" and source and (format or format_of(source)) == "parquet":
+        from quals.io.parquet import parquet_schema
+
+        schema = parquet_schema(source)
+    return TableWriter(output, explain=explain, append=append, schema=schema)
+
+
+def is_table(path: str | Path) -> bool:
+    """Whether an output path asks for Parquet, CSV or TSV.
 
     Raises:
-        InputError: it asks for neither Parquet nor JSONL.
+        InputError: it asks for none of them, nor for JSONL.
     """
     suffix = Path(path).suffix.lower()
-    if str(path) != "-" and suffix not in (".jsonl", ".ndjson", ".parquet"):
-        raise InputError("results go to a file ending in .jsonl or .parquet, or to -", file=str(path))
-    return suffix == ".parquet"
+    if str(path) != "-" and suffix not in (".jsonl", ".ndjson", ".parquet", ".csv", ".tsv"):
+        raise InputError("results go to a file ending in .jsonl, .csv, .tsv or .parquet, or to -", file=str(path))
+    return suffix in (".parquet", ".csv", ".tsv")
 
 
 def rows_path(output: str | Path) -> Path:
     """The JSONL file that finished rows are kept in: the output, or while it is being made, its stand-in."""
-    return Path(f"{output}.partial.jsonl") if is_parquet(output) else Path(output)
+    return Path(f"{output}.partial.jsonl") if is_table(output) else Path(output)
 
 
 def refuse_overwriting(output: str | Path, inputs: Iterable[str | Path]) -> None:

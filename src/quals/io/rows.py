@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 
 from quals.errors import InputError
 from quals.io.separated import row_count, separated_rows
-from quals.io.text import NOT_UTF8, is_text, joined_passages, json_lines, text_lines, whole_text
+from quals.io.text import NOT_UTF8, described, is_text, joined_passages, json_lines, text_lines, whole_text
 
 FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet"}
-DEFAULT_FIELDS = {
-    "document": ("document", "source", "article", "text"),
-    "summary": ("summary", "highlights", "hypothesis"),
+DEFAULT_FIELDS = {  # the first that there is; "source" comes last, as it often holds a publisher or an address
+    "document": ("document", "article", "text", "contexts", "retrieved_contexts", "source"),
+    "summary": ("summary", "highlights", "hypothesis", "answer", "response"),
     "reference": ("reference", "target"),
 }
 _PEEK = 64  # rows looked at to find out which default field names the file uses
@@ -56,6 +56,7 @@ class Row:
         summary: the text to score.
         reference: a reference summary, if the row has one.
         summary_index: the place in the row's list of summaries, from 0; None if the row holds a single text.
+        names: the fields that the texts are in.
         error: what is wrong with the row; the texts are empty then.
     """
 
@@ -66,6 +67,7 @@ class Row:
     summary: str = ""
     reference: str | None = None
     summary_index: int | None = None
+    names: FieldNames = _ANY_NAMES
     error: InputError | None = None
 
 
@@ -217,7 +219,7 @@ def _resolve(role: str, asked: str | None, known: list[str], source: str) -> str
 
 def _rows(entry: Entry, names: FieldNames, path: str, reference_named: bool) -> Iterator[Row]:
     line, fields, error = entry
-    row = Row(fields, path, line, error=error)
+    row = Row(fields, path, line, names=names, error=error)
     summary = names.summary or DEFAULT_FIELDS["summary"][0]
     value = fields.get(summary)
     if error or not isinstance(value, list):
@@ -280,5 +282,5 @@ def _text(row: Row, field: str, value: Any) -> str:
     elif isinstance(value, str):
         message = NOT_UTF8
     else:
-        message = f"expected text, found {type(value).__name__}"
+        message = f"expected text, found {described(value)}"
     raise InputError(message, file=row.file, line=row.line, field=field)

@@ -1,14 +1,17 @@
-"""Reading CSV and TSV."""
+"""Reading and writing CSV and TSV."""
 
 from __future__ import annotations
 
 import csv
+import json
+import os
 import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
-from quals.errors import InputError
+from quals.errors import InputError, QualsError
 from quals.io.text import NOT_UTF8, is_text, text_lines
 
 _QUOTED = re.compile(r'"[^"]*"?')
@@ -89,3 +92,34 @@ def _bytes_error(fields: dict[str, str], path: str, line: int) -> InputError | N
     return (
         InputError(f"{NOT_UTF8}; save it as UTF-8", file=path, line=line, field=broken) if broken is not None else None
     )
+
+
+def jsonl_to_separated(source: Path, target: Path) -> None:
+    """Rewrite JSONL as CSV or, by the suffix, TSV, in constant memory; ``target`` appears when it is whole.
+
+    There is a column for every name in any row. What is neither text nor a number is JSON; nothing is an empty cell.
+
+    Raises:
+        QualsError: it cannot be written; ``source`` stays.
+    """
+    partial = Path(f"{target}.partial")
+    try:
+        columns = list(dict.fromkeys(name for row in _objects(source) for name in row))
+        with partial.open("w", encoding="utf-8", errors="replace", newline="") as stream:
+            writer = csv.writer(stream, delimiter="\t" if target.suffix.lower() == ".tsv" else ",", lineterminator="\n")
+            writer.writerow(columns)
+            writer.writerows([_cell(row.get(name)) for name in columns] for row in _objects(source))
+        os.replace(partial, target)
+    except OSError as error:
+        raise QualsError(f"{target}: cannot be written: {error}. The results are safe in {source}") from error
+
+
+def _objects(source: Path) -> Iterator[dict[str, Any]]:
+    with source.open(encoding="utf-8", newline="\n") as lines:
+        yield from map(json.loads, lines)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

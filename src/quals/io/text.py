@@ -94,6 +94,16 @@ def joined_passages(value: Any) -> Any:
     return value
 
 
+def described(value: Any) -> str:
+    """What stands where a text, or a list of texts, was to stand."""
+    if not isinstance(value, list):
+        return "null" if value is None else type(value).__name__
+    strange = next((place for place, part in enumerate(value) if not isinstance(part, str)), None)
+    if strange is None:
+        return "a list of texts" if value else "an empty list"
+    return f"a list with {described(value[strange])} at place {strange}"
+
+
 def json_lines(path: str | Path) -> Iterator[tuple[int, dict[str, Any] | InputError]]:
     """Yield ``(line number, object)`` for each line of a JSONL file; blank lines are skipped.
 

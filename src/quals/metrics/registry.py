@@ -42,11 +42,12 @@ def find(name: str) -> type[Metric]:
     """The class of the metric of this name.
 
     Raises:
-        InputError: no metric has this name.
+        InputError: no metric has this name, or several.
     """
-    if name not in METRICS:
-        raise InputError(_unknown("metric", name, METRICS))
-    module, _, attribute = METRICS[name].partition(":")
+    names = expand(name)
+    if len(names) > 1:
+        raise InputError(f"'{name}' stands for several metrics: {', '.join(names)}")
+    module, _, attribute = METRICS[names[0]].partition(":")
     metric: type[Metric] = getattr(importlib.import_module(module), attribute)
     return metric
 
@@ -104,4 +105,4 @@ def _unknown(what: str, name: str, known: Iterable[str]) -> str:
     names = list(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"; did you mean '{close[0]}'?" if close else ""
-    return f"no {what} '{name}'{hint} (known: {', '.join(names) or 'none'})"
+    return f"no {what} '{name}'{hint} (known: {', '.join(dict.fromkeys(names)) or 'none'})"

@@ -1,0 +1,17 @@
+"""Options that name the fields of rows."""
+
+from __future__ import annotations
+
+import click
+
+from quals.io.rows import DEFAULT_FIELDS
+
+
+def _field(role: str) -> str:
+    *names, last = DEFAULT_FIELDS[role]
+    return f"Default: {', '.join(names)} or {last}"
+
+
+document_field = click.option("--document-field", metavar="NAME", help=f"{_field('document')}.")
+summary_field = click.option("--summary-field", metavar="NAME", help=f"{_field('summary')}.")
+reference_field = click.option("--reference-field", metavar="NAME", help=f"{_field('reference')}, if there is one.")
