@@ -171,3 +171,8 @@ def test_no_power_for_what_cannot_be() -> None:
             stats.pairs_needed(difference, ties)
     assert stats.power(5, 0.5, 0.0) == 0  # five pairs can never reach 5 %
     assert stats.power(6, 1.0, 0.0) == pytest.approx(1)
+
+
+def test_a_single_pair_has_no_interval() -> None:
+    assert stats.alpha([[1, -1]], seed=1) == stats.Interval(0.0)
+    assert stats.cluster_shares([[1, 1, -1, 0]], seed=1)[1] == stats.Interval(0.5)

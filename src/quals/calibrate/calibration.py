@@ -195,6 +195,8 @@ class Calibration:
             return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
         except OSError as error:
             raise InputError(f"cannot be read: {error.strerror or error}", file=str(path)) from error
+        except json.JSONDecodeError as error:
+            raise InputError(f"not a calibration: not JSON from line {error.lineno} on", file=str(path)) from error
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"not a calibration: {error!r}", file=str(path)) from error
 

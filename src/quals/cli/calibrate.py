@@ -82,6 +82,8 @@ def _read(files: tuple[str, ...], label: str, document_field: str | None, metric
     rows = read_labelled(files, label=label, document=document_field, metric=wanted[0])
     for fault in rows.faults:
         click.echo(f"left out: {fault}", err=True)
+    if rows.faults and not rows.scores:
+        raise InputError("no row has a score and a label; `quals score FILE -o SCORED` makes the scores", file=files[0])
     if rows.without_document:
         click.echo(
             f"{rows.without_document} of {len(rows.scores)} rows have no document and are held out one by one, not "

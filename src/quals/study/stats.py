@@ -63,14 +63,16 @@ def majority(votes: Sequence[int]) -> int:
 def cluster_shares(units: Sequence[Sequence[int]], seed: int) -> dict[int, Interval]:
     """The share of each preference among all votes, with a percentile bootstrap interval over the units.
 
-    Votes on one pair are not independent of each other; drawing whole pairs allows for that.
+    Votes on one pair are not independent of each other; drawing whole pairs allows for that. One pair has no interval.
     """
     counts = _counts(units)
     if not counts.sum():
         return dict.fromkeys(PREFERENCES, Interval(None))
+    shares = counts.sum(axis=0) / counts.sum()
+    if len(counts) == 1:
+        return {preference: Interval(float(shares[column])) for column, preference in enumerate(PREFERENCES)}
     drawn = counts[_resamples(len(counts), seed)].sum(axis=1)
     bounds = np.percentile(drawn / drawn.sum(axis=1, keepdims=True), _PERCENT, axis=0)
-    shares = counts.sum(axis=0) / counts.sum()
     return {
         preference: Interval(float(shares[column]), float(bounds[0, column]), float(bounds[1, column]))
         for column, preference in enumerate(PREFERENCES)
@@ -81,12 +83,12 @@ def alpha(units: Sequence[Sequence[int]], seed: int, level: Level = "ordinal") -
     """Krippendorff's alpha of the votes on each unit, with a percentile bootstrap interval over the units.
 
     1 is perfect agreement, 0 what chance gives. It is undefined (None) if no unit has two votes, or if all
-    votes are the same; such resamples are left out of the interval.
+    votes are the same; such resamples are left out of the interval. One unit has no interval.
     """
     counts = _paired_counts(units)
     value = _alpha(counts, level)
-    if value is None:
-        return Interval(None)
+    if value is None or len(counts) == 1:
+        return Interval(value)
     drawn = [_alpha(counts[rows], level) for rows in _resamples(len(counts), seed)]
     low, high = np.percentile([each for each in drawn if each is not None], _PERCENT)
     return Interval(value, float(low), float(high))

@@ -99,8 +99,12 @@ def _share(value: float | None) -> str:
 
 
 def _percent(row: Row, value: str, low: str, high: str) -> str:
-    return "-" if row[value] is None else f"{row[value]:.0%} ({100 * row[low]:.0f}-{100 * row[high]:.0f})"
+    if row[value] is None:
+        return "-"
+    return f"{row[value]:.0%}" + ("" if row[low] is None else f" ({100 * row[low]:.0f}-{100 * row[high]:.0f})")
 
 
 def _plain(row: Row, value: str, low: str, high: str) -> str:
-    return "-" if row[value] is None else f"{row[value]:.2f} ({row[low]:.2f} to {row[high]:.2f})"
+    if row[value] is None:
+        return "-"
+    return f"{row[value]:.2f}" + ("" if row[low] is None else f" ({row[low]:.2f} to {row[high]:.2f})")
