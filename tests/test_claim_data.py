@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from claims import ARTICLES, NEWS, RESTATED, write
 
+from quals.errors import InputError
 from quals.factcc import kept
 from quals.factcc.data import training_claims, with_unsupported
 from quals.factcc.generate import Article, Settings, plain
@@ -118,6 +119,19 @@ def test_a_held_out_document_is_never_trained_on(tmp_path: Path) -> None:
     assert sorted(passage.context for passage in passages) == sorted(NEWS[1:])
     assert len(validation) == 1
     assert NEWS[0].startswith(validation[0].context[:40])
+
+
+def test_rows_that_cannot_be_read_are_told_and_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, bad = write(tmp_path / "data.jsonl", NEWS[:1]), tmp_path / "bad.jsonl"
+    bad.write_text('{"document": 3}\n{broken\n')
+    passages, validation = training_claims([data, bad], [bad], tmp_path / "claims", ClaimTrainSettings())
+    assert ([passage.context for passage in passages], validation) == (NEWS[:1], [])
+    told = capsys.readouterr().err
+    assert told.count(f"quals: left out: {bad}:1: document: expected text\n") == 2
+    assert told.count(f"quals: left out: {bad}:2: not valid JSON") == 2
+    assert "quals: 4 left out in all\n" in told
+    with pytest.raises(InputError, match="no documents to make claims of"):
+        training_claims([bad], [], tmp_path / "claims", ClaimTrainSettings())
 
 
 def test_the_look_of_a_claim_does_not_give_its_label_away(pipeline: Any, tmp_path: Path) -> None:

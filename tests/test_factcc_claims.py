@@ -203,6 +203,9 @@ def test_articles_are_read_from_files(tmp_path: Path) -> None:
     assert (next(articles), next(articles)) == (Article("One.", "x"), Article("Two."))
     with pytest.raises(InputError, match=r"news\.jsonl\.gz:3: summary: expected text"):
         next(articles)
+    left_out: list[InputError] = []
+    assert list(read_articles([path], left_out)) == [Article("One.", "x"), Article("Two.")]
+    assert [(problem.line, problem.field) for problem in left_out] == [(3, "summary"), (4, "document")]
     path.write_bytes(gzip.compress(b"{}"))
     with pytest.raises(InputError, match=r"news\.jsonl\.gz:1: document: expected text"):
         next(read_articles([path]))

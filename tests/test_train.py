@@ -6,6 +6,8 @@ import itertools
 import json
 import random
 import shutil
+import socket
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
@@ -17,6 +19,7 @@ from tiny import plain_log_probs, tiny_pretrained
 
 import quals
 from quals.errors import InputError, ModelError
+from quals.lm import store
 from quals.lm.chunks import chunks
 from quals.lm.load import load_pretrained
 from quals.lm.search import SearchSettings
@@ -101,6 +104,34 @@ def test_adapters_resume_after_a_kill(kind: str, tmp_path: Path) -> None:
         torch.testing.assert_close(one, other, atol=2e-4, rtol=2e-3)
     loaded = QAGen.load(str(stopped), device="cpu")
     assert held_out_loss(loaded, passages(3)).both == pytest.approx(held_out_loss(whole, passages(3)).both, abs=0.01)
+
+
+def test_training_an_adapter_asks_nobody_for_its_base(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That goes by a name of ours, as the embedded one does, which stands in what is saved."""
+    asked: list[Any] = []
+
+    def refuse(*place: Any, **_: Any) -> None:
+        asked.append(place)
+        raise OSError("the network was touched")
+
+    resolve = store.resolve
+    monkeypatch.setattr(store, "resolve", lambda name: base if name == "our-base" else resolve(name))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    first, further = tmp_path / "first", tmp_path / "further"
+    for folder, start in ((first, "our-base"), (further, str(first))):
+        settings = TrainSettings(**FAST | {"contexts": 16, "model": start, "lora_rank": 4})
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            train_model(QAGen, passages(9), [], folder, settings)
+        assert not [str(each.message) for each in warned if "our-base" in str(each.message)]
+        for saved in (folder, *folder.glob("checkpoints/checkpoint-*")):
+            config = json.loads((saved / "adapter_config.json").read_text())
+            assert config["base_model_name_or_path"] == "our-base"
+    assert not asked
 
 
 def test_nothing_to_train_on_is_an_error(tmp_path: Path) -> None:

@@ -55,6 +55,29 @@ def test_every_task_trains_from_the_command_line(task: str, tmp_path: Path) -> N
     assert halves == {"qagen": {"question", "answer"}, "qg": {"question"}, "qa": {"answer"}}[task]
 
 
+def test_rows_that_cannot_be_read_are_told_and_left_out(tmp_path: Path) -> None:
+    pretrained = tiny_pretrained("llama")
+    pretrained.model.save_pretrained(tmp_path / "base")
+    pretrained.tokenizer.save_pretrained(tmp_path / "base")
+    data = write_rows(tmp_path / "data.jsonl", [ROWS[0], {"context": "It rained.", "question": "What fell?"}, ROWS[1]])
+    options = ["--model", str(tmp_path / "base"), "--contexts", "4", "--batch", "4", "--device", "cpu"]
+    done = CliRunner().invoke(cli, ["train", "qagen", str(data), "-o", str(tmp_path / "model"), *options])
+    assert done.exit_code == 0, done.output + repr(done.exception)
+    assert f"quals: left out: {data}:2: answer: missing or not a text\n" in done.stderr
+    assert "2 pairs on 2 contexts" in (tmp_path / "model" / "README.md").read_text()
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text("{broken\n[1]\n")
+    done = CliRunner().invoke(cli, ["train", "qg", str(bad), "--valid", str(data), "-o", str(tmp_path / "none")])
+    assert "no question-answer pairs to train on" in str(done.exception)
+    assert f"left out: {bad}:2: expected a JSON object, found list\n" in done.stderr
+    assert "quals: 3 left out in all\n" in done.stderr
+    cut = tmp_path / "cut.jsonl.gz"
+    cut.write_bytes(gzip.compress(data.read_bytes(), mtime=0)[:-9])
+    done = CliRunner().invoke(cli, ["train", "qa", str(data), str(cut), "-o", str(tmp_path / "none")])
+    assert f"{cut}:" in str(done.exception)
+    assert "cannot be read any further" in str(done.exception)
+
+
 @pytest.mark.parametrize("task", ["qagen", "qa"])
 def test_training_on_a_device_gives_the_weights_of_the_cpu(
     task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

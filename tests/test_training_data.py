@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,9 @@ def test_bad_rows_are_named(tmp_path: Path, content: str, message: str) -> None:
     path.write_text('{"context": "a", "question": "b", "answer": "c"}\n' + content + "\n")
     with pytest.raises(InputError, match=message):
         read_passages([path])
+    left_out: list[InputError] = []
+    assert read_passages([path, path], left_out) == [Passage("a", (Pair("b", "c"),))]
+    assert [bool(re.search(message, str(problem))) for problem in left_out] == [True, True]
 
 
 def squad(context: object = "a", question: object = "b", answer: object = "c") -> bytes:
@@ -91,24 +95,42 @@ def squad(context: object = "a", question: object = "b", answer: object = "c") -
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("x.json", b'{"data": [{"no": 1}]}', r"x.json: not SQuAD-format JSON: KeyError\('paragraphs'\)"),
-        ("x.json", b'{"data": ["article"]}', r"x.json: not SQuAD-format JSON: TypeError"),
-        ("x.json", squad(answer="c").replace(b'{"text": "c"}', b'"c"'), r"x.json: not SQuAD-format JSON: Attribute"),
+        ("x.json", b"{}", r"x.json: not SQuAD-format JSON: it has no list 'data'"),
+        ("x.json", b"[1]", r"x.json: not SQuAD-format JSON: it has no list 'data'"),
         ("x.json", b"{", r"x.json: not SQuAD-format JSON: JSONDecodeError"),
         ("x.json", b"[" * 100_000, r"x.json: not SQuAD-format JSON: RecursionError"),
         ("x.json", squad().replace(b'"a"', b'"\xe4"'), r"x.json: not UTF-8 text"),
         ("x.json.gz", gzip.compress(squad(), mtime=0)[:-9], r"x.json.gz: cannot be read"),
-        ("x.json", squad(context=3), r"x.json: data.0.paragraphs.0.context: missing or not a text"),
-        ("x.json", squad(question=None), r"x.json: data.0.paragraphs.0.qas.1.question: missing or not a text"),
-        ("x.json", squad(question="\ud800"), r"x.json: data.0.paragraphs.0.qas.1.question: missing or not a text"),
-        ("x.json", squad().replace(b'"text": "c"', b""), r"x.json: data.0.paragraphs.0.qas.1.answers.0.text: missing"),
     ],
 )
-def test_bad_squad_is_named(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+def test_unreadable_squad_is_an_error(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(InputError, match=message):
+        read_passages([path], [])
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        (squad(context=3).replace(b"[{", b"[{}, {", 1), "data.0.paragraphs: missing or not a list"),
+        (squad().replace(b"[{", b'["article", {', 1), "data.0.paragraphs: missing or not a list"),
+        (squad().replace(b'"qas": [', b'"qas": ["?", '), "data.0.paragraphs.0.qas.0.answers: missing or not a list"),
+        (squad(context=3), "data.0.paragraphs.0.context: missing or not a text"),
+        (squad(question=None), "data.0.paragraphs.0.qas.1.question: missing or not a text"),
+        (squad(question="\ud800"), "data.0.paragraphs.0.qas.1.question: missing or not a text"),
+        (squad().replace(b'"text": "c"', b""), "data.0.paragraphs.0.qas.1.answers.0.text: missing or not a text"),
+        (squad().replace(b'{"text": "c"}', b'"c"'), "data.0.paragraphs.0.qas.1.answers.0.text: missing or not a text"),
+    ],
+)
+def test_bad_rows_of_squad_are_named(tmp_path: Path, content: bytes, place: str) -> None:
+    path, whole, left_out = tmp_path / "x.json", tmp_path / "whole.json", []
+    path.write_bytes(content)
+    whole.write_bytes(squad())
+    with pytest.raises(InputError, match=f"x.json: {place}$"):
         read_passages([path])
+    assert read_passages([path, whole], left_out) == [Passage("a", (Pair("z", "a", 0), Pair("b", "c")))]
+    assert str(left_out[0]) == f"{path}: {place}"
 
 
 def test_frame_uses_existing_special_tokens() -> None:

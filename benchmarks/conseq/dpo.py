@@ -43,6 +43,9 @@ class FramedTrainer(DPOTrainer):
     def _prepare_dataset(self, dataset: Dataset, *_: Any) -> Dataset:
         return dataset
 
+    def _send_telemetry(self) -> None:
+        """To the Hub, of the run: nothing."""
+
 
 def read_preferences(path: Path) -> list[tuple[str, str, str]]:
     """Document, chosen and rejected summary of each row of a ``dpo.jsonl``.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from quals.cli.fields import document_field, summary_field
 from quals.errors import InputError
 from quals.settings import options
 from quals.summarizer.settings import ConseqSettings, SummarizerSettings
@@ -49,8 +50,8 @@ def _training(settings: type[TrainSettings]) -> Callable[[Command], Command]:
 def qagen(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, **settings: Any) -> None:
     """Fine-tune a language model to write question-answer pairs (QUALS).
 
-    DATA: SQuAD-format JSON, or JSONL rows {context, question, answer}, plain or gzipped. A run that was
-    stopped goes on when the same command is given again.
+    DATA: SQuAD-format JSON, or JSONL rows {context, question, answer}, plain or gzipped. Rows that cannot be read
+    are named and left out. A run that was stopped goes on when the same command is given again.
     """
     from quals.qagen.model import QAGen
 
@@ -89,7 +90,8 @@ def factcc(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, claims
     """Fine-tune a language model to check claims (FactCC).
 
     DATA: JSONL rows {document} or {document, summary}, plain or gzipped. True and false claims are made of the
-    sentences, once, and kept in OUTPUT/claims. Documents in --valid are left out of DATA. Resuming: as for qagen.
+    sentences, once, and kept in OUTPUT/claims. Documents in --valid are left out of DATA. Rows that cannot be read,
+    and resuming: as for qagen.
     """
     from quals.factcc.data import training_claims
     from quals.factcc.evaluate import accuracies
@@ -110,8 +112,8 @@ def _summaries(settings: type) -> Callable[[Command], Command]:
     def decorate(command: Command) -> Command:
         for add in (
             options(settings),
-            click.option("--document-field", metavar="NAME", help="Default: document, source, article or text."),
-            click.option("--summary-field", metavar="NAME", help="Default: summary, highlights or hypothesis."),
+            document_field,
+            summary_field,
             click.option("-o", "--output", required=True, type=folder, help="Model folder."),
             click.option("--valid", multiple=True, help="Held-out data, as DATA but of split validation; repeatable."),
         ):
@@ -204,6 +206,10 @@ def _train(
     kind: type[FramedModel], data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, settings: TrainSettings
 ) -> None:
     from quals.training.data import read_passages
+    from quals.training.run import tell_left_out
     from quals.training.train import train_model
 
-    train_model(kind, read_passages(data), read_passages(valid), output, settings)
+    left_out: list[InputError] = []
+    passages, validation = (read_passages(paths, left_out) for paths in (data, valid))
+    tell_left_out(left_out)
+    train_model(kind, passages, validation, output, settings)

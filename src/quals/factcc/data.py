@@ -7,11 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from quals.errors import InputError
 from quals.factcc.generate import Article, Settings, plain, read_articles
 from quals.factcc.kept import INCONSISTENT, RESTATED, ClaimPair, kept_claims
 from quals.nlp import load_pipeline
 from quals.training.data import Passage
 from quals.training.examples import plan_examples
+from quals.training.run import tell_left_out
 from quals.training.settings import ClaimTrainSettings
 
 
@@ -23,12 +25,18 @@ def training_claims(
     No document in ``valid`` is among the former. Claims are kept in ``folder``, and made only if they are not
     there yet.
 
+    Rows that cannot be read are told and left out.
+
     Raises:
-        InputError: a file cannot be read.
+        InputError: a file cannot be read, or no document in ``data`` is left.
         MissingExtraError, ModelError: the spaCy pipeline is not there.
     """
-    held_out = _distinct(read_articles(valid))
-    articles = {key: one for key, one in _distinct(read_articles(data)).items() if key not in held_out}
+    left_out: list[InputError] = []
+    articles, held_out = (_distinct(read_articles(paths, left_out)) for paths in (data, valid))
+    tell_left_out(left_out)
+    articles = {key: one for key, one in articles.items() if key not in held_out}
+    if not articles:
+        raise InputError("no documents to make claims of", field="data")
     pipeline = load_pipeline(settings.pipeline)
     chance = random.Random(settings.seed)
     drawn = [

@@ -25,6 +25,7 @@ from quals.factcc.pronouns import swap_pronoun
 from quals.factcc.restated import Bases
 from quals.io.text import is_text, json_lines
 from quals.records import Span
+from quals.training.data import readable
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -103,26 +104,26 @@ class Claim:
         return asdict(self)
 
 
-def read_articles(paths: Iterable[str | Path]) -> Iterator[Article]:
+def read_articles(paths: Iterable[str | Path], left_out: list[InputError] | None = None) -> Iterator[Article]:
     """The ``document`` of each row of JSONL files, plain or gzipped, and its ``summary``, where there is one.
 
+    For ``left_out`` see `readable`.
+
     Raises:
-        InputError: a row cannot be read; names file, line and field.
+        InputError: a file cannot be read, or a row; names file, line and field.
     """
-    for path in paths:
-        for line, row in json_lines(path):
-            if isinstance(row, InputError):
-                raise row
-            if row.get("summary") is None:
-                row["summary"] = ""
-            document, summary = (_text(row, field, path, line) for field in ("document", "summary"))
-            yield Article(document, summary)
+    return readable((_article(row, str(path), line) for path in paths for line, row in json_lines(path)), left_out)
 
 
-def _text(row: dict[str, Any], field: str, path: str | Path, line: int) -> str:
-    if not isinstance(text := row.get(field), str) or not is_text(text):
-        raise InputError("expected text", file=str(path), line=line, field=field)
-    return text
+def _article(row: dict[str, Any] | InputError, path: str, line: int) -> Article | InputError:
+    if isinstance(row, InputError):
+        return row
+    if row.get("summary") is None:
+        row["summary"] = ""
+    for field in ("document", "summary"):
+        if not isinstance(text := row.get(field), str) or not is_text(text):
+            return InputError("expected text", file=path, line=line, field=field)
+    return Article(row["document"], row["summary"])
 
 
 def make_claims(articles: Iterable[Article], pipeline: Language, settings: Settings | None = None) -> Iterator[Claim]:

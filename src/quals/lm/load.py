@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,11 +79,26 @@ def load_pretrained(name: str, *, trainable: bool = False) -> Pretrained:
 
 
 def _with_adapter(model: Any, folder: Path, trainable: bool) -> Any:
-    import warnings
-
     from peft import PeftModel
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers by a name it is about to rename
+    with without_future_warnings():
         adapted = PeftModel.from_pretrained(model, folder, is_trainable=trainable)
-    return adapted if trainable else adapted.merge_and_unload()
+    return saved_alone(adapted) if trainable else adapted.merge_and_unload()
+
+
+@contextmanager
+def without_future_warnings() -> Iterator[None]:
+    """For calls of peft, which asks transformers by a name that is about to change."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
+
+
+def saved_alone(adapted: Any) -> Any:
+    """The model with its adapter, which is all that its ``save_pretrained`` writes, whoever calls it.
+
+    Otherwise peft asks the Hub each time, by the base model's name, whether the vocabulary has grown since. Training
+    never changes it, and the name need not be one of the Hub's.
+    """
+    adapted.save_pretrained = partial(adapted.save_pretrained, save_embedding_layers=False)
+    return adapted

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from quals.errors import InputError
 from quals.io.text import is_text, json_lines, whole_text
@@ -38,71 +38,95 @@ class Passage:
     title: str = ""
 
 
-def read_passages(paths: Iterable[str | Path]) -> list[Passage]:
+Found = tuple[str, str, Pair]  # a context, the title of its article, and a pair on it
+Kept = TypeVar("Kept")
+_LISTS = ("data", "paragraphs", "qas", "answers")  # each within the one before, in SQuAD's format
+
+
+def read_passages(paths: Iterable[str | Path], left_out: list[InputError] | None = None) -> list[Passage]:
     """Read SQuAD-format JSON and JSONL ``{context, question, answer[, title]}`` files, plain or gzipped.
 
-    Pairs of the same context are brought together across files, duplicates dropped.
+    Pairs of the same context are brought together across files, duplicates dropped. For ``left_out`` see `readable`.
 
     Raises:
-        InputError: a file or a row cannot be read; names the file, and the line and the field where they are known.
+        InputError: a file cannot be read, or a row; names the file, and the line and the field where they are known.
     """
     by_context: dict[str, dict[tuple[str, str], Pair]] = {}
     titles: dict[str, str] = {}
-    for path in paths:
-        for context, title, pair in _read(path):
-            by_context.setdefault(context, {}).setdefault((pair.question, pair.answer), pair)
-            titles[context] = titles.get(context) or title
+    for context, title, pair in readable((found for path in paths for found in _read(str(path))), left_out):
+        by_context.setdefault(context, {}).setdefault((pair.question, pair.answer), pair)
+        titles[context] = titles.get(context) or title
     return [Passage(context, tuple(pairs.values()), titles[context]) for context, pairs in by_context.items()]
 
 
-def _read(path: str | Path) -> Iterator[tuple[str, str, Pair]]:
-    if str(path).removesuffix(".gz").endswith(".json"):
-        return _squad(path)
-    return _jsonl(path)
+def readable(rows: Iterable[Kept | InputError], left_out: list[InputError] | None) -> Iterator[Kept]:
+    """The rows that could be read; what is wrong with the others goes to ``left_out``.
+
+    Raises:
+        InputError: a row cannot be read, and there is no such list.
+    """
+    for row in rows:
+        if not isinstance(row, InputError):
+            yield row
+        elif left_out is None:
+            raise row
+        else:
+            left_out.append(row)
 
 
-def _jsonl(path: str | Path) -> Iterator[tuple[str, str, Pair]]:
+def _read(path: str) -> Iterator[Found | InputError]:
+    return _squad(path) if path.removesuffix(".gz").endswith(".json") else _jsonl(path)
+
+
+def _jsonl(path: str) -> Iterator[Found | InputError]:
     for line, row in json_lines(path):
         if isinstance(row, InputError):
-            raise row
-        context, question, answer = (_text(row, field, path, line) for field in ("context", "question", "answer"))
-        yield context, str(row.get("title") or ""), _located(context, question, answer, row.get("answer_start"))
+            yield row
+        else:
+            texts = {field: row.get(field) for field in ("context", "question", "answer")}
+            yield _found(texts, row.get("title"), row.get("answer_start"), path, line)
 
 
-def _squad(path: str | Path) -> Iterator[tuple[str, str, Pair]]:
+def _squad(path: str) -> Iterator[Found | InputError]:
     content = whole_text(path)
     try:
-        rows = [
-            (
-                {
-                    f"data.{a}.paragraphs.{p}.context": paragraph.get("context"),
-                    f"data.{a}.paragraphs.{p}.qas.{q}.question": qa.get("question"),
-                    f"data.{a}.paragraphs.{p}.qas.{q}.answers.0.text": qa["answers"][0].get("text"),
-                },
-                article.get("title"),
-                qa["answers"][0].get("answer_start"),
-            )
-            for a, article in enumerate(json.loads(content)["data"])
-            for p, paragraph in enumerate(article["paragraphs"])
-            for q, qa in enumerate(paragraph["qas"])
-            if qa["answers"]  # SQuAD 2.0 leaves unanswerable questions without one
-        ]
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(f"not SQuAD-format JSON: {error!r}", file=str(path)) from error
-    for texts, title, start in rows:
-        for place, text in texts.items():
-            if not (isinstance(text, str) and is_text(text)):
-                raise InputError("missing or not a text", file=str(path), field=place)
-        context, question, answer = texts.values()
-        yield context, str(title or ""), _located(context, question.strip(), answer.strip(), start)
+        whole = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"not SQuAD-format JSON: {error!r}", file=path) from error
+    if not (isinstance(whole, dict) and isinstance(whole.get("data"), list)):
+        raise InputError("not SQuAD-format JSON: it has no list 'data'", file=path)
+    return _within([whole], "", path)
 
 
-def _text(row: dict[str, Any], field: str, path: str | Path, line: int) -> str:
-    value = row.get(field)
-    if not (isinstance(value, str) and is_text(value) and value.strip()):
-        raise InputError("missing or not a text", file=str(path), line=line, field=field)
+def _within(parts: list[Any], place: str, path: str) -> Iterator[Found | InputError]:
+    """The pairs in the last of the parts, which stands within the others, at ``place``."""
+    name, last = _LISTS[len(parts) - 1], parts[-1]
+    listed = last.get(name) if isinstance(last, dict) else None
+    if not isinstance(listed, list):
+        yield InputError("missing or not a list", file=path, field=place + name)
+    elif name != _LISTS[-1]:
+        for number, part in enumerate(listed):
+            yield from _within([*parts, part], f"{place}{name}.{number}.", path)
+    elif listed:  # SQuAD 2.0 leaves unanswerable questions without one
+        _, article, paragraph, question = parts
+        answer = listed[0] if isinstance(listed[0], dict) else {}
+        texts = {
+            place[: place.index("qas")] + "context": paragraph.get("context"),
+            place + "question": question.get("question"),
+            place + "answers.0.text": answer.get("text"),
+        }
+        yield _found(texts, article.get("title"), answer.get("answer_start"), path)
+
+
+def _found(texts: dict[str, Any], title: Any, start: Any, path: str, line: int = 0) -> Found | InputError:
+    """What is made of a context, a question and an answer, given by the fields they stand in."""
+    for field, text in texts.items():
+        # SQuAD-format files may have empty texts as answers to questions that have none.
+        if not (isinstance(text, str) and is_text(text) and (text.strip() or not line)):
+            return InputError("missing or not a text", file=path, line=line, field=field)
+    context, question, answer = texts.values()
     # The context stays as it is: answer_start counts its characters.
-    return value if field == "context" else value.strip()
+    return context, str(title or ""), _located(context, question.strip(), answer.strip(), start)
 
 
 def _located(context: str, question: str, answer: str, start: Any) -> Pair:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,15 @@ _MODEL_FILES = (CARD, "config.json", "adapter_config.json")
 def is_first_process() -> bool:
     """Whether this process speaks for all that train together."""
     return os.environ.get("RANK", "0") == "0"
+
+
+def tell_left_out(problems: Sequence[InputError]) -> None:
+    """Say on standard error which rows could not be read, and how many they are."""
+    if is_first_process():
+        for problem in problems:
+            print(f"quals: left out: {problem}", file=sys.stderr)
+        if len(problems) > 1:
+            print(f"quals: {len(problems)} left out in all", file=sys.stderr)
 
 
 def claim_folder(folder: Path, settings: Mapping[str, Any], data: Mapping[str, str]) -> None:

@@ -16,7 +16,7 @@ from quals.factcc.data import with_unsupported
 from quals.lm import store
 from quals.lm.format import PairFormat
 from quals.lm.framed import FramedModel, pick_device
-from quals.lm.load import Pretrained, load_pretrained
+from quals.lm.load import Pretrained, load_pretrained, saved_alone, without_future_warnings
 from quals.training.card import write_card
 from quals.training.data import Passage
 from quals.training.examples import IGNORE, Collator, lower_cased, of_like_length, plan_examples, with_mask
@@ -157,10 +157,11 @@ def add_adapter(pretrained: Pretrained, rank: int) -> Any:
         target_modules="all-linear",
         task_type="SEQ_2_SEQ_LM" if pretrained.encoder_decoder else "CAUSAL_LM",
     )
-    adapted = get_peft_model(pretrained.model, config)
+    with without_future_warnings():
+        adapted = get_peft_model(pretrained.model, config)
     # peft notes the folder the weights were read from, which for a shipped model means nothing on another machine.
     adapted.peft_config["default"].base_model_name_or_path = store.lasting_name(pretrained.name)
-    return adapted
+    return saved_alone(adapted)
 
 
 def _trainer(
