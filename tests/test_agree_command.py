@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
+from quals.calibrate import Calibration, Logistic
 from quals.cli.agree import agree
 from quals.cli.metrics import load_metrics
 from quals.errors import InputError
@@ -22,7 +23,7 @@ from quals.evaluate.cache import ScoreCache, Texts
 from quals.evaluate.labelled import read_judged, with_unique_names
 from quals.evaluate.measure import measure, score_rows
 from quals.evaluate.report import Options, Report, make_report
-from quals.evaluate.table import to_terminal
+from quals.evaluate.table import notes, to_terminal
 from quals.metrics.base import Metric
 from quals.records import Status, SummaryScore
 
@@ -345,3 +346,31 @@ def test_terminal_table_fits_80_columns_and_knows_pairs(tmp_path: Path) -> None:
     pearson = report.results[0].agreement.estimates["pearson"]
     for shown in (f"{pearson.value:.3f}", f"{pearson.low:.2f}–{pearson.high:.2f}"):
         assert shown.replace("0.", ".").replace("–1.00", "–1") in text
+
+
+def test_how_often_the_words_of_the_probability_are_right(tmp_path: Path) -> None:
+    metric = Counting()
+    figures = {"rows": 9, "base_rate": 0.5, "folds": 5, "brier": 0.1, "brier_base_rate": 0.2, "log_loss": 0.3}
+    metric.calibrate(
+        Calibration(Logistic(1.0, 0.0), metric.signature, ("made up",), reliability=(), shortest=2, **figures)
+    )
+    document = "the mayor resigned"
+    rows = [
+        row(document, text, label) for text, label in (("2", 1), ("0", 1), ("3", 0), ("-2", 0), ("-3", 0), ("none", 0))
+    ]
+    rows += [row("x", "2", 0)]  # a document that the calibration says nothing of
+    file = written(tmp_path / "judged.jsonl", rows)
+    report = make_report(
+        [str(file)], [metric, Counting()], Options(), ScoreCache(), lambda name, count: lambda done: None
+    )
+    first, second = report.results
+    words = ("likely inconsistent", "look closer", "likely consistent")
+    assert first.bands == {
+        "consistent": dict(zip(words, (0, 1, 1), strict=True)),
+        "inconsistent": dict(zip(words, (2, 0, 1), strict=True)),
+    }
+    assert second.bands == {}
+    assert (
+        "judged, counting: of 2 consistent summaries 0% likely inconsistent, 50% look closer, 50% likely consistent; "
+        "of 3 inconsistent summaries 67% likely inconsistent, 0% look closer, 33% likely consistent"
+    ) in notes(report)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from quals.calibrate.calibration import Band
 from quals.errors import InputError
 from quals.evaluate import statistics
 from quals.evaluate.agreement import Agreement, Labelled, agreement
 from quals.evaluate.bootstrap import Bootstrap, UndefinedError, clusters
 from quals.evaluate.cache import ScoreCache, Texts, as_read
-from quals.evaluate.labelled import DataSet
+from quals.evaluate.labelled import DataSet, JudgedRow
 from quals.io.run import rows_at_once, safe_scores
 from quals.metrics.base import Metric
 from quals.metrics.combined import CombinedMetric
@@ -34,6 +35,8 @@ class Result:
     Attributes:
         unscored: how many rows have no score, by status.
         threshold: the score from which a summary counted as consistent, if it was chosen on other files.
+        bands: what the metric's calibration calls them: of ``consistent`` and of ``inconsistent`` summaries, how many
+            are in each band; empty if it has none.
     """
 
     data: str
@@ -42,6 +45,7 @@ class Result:
     agreement: Agreement
     unscored: dict[str, int]
     threshold: float | None
+    bands: dict[str, dict[str, int]]
 
 
 def measure(
@@ -90,7 +94,8 @@ def measure(
             bootstrap=bootstrap,
         )
         unscored = Counter(str(score.status) for score in scores if score.status is not Status.OK)
-        yield Result(data.name, metric.name, metric.signature, compared, dict(unscored), threshold)
+        bands = _bands(metric, data.rows, scores, positive_from)
+        yield Result(data.name, metric.name, metric.signature, compared, dict(unscored), threshold, bands)
 
 
 def score_rows(
@@ -120,6 +125,20 @@ def score_rows(
         known.update(scored)
         advance(sum(times[row] for row in batch))
     return [known[row] for row in rows]
+
+
+def _bands(
+    metric: Metric, rows: Sequence[JudgedRow], scores: Sequence[SummaryScore], positive_from: float
+) -> dict[str, dict[str, int]]:
+    """See `Result.bands`; a summary whose document the calibration says nothing of is in none."""
+    if (calibration := metric.calibration) is None:
+        return {}
+    found: dict[str, Counter[str]] = {"consistent": Counter(), "inconsistent": Counter()}
+    for row, score in zip(rows, scores, strict=True):
+        if score.value is not None and not calibration.objection(row.texts.document):
+            kind = "consistent" if row.label >= positive_from else "inconsistent"
+            found[kind][calibration.read(score.value, metric.signature).band] += 1
+    return {kind: {str(band): counts[band] for band in Band} for kind, counts in found.items() if counts}
 
 
 def _keep_apart(sets: Sequence[DataSet], tuning: Sequence[DataSet]) -> None:

@@ -92,7 +92,7 @@ def how(report: Report) -> str:
 
 
 def notes(report: Report) -> list[str]:
-    """What is missing, and why, in plain words."""
+    """What is missing, and why, and how often the probability's words are right."""
     found = []
     for file in [*report.files, *report.tuned_on]:
         for count, what in ((file.unlabelled, "have no label"), (file.unreadable, "could not be read")):
@@ -104,7 +104,16 @@ def notes(report: Report) -> list[str]:
             found.append(f"{where}: {count} of {result.agreement.rows} rows have no score ({status})")
         if result.agreement.scored:
             found += [f"{where}, {measures}: {reason}" for reason, measures in _gaps(result).items()]
-    return found
+    return found + [f"{result.data}, {result.metric}: {_called(result)}" for result in report.results if result.bands]
+
+
+def _called(result: Result) -> str:
+    """What the calibration calls summaries that people call consistent, and what the others."""
+    return "; ".join(
+        f"of {(count := sum(bands.values()))} {kind} summaries "
+        + ", ".join(f"{number / count:.0%} {band}" for band, number in bands.items())
+        for kind, bands in result.bands.items()
+    )
 
 
 def _gaps(result: Result) -> dict[str, str]:
