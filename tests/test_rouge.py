@@ -113,7 +113,8 @@ def test_registry_loads_by_name() -> None:
 @pytest.mark.parametrize(
     ("name", "settings", "message"),
     [
-        ("rouge", {}, "no metric 'rouge'; did you mean 'rougeL'.*known: quals, .*rouge1"),
+        ("rouge", {}, "'rouge' stands for several metrics: rouge1, rouge2, rougeL"),
+        ("rougee", {}, "no metric 'rougee'; did you mean 'rouge'.*known: quals, .*rouge1"),
         ("zzz", {}, r"no metric 'zzz' \(known: quals"),
         ("rouge1", {"steming": True}, "no setting of rouge1 'steming'; did you mean 'stemmer'"),
         ("rouge1", {"name": "x"}, "no setting of rouge1 'name'"),

@@ -216,7 +216,7 @@ def test_presets_give_way_to_options(trained: Path, tmp_path: Path) -> None:
         (["--top-k", 5], "--top-k needs --sample"),
         (["--sample", "--beams", 5], "--beams goes without --sample"),
         (["--resume"], "--resume needs the --output file"),
-        (["-o", "x.txt"], "results go to a file ending in .jsonl or .parquet"),
+        (["-o", "x.txt"], "results go to a file ending in .jsonl, .csv, .tsv or .parquet"),
         (["-n", 5], "count: 4 beams find 4 summaries, not 5"),
         (["--sample", "--top-p", 2], "top_p: must be above 0 and at most 1"),
     ],
