@@ -4,7 +4,8 @@
 
 Threads that wait for each other in a loop take the cores from whoever has the work to do, once there are more of them
 than cores. `import quals` shortens the loop (GOMP_SPINCOUNT); 300000 is what GNU's OpenMP does by itself. Each run is a
-process of its own, in turn: loading, then the rows, which alone are timed. The scores must be the same.
+process of its own, in turn: loading, then the rows, which alone are timed. The scores must be the same. The others are
+in sessions of their own, as other people's programs are, which many a scheduler gives a fair share of the machine.
 """
 
 from __future__ import annotations
@@ -58,7 +59,9 @@ def main(file: str, count: int, rounds: int, others: int, output: Path | None) -
         for beside in (0, others):
             with ExitStack() as running:
                 for _ in range(beside):
-                    process = running.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
+                    process = running.enter_context(
+                        subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True)
+                    )
                     running.callback(process.kill)
                 for wait, setting in WAITS.items():
                     took, scores = run(file, count, setting)
