@@ -49,8 +49,8 @@ __all__ = [
 ]
 
 
-# PyTorch's threads on Linux wait for each other in a loop, 300,000 times before they sleep, on cores that other processes
-# may need. A shorter wait is twice as fast beside those (benchmarks/busy.py). It counts once PyTorch is loaded.
+# PyTorch's threads on Linux wait for each other in a loop, 300,000 times before they sleep, on cores that others may
+# need. A shorter wait is twice as fast beside busy processes (benchmarks/busy.py). It counts once PyTorch is loaded.
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
