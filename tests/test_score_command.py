@@ -77,7 +77,7 @@ def test_the_report_names_what_is_doubted_most(capsys):
     row = Row({"id": "x1"}, "a.jsonl", 1, "D", "the mayor of Ulm left on Tuesday at 9")
     doubts = [{"text": text, "loss": loss} for text, loss in zip(row.summary.split(), range(3, 12), strict=True)]
     tally = Tally()
-    tally.add(row, -1.0, Status.OK, [{"score": -1.0, "question": "Who left?", "answer": "the mayor"}], doubts)
+    tally.add(row, -1.0, None, Status.OK, [{"score": -1.0, "question": "Who left?", "answer": "the mayor"}], doubts)
     View().report(tally, Overlap())
     assert capsys.readouterr().out.splitlines()[-2:] == [
         "           x1: the mayor of Ulm left on Tuesday at 9",
@@ -162,6 +162,8 @@ def test_settings_reach_the_metric(tmp_path):
         ([GOOD, "not json"], ("--fail-under", "-9"), 1),
         ([{**GOOD, "document": "BOOM"}], (), 4),
         ([GOOD], ("--fail-under", "nan"), 2),
+        ([GOOD], ("--fail-under", "101%"), 2),
+        ([GOOD], ("--fail-under", "5 %%"), 2),
         ([GOOD], ("--resume",), 2),
         ([GOOD], ("-o", "x.xlsx"), 2),
         ([GOOD, "not json"], ("--limit", "1"), 0),
@@ -367,6 +369,25 @@ def test_without_a_calibration_there_is_no_probability(tmp_path):
     score(jsonl(tmp_path / "a.jsonl", GOOD), "-o", tmp_path / "o.jsonl")
     (row,) = read_jsonl(tmp_path / "o.jsonl")
     assert (row["probability"], row["band"]) == (None, None)
+
+
+def test_a_probability_can_be_the_threshold(tmp_path):
+    rows = [GOOD, {"document": "a", "summary": "a"}]  # 34 % and 88 %
+    source, known = jsonl(tmp_path / "a.jsonl", *rows), ("--calibration", calibration(tmp_path / "c.json"))
+    assert score(source, *known, "--fail-under", "30%").exit_code == 0
+    output = tmp_path / "o.jsonl"
+    done = score(source, *known, "-o", output, "--fail-under", "34.5 %")
+    assert (done.exit_code, "--fail-under 34.5 %: the lowest probability is 0.33" in done.stderr) == (1, True)
+    # An interrupted run knows what it has read already.
+    output.write_text(output.read_text().splitlines(keepends=True)[0])
+    assert score(source, *known, "-o", output, "--resume", "--fail-under", "30%").exit_code == 0
+    assert score(source, *known, "-o", output, "--resume", "--fail-under", "50%").exit_code == 1
+    # No probability is none that is high enough.
+    empty = jsonl(tmp_path / "b.jsonl", GOOD, {"document": "a", "summary": ""})
+    assert "1 of 2 summaries have no probability" in score(empty, *known, "--fail-under", "30%").stderr
+    without = score(source, "--fail-under", "30%")
+    assert isinstance(without.exception, InputError)
+    assert "has no calibration: give --calibration, or a score" in str(without.exception)
 
 
 def test_what_falls_short_is_said(tmp_path):

@@ -16,6 +16,7 @@ from overlap import Overlap
 from tiny import tiny_pretrained
 
 import quals
+from quals.calibrate import Calibration, Logistic
 from quals.cli.main import cli
 from quals.errors import InputError, ModelError
 from quals.lm.format import PairFormat
@@ -89,6 +90,18 @@ def test_the_table_has_a_column_for_each_metric(tmp_path: Path) -> None:
     assert "\nquals\n3 scored; 2 without a score (empty-summary 1, invalid-row 1); mean -0.278, lowest -0.5" in text
     assert "\nrouge2-precision\n3 scored; " in text
     assert text.count("Most suspicious") == 2
+
+
+def test_the_table_has_probabilities_where_there_is_a_calibration(tmp_path: Path) -> None:
+    figures = {"rows": 40, "base_rate": 0.5, "folds": 5, "brier": 0.1, "brier_base_rate": 0.25, "log_loss": 0.3}
+    known = Calibration(Logistic(8.0, 2.0), named("quals", None).signature, ("made up",), **figures)
+    known.save(tmp_path / "c.json")
+    shown = score(written(tmp_path / "in.jsonl"), "-m", "quals,rouge1", "--calibration", tmp_path / "c.json").stdout
+    header, _, second, third, *_ = shown.splitlines()
+    assert re.fullmatch(r"row +summary +quals +rouge1", header)
+    assert re.fullmatch(r"1 \[1\] +the chief left +-0.333  34% +0.000", second)
+    assert re.fullmatch(r"2 +-    - +-", third)
+    assert len(header) == len(second) == len(third) == 120
 
 
 def test_thresholds_and_trouble(tmp_path: Path) -> None:

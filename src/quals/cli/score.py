@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from quals.calibrate.calibration import Calibration
 from quals.cli.exits import EXIT_TROUBLED, finish
 from quals.cli.fields import document_field, reference_field, summary_field
 from quals.cli.metrics import load_metrics, metric_names, metric_settings, workers_option
+from quals.cli.ranges import Threshold, threshold
 from quals.cli.score_view import View, Watch
 from quals.errors import InputError
 from quals.io import results
@@ -30,7 +30,7 @@ EXIT_BELOW = 1
 EPILOG = """\b
 Exit codes:
   0    every row was read and dealt with
-  1    --fail-under: a summary scored lower, or has no score, by the first metric
+  1    --fail-under: a summary is below it, or has no score, by the first metric
   2    the command line is wrong
   3    the run could not be done: unreadable file, missing model
   4    finished, but some rows were malformed or failed (their results say why)
@@ -61,7 +61,7 @@ class Options:
     report: str | None
     calibration: str | None
     worst: int
-    fail_under: float | None
+    fail_under: Threshold | None
     limit: int | None
     resume: bool
     batch_rows: int | None
@@ -114,7 +114,12 @@ class Options:
     show_default=True,
     help="Show the N most suspicious findings.",
 )
-@click.option("--fail-under", type=float, metavar="X", help="Exit with 1 unless all score X or more (first metric).")
+@click.option(
+    "--fail-under",
+    type=threshold,
+    metavar="X",
+    help="Exit with 1 unless all score X or more, or with X% are that probable (first metric).",
+)
 @click.option("--limit", type=click.IntRange(1), help="Only the first N rows.")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run that wrote to the same --output.")
 @click.option("--batch-rows", type=click.IntRange(1), help="Summaries scored at a time; default: 32, on a GPU 2048.")
@@ -154,8 +159,6 @@ def _check(options: Options) -> None:
         raise click.UsageError("--model is for a single metric; with several, give --set METRIC.NAME=VALUE to each")
     if options.compatibility != "clean" and "quals" not in names:
         raise click.UsageError("--compatibility is for the metric quals")
-    if options.fail_under is not None and math.isnan(options.fail_under):
-        raise click.UsageError("--fail-under needs a number")
 
 
 def _score(options: Options, make_metric: Callable[..., Metric]) -> int:
@@ -175,7 +178,7 @@ def _score(options: Options, make_metric: Callable[..., Metric]) -> int:
 
         environment()  # an extra that is missing is told before the work, not after
     metrics = _metrics(options, make_metric)
-    view = View(stderr=options.output == "-", calibrated=len(metrics) == 1 and metrics[0].calibration is not None)
+    view = View([metric.name for metric in metrics if metric.calibration], stderr=options.output == "-")
     tallies = [Tally(options.worst) for _ in metrics]
     _run(options, rows, metrics, view, tallies)
     if not tallies[0].count:
@@ -185,8 +188,8 @@ def _score(options: Options, make_metric: Callable[..., Metric]) -> int:
             view.report(tally, metric, named=len(metrics) > 1)
         if options.report:
             click.echo(f"Report: {options.report}", err=True)
-    if options.fail_under is not None and (shortfall := tallies[0].shortfall(options.fail_under)):
-        click.echo(f"--fail-under {options.fail_under:g}: {shortfall}", err=True)
+    if (least := options.fail_under) and (short := tallies[0].shortfall(least.value, probability=least.probability)):
+        click.echo(f"--fail-under {least.written}: {short}", err=True)
         return EXIT_BELOW
     return EXIT_TROUBLED if any(tally.troubled for tally in tallies) else 0
 
@@ -201,6 +204,8 @@ def _metrics(options: Options, make_metric: Callable[..., Metric]) -> list[Metri
     )
     if options.calibration:
         metrics[0].calibrate(Calibration.load(options.calibration))
+    if options.fail_under and options.fail_under.probability and metrics[0].calibration is None:
+        raise InputError(f"{metrics[0].name} has no calibration: give --calibration, or a score", field="--fail-under")
     return metrics
 
 

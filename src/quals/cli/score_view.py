@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -22,7 +22,7 @@ from quals.records import Result, Scores, Status, SummaryScore, scores_of
 _MAX_COMPLAINTS = 20
 _PIPE_WIDTH = 120  # columns, where no terminal says how many there are
 _MOST, _DOUBT = 5, 40  # doubts shown of a summary, columns of each
-_ROW, _SCORE, _BAND, _STATUS, _PAIRS = 18, 9, 24, 19, 5
+_ROW, _SCORE, _SHARE, _BAND, _STATUS, _PAIRS = 18, 9, 4, 24, 19, 5
 
 
 class Outcome(Protocol):
@@ -43,14 +43,17 @@ class _Console(Console):
 
 
 class View:
-    """Shows results on standard output, or on standard error where the results themselves go out."""
+    """Shows results on standard output, or on standard error where the results themselves go out.
 
-    def __init__(self, *, stderr: bool = False, calibrated: bool = False) -> None:
+    ``calibrated`` names the metrics whose scores have a probability.
+    """
+
+    def __init__(self, calibrated: Collection[str] = (), *, stderr: bool = False) -> None:
         self.calibrated = calibrated
         self.console = _Console(stderr=stderr, highlight=False, soft_wrap=True, markup=False, emoji=False)
         self._width = self.console.width if self.console.is_terminal else _PIPE_WIDTH
         self._started = False
-        self.unread = ""  # the first reason why a score had no probability
+        self._unread: dict[str, str] = {}  # by the metric's signature the first reason why a score had no probability
 
     def write(self, row: Row, result: Result) -> None:
         """Show a result as one line of a table."""
@@ -58,7 +61,10 @@ class View:
             self._line("row", "summary", self._header(result), style="bold")
             self._started = True
         sound = all(score.status is Status.OK for score in scores_of(result))
-        cells = _several(result) if isinstance(result, Scores) else self._single(result)
+        for score in scores_of(result):
+            if score.value is not None and not score.reading:
+                self._unread.setdefault(score.signature, score.reason)
+        cells = self._several(result) if isinstance(result, Scores) else self._single(result)
         self._line(_label(row), row.summary, cells, style="" if sound else "yellow")
 
     def _line(self, row: str, summary: str, cells: str, *, style: str) -> None:
@@ -69,16 +75,29 @@ class View:
         if not isinstance(result, Scores):
             read = f" {'consistent':<{_BAND}}" if self.calibrated else ""
             return f"{'score':>{_SCORE}}{read} {'status':<{_STATUS}} {'pairs':>{_PAIRS}}"
-        return " ".join(f"{name:>{_SCORE}}" for name in result.by_metric)
+        return " ".join(f"{name:>{self._width_of(name)}}" for name in result.by_metric)
 
     def _single(self, score: SummaryScore) -> str:
         value = "" if score.value is None else f"{score.value:.3f}"
         words = f"{score.reading.probability:4.0%} {score.reading.band}" if score.reading else ""
         if score.value is not None and not score.reading:
             words = "  no probability"
-            self.unread = self.unread or score.reason
         read = f" {words:<{_BAND}}" if self.calibrated else ""
         return f"{value:>{_SCORE}}{read} {score.status:<{_STATUS}} {len(score.evidence):>{_PAIRS}}"
+
+    def _several(self, result: Scores) -> str:
+        """The scores in columns under the metrics' names, with their probabilities; a dash where there is none."""
+        return " ".join(
+            f"{self._cell(name, score):>{self._width_of(name)}}" for name, score in result.by_metric.items()
+        )
+
+    def _cell(self, name: str, score: SummaryScore) -> str:
+        value = "-" if score.value is None else f"{score.value:.3f}"
+        share = f"{score.reading.probability:.0%}" if score.reading else "-"
+        return f"{value} {share:>{_SHARE}}" if name in self.calibrated else value
+
+    def _width_of(self, name: str) -> int:
+        return max(_SCORE + (1 + _SHARE) * (name in self.calibrated), len(name))
 
     def report(self, tally: Tally, metric: Metric, *, named: bool = False) -> None:
         """Show what the run came to, how to read it, and the most suspicious evidence; ``named``: by which metric."""
@@ -92,20 +111,14 @@ class View:
         parts += [f"mean {tally.mean:.3f}, lowest {tally.lowest:.3f}"] if tally.mean is not None else []
         self.console.print(f"\n{'; '.join(parts)}")
         self.console.print(f"{metric.reading} {_bounds(*metric.range)}; higher is more consistent.")
-        if self.calibrated and self.unread:
-            self.console.print(self.unread)
+        if metric.name in self.calibrated and (unread := self._unread.get(metric.signature)):
+            self.console.print(unread)
         self.console.print(f"signature {metric.signature}")
         if tally.worst:
             self.console.print(Text("\nMost suspicious", style="bold"))
         for suspicion in tally.worst:
             for line in _suspicion(suspicion):
                 self.console.print(line)
-
-
-def _several(result: Scores) -> str:
-    """The scores in columns under the metrics' names; a dash where there is none."""
-    values = {name: "-" if score.value is None else f"{score.value:.3f}" for name, score in result.by_metric.items()}
-    return " ".join(f"{value:>{max(_SCORE, len(name))}}" for name, value in values.items())
 
 
 def _counts(statuses: Mapping[Status, int]) -> str:

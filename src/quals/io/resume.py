@@ -35,7 +35,8 @@ def skip_finished(
         assert row is not None
         for tally, score in zip(tallies, scores, strict=True):
             evidence = _worst(score, tally.keep)
-            tally.add(row, score["score"], Status(score["status"]), evidence, score.get("doubts", ()))
+            probability, doubts = score.get("probability"), score.get("doubts", ())
+            tally.add(row, score["score"], probability, Status(score["status"]), evidence, doubts)
 
     return take_finished(path, rows, count)
 

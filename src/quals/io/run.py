@@ -140,6 +140,8 @@ class Tally:
         statuses: how many summaries ended in which status.
         total: the sum of all scores.
         lowest: the lowest score; None if there is none.
+        read: how many scores have a probability.
+        least_probable: the lowest probability, in 0..1; None if there is none.
         worst: the evidence with the lowest scores over all rows, worst first.
     """
 
@@ -147,6 +149,8 @@ class Tally:
     statuses: Counter[Status] = field(default_factory=Counter)
     total: float = 0.0
     lowest: float | None = None
+    read: int = 0
+    least_probable: float | None = None
     worst: list[Suspicion] = field(default_factory=list)
 
     @property
@@ -164,19 +168,24 @@ class Tally:
         """How many rows could not be read, or made the metric fail."""
         return self.statuses[Status.INVALID_ROW] + self.statuses[Status.ERROR]
 
-    def shortfall(self, threshold: float) -> str:
-        """What is wrong, unless every summary has a score and none is below ``threshold``; else empty."""
-        wrong = []
-        if self.lowest is not None and self.lowest < threshold:
-            wrong.append(f"the lowest score is {self.lowest:.4g}")
-        if missing := self.count - self.statuses[Status.OK]:
-            wrong.append(f"{missing} of {self.count} summaries have no score")
+    def shortfall(self, threshold: float, *, probability: bool = False) -> str:
+        """What is wrong, unless every summary has a score and none is below ``threshold``; else empty.
+
+        With ``probability`` the same of the probabilities that a calibration gives the scores.
+        """
+        lowest, there = (self.least_probable, self.read) if probability else (self.lowest, self.statuses[Status.OK])
+        what, wrong = "probability" if probability else "score", []
+        if lowest is not None and lowest < threshold:
+            wrong.append(f"the lowest {what} is {lowest:.4g}")
+        if missing := self.count - there:
+            wrong.append(f"{missing} of {self.count} summaries have no {what}")
         return " and ".join(wrong)
 
     def add(
         self,
         row: Row,
         value: float | None,
+        probability: float | None,
         status: Status,
         evidence: Iterable[Mapping[str, Any]],
         doubts: Sequence[Mapping[str, Any]] = (),
@@ -186,6 +195,9 @@ class Tally:
         if value is not None:
             self.total += value
             self.lowest = value if self.lowest is None else min(self.lowest, value)
+        if probability is not None:
+            self.read += 1
+            self.least_probable = probability if self.least_probable is None else min(self.least_probable, probability)
         pieces = self.worst + [Suspicion(row, piece, doubts) for piece in evidence]
         self.worst = sorted(pieces, key=lambda suspicion: suspicion.evidence["score"])[: self.keep]
 
@@ -209,4 +221,7 @@ def run_all(
         writer.write(row, scores[0] if len(scores) == 1 else Scores(dict(zip(names, scores, strict=True))))
         for tally, score in zip(tallies, scores, strict=True):
             evidence = [piece.to_dict() for piece in score.worst(tally.keep)]
-            tally.add(row, score.value, score.status, evidence, [doubt.to_dict() for doubt in score.doubts])
+            probability = score.reading.probability if score.reading else None
+            tally.add(
+                row, score.value, probability, score.status, evidence, [doubt.to_dict() for doubt in score.doubts]
+            )
