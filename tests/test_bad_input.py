@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -218,3 +220,22 @@ def test_evidence_that_could_not_be_had_is_sought_again(tmp_path: Path) -> None:
     metric.fails = False
     explained(metric, rows, path)
     assert len(read(path)) == 1
+
+
+def test_commands_that_write_no_rows_end_as_score_does(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(tmp_path / "judged.jsonl", {**ROW, "label": 0}, {"document": DOCUMENT, "summary": "A", "label": 1})
+    agree = [sys.executable, "-m", "quals.cli.main", "agree", str(file), "-m", "copy"]
+    reader, pipe = os.pipe()
+    os.close(reader)  # whoever reads has gone
+    done = subprocess.run(agree, stdout=pipe, stderr=subprocess.PIPE, text=True)
+    os.close(pipe)
+    assert (done.returncode, done.stderr) == (141, "")
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("quals.cli.agree.load_metrics", interrupted)
+    code, told = run("agree", file, "-m", "copy")
+    assert (code, told.strip()) == (130, "quals: interrupted")

@@ -92,8 +92,9 @@ def check_outputs(outputs: Iterable[Path], endings: Collection[str] | None, inpu
 @contextlib.contextmanager
 def progress_bars() -> Iterator[Callable[[str, int], Advance]]:
     """One bar on standard error for each metric, with rate and time left; none if that is no terminal."""
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from quals.cli.console import Console
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -108,8 +109,7 @@ def progress_bars() -> Iterator[Callable[[str, int], Advance]]:
 
 def show(report: Report) -> None:
     """The table on standard output (Markdown if that is no terminal), what was wrong on standard error."""
-    from rich.console import Console
-
+    from quals.cli.console import Console
     from quals.evaluate.table import notes, to_markdown, to_terminal
 
     console = Console(emoji=False)

@@ -108,8 +108,7 @@ def _check(options: dict[str, Any], inputs: Iterable[str]) -> None:
 
 def _show(comparison: Comparison) -> None:
     """The tables on standard output, Markdown if that is no terminal."""
-    from rich.console import Console
-
+    from quals.cli.console import Console
     from quals.compare.table import how, notes, to_markdown, to_terminal
 
     console = Console(emoji=False)

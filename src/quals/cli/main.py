@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
 import click
 
 import quals
+from quals.cli.exits import finish
 from quals.errors import QualsError
 
 EXIT_ERROR = 3
@@ -42,6 +42,12 @@ class _LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise BrokenPipeError from error  # one with a number is for click trouble like any other
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
@@ -55,11 +61,23 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line; errors meant for the user become one line and an exit code."""
+    finish(lambda: _run(arguments), resumable=False)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
-        sys.exit(cli.main(arguments, standalone_mode=True))
+        code: int | None = cli.main(arguments, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort as error:
+        raise KeyboardInterrupt from error
+    except BrokenPipeError:
+        raise
     except (QualsError, OSError) as error:  # such as a full disk, or a folder that may not be written to
         click.echo(f"quals: {error}", err=True)
-        sys.exit(EXIT_ERROR)
+        return EXIT_ERROR
+    return code or 0
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 from rich import progress as bars
 from rich.cells import set_cell_size
-from rich.console import Console
 from rich.text import Text
 
+from quals.cli.console import Console
 from quals.io.results import Writer
 from quals.io.rows import Row
 from quals.io.run import Suspicion, Tally
@@ -37,11 +37,6 @@ class Outcome(Protocol):
         """The same for people."""
 
 
-class _Console(Console):
-    def on_broken_pipe(self) -> None:  # rich itself would exit with 1
-        raise BrokenPipeError
-
-
 class View:
     """Shows results on standard output, or on standard error where the results themselves go out.
 
@@ -50,7 +45,7 @@ class View:
 
     def __init__(self, calibrated: Collection[str] = (), *, stderr: bool = False) -> None:
         self.calibrated = calibrated
-        self.console = _Console(stderr=stderr, highlight=False, soft_wrap=True, markup=False, emoji=False)
+        self.console = Console(stderr=stderr, highlight=False, soft_wrap=True, markup=False, emoji=False)
         self._width = self.console.width if self.console.is_terminal else _PIPE_WIDTH
         self._started = False
         self._unread: dict[str, str] = {}  # by the metric's signature the first reason why a score had no probability
@@ -185,9 +180,7 @@ class Watch:
     def __init__(self, view: View, *, quiet: bool) -> None:
         shared = view.console.is_terminal and sys.stderr.isatty()
         self._console = (
-            view.console
-            if shared
-            else _Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+            view.console if shared else Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
         )
         columns = (bars.BarColumn(), bars.MofNCompleteColumn(), _Rate(), bars.TimeRemainingColumn())
         self.shown = self._console.is_terminal and not quiet

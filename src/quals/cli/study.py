@@ -144,8 +144,7 @@ def _run(app: Any, host: str, port: int) -> None:
 
 
 def _print_report(report: Report) -> None:
-    from rich.console import Console
-
+    from quals.cli.console import Console
     from quals.study.text import report_tables
 
     console = Console(emoji=False)
