@@ -35,7 +35,7 @@ def read_labelled(
     Rows without a score are counted, rows with a fault are listed; neither stops the reading.
 
     Args:
-        paths: of JSONL or Parquet files; JSONL plain or gzipped.
+        paths: of files that `quals score` wrote; JSONL, CSV and TSV plain or gzipped.
         label: the field that holds the label.
         document: the field that holds the document; None stands for the first of `DEFAULT_FIELDS` that a row has.
         metric: whose scores to take; None stands for the first metric of each row.

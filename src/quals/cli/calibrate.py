@@ -38,7 +38,7 @@ def calibrate(
 ) -> None:
     """Learn from labelled scores what a score means: the probability that the summary is consistent.
 
-    LABELLED is what `quals score` wrote, JSONL or Parquet, for rows that carry a label. The result serves
+    LABELLED is what `quals score` wrote for rows that carry a label. The result serves
     `quals report --calibration` and `quals serve --calibration`, for scores made with the same settings only.
     """
     from quals.calibrate import fit

@@ -37,7 +37,7 @@ def report(
 ) -> None:
     """Make one self-contained page from scores: which words are doubtful, and the evidence.
 
-    SCORES is what `quals score --explain` wrote, JSONL or Parquet. The page needs no network and works from disk.
+    SCORES is what `quals score --explain` wrote. The page needs no network and works from disk.
     """
     from quals.calibrate import Calibration
     from quals.errors import InputError
