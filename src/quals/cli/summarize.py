@@ -48,7 +48,7 @@ class Options:
 @click.command(epilog=EPILOG)
 @click.argument("file")
 @click.option("--model", required=True, help="A folder made by `quals train summarizer`, or its Hub id.")
-@click.option("-o", "--output", default="-", show_default=True, help="A .jsonl, .csv, .tsv or .parquet file, or - for stdout.")
+@click.option("-o", "--output", default="-", show_default=True, help="A .jsonl, .csv, .tsv or .parquet file, or -.")
 @click.option("--preset", type=click.Choice(list(PRESETS)), help="Beams and lengths of a data set; options go first.")
 @options(GenerationSettings)
 @document_field
