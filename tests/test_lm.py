@@ -81,6 +81,15 @@ def test_log_probs_do_not_depend_on_order_or_company(lm: LanguageModel) -> None:
             assert values == pytest.approx(again, abs=1e-4)
 
 
+def test_log_probs_of_single_tokens_do_not_depend_on_company(lm: LanguageModel) -> None:
+    texts, targets = some_texts(3), [[[5]], [[7], [9]], [[11, 12, 13]]]
+    (together, several, _), alone = lm.log_probs(texts, targets), lm.log_probs(texts[:2], targets[:2])
+    plain = plain_log_probs(lm, texts[0], [5])[0, 5]
+    assert alone[0][0] == pytest.approx([float(plain)], abs=1e-4)
+    for found, expected in ((alone[0], together), (alone[1], several)):
+        assert [value for (value,) in found] == pytest.approx([value for (value,) in expected], abs=1e-4)
+
+
 def test_log_probs_without_targets(lm: LanguageModel) -> None:
     assert lm.log_probs(some_texts(2), [[], []]) == [[], []]
 

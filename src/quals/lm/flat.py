@@ -151,7 +151,9 @@ class FlatSession(Session):
         forest = Forest.of([[target[:-1] for target in group] for group in targets])
         tokens = padded([target for group in targets for target in group])
         rows, columns = (tokens >= 0).nonzero()
-        before = np.where(columns, forest.paths[rows, columns - 1], ~forest.owners[rows]) if len(rows) else rows
+        # The node that a token follows; for a first token, which may be all there is, its text.
+        before, behind = ~forest.owners[rows], columns > 0
+        before[behind] = forest.paths[rows[behind], columns[behind] - 1]
         values = torch.zeros(tokens.shape)
         for logits, wanted in ((self.logits, before < 0), (self._along(forest), before >= 0)):
             if logits is None or not wanted.any():
