@@ -4,6 +4,7 @@ import math
 import sys
 from typing import Any
 
+import numpy as np
 import pandas
 import pytest
 
@@ -83,6 +84,10 @@ def test_columns_of_tables_are_taken_by_place() -> None:
     assert [result.value for result in by_reference] == [0.0, 0.8, 1.0]
     with pytest.raises(InputError, match="summaries: expected a sequence of texts"):
         Rouge1().score(table.document, pandas.Series([1, 2, 3]))
+    # These would give the names of their columns, their keys, or no order.
+    for whole in (table, {"a b": "c d"}, {"a b", "c d"}, np.array("a b")):
+        with pytest.raises(InputError, match="documents: expected a sequence of texts"):
+            Rouge2Precision().score(whole, table.summary)  # type: ignore[call-overload]
 
 
 def test_signature_tells_settings_apart() -> None:

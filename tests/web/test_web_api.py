@@ -82,6 +82,28 @@ def test_422_for_what_is_not_json(service):
     assert (error["message"].startswith("not valid JSON at character 1: "), error["field"]) == (True, None)
 
 
+@pytest.mark.parametrize(
+    ("body", "kind", "message"),
+    [
+        (b'{"document": "a", "summary": "b"}', "application/x-www-form-urlencoded", "Content-Type: application/json"),
+        (b'{"document": "caf\xe9", "summary": "b"}', "application/json", "JSON has to be UTF-8"),
+        (b"[" * 100_000, "application/json", "too many brackets"),
+        (b'{"document": [], "summary": "b"}', "application/json", "found an empty list"),
+        (b'{"document": ["a", null], "summary": "b"}', "application/json", "found a list with null at place 1"),
+    ],
+)
+def test_422_says_what_is_wrong_with_a_body(service, body, kind, message):
+    answer = service.post("/v1/score", content=body, headers={"Content-Type": kind})
+    assert (answer.status_code, message in answer.json()["error"]["message"]) == (422, True)
+
+
+@pytest.mark.parametrize("limit", ["batch", "queue", "rows", "characters", "bytes", "timeout"])
+@pytest.mark.parametrize("value", [0, -5, float("nan")])
+def test_limits_that_cannot_be_are_refused(limit, value):
+    with pytest.raises(InputError, match=f"{limit}: must be above 0"):
+        ServeSettings(**{limit: value})
+
+
 def test_a_report_of_several_summaries_is_called_scores(service):
     form = {"document": "The mayor resigned.", "summaries": "The mayor.\n\nThe chief."}
     page = service.post("/report", data=form).text

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from quals.cli.metrics import load_metrics, workers_option
+from quals.cli.ranges import FiniteRange
 from quals.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,7 +24,13 @@ if TYPE_CHECKING:
 @click.option("--set", "settings", multiple=True, metavar="METRIC.NAME=VALUE", help="A metric's setting; repeatable.")
 @workers_option
 @click.option("--label", default="label", show_default=True, help="Field with the human label; higher is better.")
-@click.option("--positive-from", default=1.0, show_default=True, help="Labels of at least this mean consistent.")
+@click.option(
+    "--positive-from",
+    default=1.0,
+    show_default=True,
+    type=FiniteRange(),
+    help="Labels of at least this mean consistent.",
+)
 @click.option(
     "--tune-on",
     multiple=True,
@@ -73,8 +80,8 @@ def agree(
     options = Options(label, positive_from, limit, seed, resamples)
     with progress_bars() as progress:
         report = make_report(files, metrics, options, ScoreCache(), progress, tune_on)
+    write(report, outputs)  # first: who reads the table may stop
     show(report)
-    write(report, outputs)
 
 
 def check_outputs(outputs: Iterable[Path], endings: Collection[str] | None, inputs: Iterable[str]) -> None:

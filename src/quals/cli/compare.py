@@ -68,7 +68,7 @@ def compare(systems: Sequence[str], **options: Any) -> None:
     baseline = options["baseline"] or found.names[0]
     with progress_bars() as progress:
         comparison = make_comparison(found, metrics, baseline, resampling, ScoreCache(), progress)
-    _show(comparison)
+    # Files first: who reads the table may stop.
     for path in options["outputs"]:
         _write(comparison, path)
     if options["page"]:
@@ -78,6 +78,7 @@ def compare(systems: Sequence[str], **options: Any) -> None:
         doubting = next((metric for metric in metrics if metric.name == wanted), None)
         with progress_bars() as progress:  # for its evidence, texts are scored once more
             write_page(comparison, options["page"], doubting=doubting, limit=options["page_rows"], progress=progress)
+    _show(comparison)
 
 
 def _named(systems: Sequence[str]) -> dict[str, str]:

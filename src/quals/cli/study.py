@@ -115,15 +115,17 @@ def report(
     for problem in found.problems if found else ():
         click.echo(f"quals: left out: {problem}", err=True)
     result = build_report(store, scores=found, exclude=exclude, differences=differences or DIFFERENCES)
-    _print_report(result)
-    if folder is not None:
+    written: list[Path] = []
+    if folder is not None:  # first: who reads the tables may stop
         from quals.study.chart import draw_chart
 
-        written = write_report(result, store.judgements(), folder)
         charts = [folder / "chart.svg", folder / "chart.png"]
+        written = [*write_report(result, store.judgements(), folder), *charts]
         for chart in charts:
             draw_chart(result.results, chart)
-        click.echo(f"\nwritten to {folder}: " + ", ".join(path.name for path in [*written, *charts]))
+    _print_report(result)
+    if written:
+        click.echo(f"\nwritten to {folder}: " + ", ".join(path.name for path in written))
 
 
 def _show_links(store: Store, url: str) -> None:

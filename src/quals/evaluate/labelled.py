@@ -94,7 +94,7 @@ def with_unique_names(sets: Sequence[DataSet]) -> list[DataSet]:
     """Data sets whose names are alike go by folder and name."""
     names = [one.name for one in sets]
     return [
-        replace(one, name=f"{Path(one.file).parent.name}/{one.name}") if names.count(one.name) > 1 else one
+        replace(one, name=f"{Path(one.file).resolve().parent.name}/{one.name}") if names.count(one.name) > 1 else one
         for one in sets
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from functools import cached_property
 from typing import ClassVar, overload
@@ -123,8 +123,12 @@ class Metric(ABC):
 
 def _texts(given: object, field: str) -> list[str]:
     """As a list, whatever sequence or column of a table they come in."""
-    if isinstance(given, Iterable) and not isinstance(given, str):
-        texts = list(given)
-        if all(isinstance(text, str) for text in texts):
-            return texts
-    raise InputError("expected a sequence of texts; or give one document and one summary", field=field)
+    # What would give its own names, or no order.
+    other = isinstance(given, str | Mapping | Set) or hasattr(given, "columns")
+    try:
+        texts = [] if other else list(given)  # type: ignore[call-overload]
+    except TypeError:
+        other = True
+    if other or not all(isinstance(text, str) for text in texts):
+        raise InputError("expected a sequence of texts; or give one document and one summary", field=field)
+    return texts

@@ -47,9 +47,12 @@ def claim_folder(folder: Path, settings: Mapping[str, Any], data: Mapping[str, s
     if weights := _weights(settings["model"]):
         run[_WEIGHTS] = weights
     path = folder / "checkpoints" / "run.json"
-    if not path.is_file() and any((folder / name).is_file() for name in _MODEL_FILES):
+    made = any((folder / name).is_file() for name in _MODEL_FILES)
+    if not path.is_file() and made:
         raise InputError("holds a model, without the run that made it; choose another --output", file=str(folder))
-    before = json.loads(path.read_text()) if path.is_file() else run
+    # A run that was refused, or stopped before it had anything to keep, binds nobody.
+    begun = made or (folder / "history.jsonl").is_file() or any(path.parent.glob("checkpoint-*"))
+    before = json.loads(path.read_text()) if path.is_file() and begun else run
     for name in {**run, **before}:
         if run.get(name) != before.get(name) and not (name == _WEIGHTS and name not in before):
             raise InputError(

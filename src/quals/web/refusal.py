@@ -23,9 +23,14 @@ class Refusal(HTTPException):
 
 def answer(error: Exception) -> JSONResponse:
     """The answer to a refusal, or to one of the framework's own, as `schemas.Problem`."""
-    if isinstance(error, RequestValidationError):
+    if isinstance(error, AnyHTTPException) and error.status_code == 400:  # the framework's, on reading a body
+        message = "the body cannot be read; JSON has to be UTF-8, without too many brackets within brackets"
+        error = Refusal(422, str(error.detail) if "parsing the body" not in str(error.detail) else message)
+    elif isinstance(error, RequestValidationError):
         first = error.errors()[0]
-        if first["type"] == "json_invalid":
+        if first["type"] == "model_attributes_type" and first["loc"] == ("body",):
+            error = Refusal(422, "expected a JSON object, sent as Content-Type: application/json")
+        elif first["type"] == "json_invalid":
             error = Refusal(422, f"not valid JSON at character {first['loc'][-1]}: {first['ctx']['error']}")
         else:
             error = Refusal(422, first["msg"], field=".".join(map(str, first["loc"][1:])) or None)

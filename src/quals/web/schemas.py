@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from quals.io.text import is_text, joined_passages
+from quals.io.text import described, is_text, joined_passages
 from quals.records import Status, SummaryScore
 
 
@@ -17,11 +17,18 @@ def _whole(text: str) -> str:
     return text
 
 
+def _joined(value: Any) -> Any:
+    joined = joined_passages(value)
+    if not isinstance(joined, str):
+        raise ValueError(f"expected a text or a list of texts, found {described(value)}")
+    return joined
+
+
 Text = Annotated[str, AfterValidator(_whole)]
 _ONE = {"type": "string"}
 Passages = Annotated[
     Text,
-    BeforeValidator(joined_passages),
+    BeforeValidator(_joined),
     WithJsonSchema({"anyOf": [_ONE, {"type": "array", "items": _ONE, "minItems": 1}]}),
 ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 from dataclasses import dataclass
 
 from quals.errors import InputError
@@ -35,6 +36,9 @@ class ServeSettings:
     timeout: float = 120.0
 
     def __post_init__(self) -> None:
+        for name in ("batch", "queue", "rows", "characters", "bytes", "timeout"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise InputError("must be above 0", field=name)
         if not self.loopback and not self.token:
             raise InputError(f"{self.host} can be reached from other machines: give a --token (or QUALS_TOKEN)")
 
