@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -21,7 +22,6 @@ from quals.cli.score_view import View
 from quals.errors import InputError
 from quals.io.rows import Row
 from quals.io.run import Tally
-from quals.records import Status
 
 ROOT = Path(__file__).parents[1]
 OVERLAP = [sys.executable, str(ROOT / "tests" / "overlap.py")]
@@ -77,7 +77,12 @@ def test_the_report_names_what_is_doubted_most(capsys):
     row = Row({"id": "x1"}, "a.jsonl", 1, "D", "the mayor of Ulm left on Tuesday at 9")
     doubts = [{"text": text, "loss": loss} for text, loss in zip(row.summary.split(), range(3, 12), strict=True)]
     tally = Tally()
-    tally.add(row, -1.0, None, Status.OK, [{"score": -1.0, "question": "Who left?", "answer": "the mayor"}], doubts)
+    tally.add(
+        row,
+        {"score": -1.0, "probability": None, "reason": "", "status": "ok"},
+        [{"score": -1.0, "question": "Who left?", "answer": "the mayor"}],
+        doubts,
+    )
     View().report(tally, Overlap())
     assert capsys.readouterr().out.splitlines()[-2:] == [
         "           x1: the mayor of Ulm left on Tuesday at 9",
@@ -388,6 +393,30 @@ def test_a_probability_can_be_the_threshold(tmp_path):
     without = score(source, "--fail-under", "30%")
     assert isinstance(without.exception, InputError)
     assert "has no calibration: give --calibration, or a score" in str(without.exception)
+
+
+def test_why_there_is_no_probability_is_said(tmp_path):
+    known = Calibration.load(calibration(tmp_path / "c.json"))
+    replace(known, shortest=99).save(tmp_path / "c.json")
+    options = [
+        jsonl(tmp_path / "a.jsonl", GOOD, GOOD),
+        "--calibration",
+        tmp_path / "c.json",
+        "-o",
+        tmp_path / "o.jsonl",
+    ]
+    reason = "no probability: the document"
+    shown = score(*options)
+    assert shown.stdout.count(reason) == 1
+    assert f"2 of 2 summaries have no probability ({reason}" in score(*options, "--fail-under", "9%").stderr
+
+
+def test_an_input_without_rows_leaves_the_output_as_it_was(tmp_path):
+    for name in ("o.jsonl", "o.csv", "o.parquet"):
+        (tmp_path / name).write_text("precious")
+        result = score(jsonl(tmp_path / "a.jsonl"), "-o", tmp_path / name)
+        assert "holds no rows" in str(result.exception)
+        assert (tmp_path / name).read_text() == "precious"
 
 
 def test_what_falls_short_is_said(tmp_path):

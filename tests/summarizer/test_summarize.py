@@ -228,5 +228,7 @@ def test_options_that_do_not_go_together(trained: Path, tmp_path: Path, options:
 
 
 def test_an_empty_file_is_an_error(trained: Path, tmp_path: Path) -> None:
-    data = write(tmp_path / "in.jsonl", [])
-    assert "holds no rows" in str(run("summarize", data, "--model", trained).exception)
+    data, output = write(tmp_path / "in.jsonl", []), tmp_path / "o.jsonl"
+    output.write_text("precious")
+    assert "holds no rows" in str(run("summarize", data, "--model", trained, "-o", output).exception)
+    assert output.read_text() == "precious"

@@ -116,7 +116,7 @@ def progress_bars() -> Iterator[Callable[[str, int], Advance]]:
 
 def show(report: Report) -> None:
     """The table on standard output (Markdown if that is no terminal), what was wrong on standard error."""
-    from quals.cli.console import Console
+    from quals.cli.console import Console, complain
     from quals.evaluate.table import notes, to_markdown, to_terminal
 
     console = Console(emoji=False)
@@ -126,8 +126,7 @@ def show(report: Report) -> None:
             console.print(note, highlight=False, markup=False)
     else:
         click.echo(to_markdown(report), nl=False)
-    for problem in report.problems:
-        click.echo(f"quals: {problem}", err=True)
+    complain(report.problems)
 
 
 def write(report: Report, outputs: Sequence[Path]) -> None:

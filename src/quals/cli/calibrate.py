@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from quals.cli.console import complain
 from quals.cli.fields import document_field
 from quals.cli.metrics import metric_names
 from quals.errors import InputError
@@ -80,8 +81,7 @@ def _read(files: tuple[str, ...], label: str, document_field: str | None, metric
     if len(wanted) > 1:
         raise InputError(f"'{metric}' stands for {', '.join(map(str, wanted))}: name one", field="--metric")
     rows = read_labelled(files, label=label, document=document_field, metric=wanted[0])
-    for fault in rows.faults:
-        click.echo(f"left out: {fault}", err=True)
+    complain(rows.faults, "left out: ")
     if rows.faults and not rows.scores:
         raise InputError("no row has a score and a label; `quals score FILE -o SCORED` makes the scores", file=files[0])
     if rows.without_document:

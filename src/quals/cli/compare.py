@@ -49,6 +49,7 @@ def compare(systems: Sequence[str], **options: Any) -> None:
     one. Rows belong together by id, or where not all have one by the text of the document. Scores are kept in the
     cache folder: a second table costs nothing.
     """
+    from quals.cli.console import complain
     from quals.compare.comparison import compare as make_comparison
     from quals.compare.paired import Resampling
     from quals.compare.systems import read_systems
@@ -60,8 +61,7 @@ def compare(systems: Sequence[str], **options: Any) -> None:
     found = read_systems(
         files, FieldNames(*(options[f"{role}_field"] for role in ("document", "summary", "reference")))
     )
-    for problem in found.problems:
-        click.echo(f"quals: {problem}", err=True)
+    complain(found.problems)
     names = options["names"] or ("quals,rouge" if any(each.reference for each in found.documents) else "quals")
     metrics = load_metrics(names, options["settings"], workers=options["workers"])
     resampling = Resampling(*(options[name] for name in ("resamples", "seed", "level", "tolerance")))

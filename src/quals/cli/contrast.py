@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from quals.cli.agree import progress_bars
+from quals.cli.console import complain
 from quals.cli.fields import document_field
 from quals.cli.metrics import load_metrics, metric_names, metric_settings, workers_option
 from quals.cli.ranges import FiniteRange
@@ -114,8 +115,7 @@ def contrast(file: str, folder: Path, **options: Any) -> None:
                 check_fields(file, fields, format=format, limit=options["limit"], references=beside)
             source, format = _sample(file, folder, options, progress), "jsonl"
         examples, problems = read_examples(source, fields, format=format, limit=options["limit"], references=beside)
-        for problem in problems:
-            click.echo(f"quals: {problem}", err=True)
+        complain(problems)
         metric, confirm = scorers(options["metric"], options["confirm"], options["settings"], options["workers"])
         sets = make_sets(examples, problems, metric, chosen, folder, ScoreCache(), progress, confirm)
     settings = {"file": Path(file).name, **options, "prompt": prompt}

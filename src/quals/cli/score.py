@@ -181,8 +181,6 @@ def _score(options: Options, make_metric: Callable[..., Metric]) -> int:
     view = View([metric.name for metric in metrics if metric.calibration], stderr=options.output == "-")
     tallies = [Tally(options.worst) for _ in metrics]
     _run(options, rows, metrics, view, tallies)
-    if not tallies[0].count:
-        raise InputError("holds no rows", file=options.file or "")
     if not options.quiet:
         for metric, tally in zip(metrics, tallies, strict=True):
             view.report(tally, metric, named=len(metrics) > 1)
@@ -215,7 +213,12 @@ def _rows(options: Options) -> Iterator[Row]:
     names = FieldNames(options.document_field, options.summary_field, options.reference_field)
     rows = islice(_by_line(read_rows(options.file, names, format=options.format)), options.limit)
     found = chain.from_iterable(rows)
-    return found if options.quiet else _told(found, names)
+    first = next(found, None)
+    if first is None:  # told before an output is opened, and so emptied
+        raise InputError("holds no rows", file=options.file)
+    if not options.quiet:
+        _tell_guesses(first, names)
+    return chain([first], found)
 
 
 def _by_line(rows: Iterator[Row]) -> Iterator[Iterator[Row]]:
@@ -223,18 +226,13 @@ def _by_line(rows: Iterator[Row]) -> Iterator[Iterator[Row]]:
     return (group for _, group in groupby(rows, key=lambda row: row.line))
 
 
-def _told(rows: Iterator[Row], asked: FieldNames) -> Iterator[Row]:
-    """The rows; before the first, which fields were taken for what, where that had to be guessed."""
-    first = next(rows, None)
-    if first is None:
-        return
+def _tell_guesses(first: Row, asked: FieldNames) -> None:
+    """Which fields were taken for what, where that had to be guessed."""
     found = {"document": (first.names.document, asked.document), "summary": (first.names.summary, asked.summary)}
     guessed = {role: name for role, (name, wanted) in found.items() if name and not wanted and name != role}
     if guessed:
         told = ", ".join(f"{role} from '{name}'" for role, name in guessed.items())
         click.echo(f"quals: {told}; --{next(iter(guessed))}-field names another field", err=True)
-    yield first
-    yield from rows
 
 
 def _run(

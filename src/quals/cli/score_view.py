@@ -12,14 +12,13 @@ from rich import progress as bars
 from rich.cells import set_cell_size
 from rich.text import Text
 
-from quals.cli.console import Console
+from quals.cli.console import MOST_COMPLAINTS, Console
 from quals.io.results import Writer
 from quals.io.rows import Row
 from quals.io.run import Suspicion, Tally
 from quals.metrics.base import Metric
 from quals.records import Result, Scores, Status, SummaryScore, scores_of
 
-_MAX_COMPLAINTS = 20
 _PIPE_WIDTH = 120  # columns, where no terminal says how many there are
 _MOST, _DOUBT = 5, 40  # doubts shown of a summary, columns of each
 _ROW, _SCORE, _SHARE, _BAND, _STATUS, _PAIRS = 18, 9, 4, 24, 19, 5
@@ -48,7 +47,6 @@ class View:
         self.console = Console(stderr=stderr, highlight=False, soft_wrap=True, markup=False, emoji=False)
         self._width = self.console.width if self.console.is_terminal else _PIPE_WIDTH
         self._started = False
-        self._unread: dict[str, str] = {}  # by the metric's signature the first reason why a score had no probability
 
     def write(self, row: Row, result: Result) -> None:
         """Show a result as one line of a table."""
@@ -56,9 +54,6 @@ class View:
             self._line("row", "summary", self._header(result), style="bold")
             self._started = True
         sound = all(score.status is Status.OK for score in scores_of(result))
-        for score in scores_of(result):
-            if score.value is not None and not score.reading:
-                self._unread.setdefault(score.signature, score.reason)
         cells = self._several(result) if isinstance(result, Scores) else self._single(result)
         self._line(_label(row), row.summary, cells, style="" if sound else "yellow")
 
@@ -106,8 +101,8 @@ class View:
         parts += [f"mean {tally.mean:.3f}, lowest {tally.lowest:.3f}"] if tally.mean is not None else []
         self.console.print(f"\n{'; '.join(parts)}")
         self.console.print(f"{metric.reading} {_bounds(*metric.range)}; higher is more consistent.")
-        if metric.name in self.calibrated and (unread := self._unread.get(metric.signature)):
-            self.console.print(unread)
+        if metric.name in self.calibrated and tally.unread:
+            self.console.print(tally.unread)
         self.console.print(f"signature {metric.signature}")
         if tally.worst:
             self.console.print(Text("\nMost suspicious", style="bold"))
@@ -220,10 +215,10 @@ class Watch:
 
     def _complain(self, row: Row, reason: str) -> None:
         self._complaints += 1
-        if self._complaints <= _MAX_COMPLAINTS:
+        if self._complaints <= MOST_COMPLAINTS:
             place = "" if row.error else f"{row.file}:{row.line}: "
             self._console.print(f"quals: {place}{_one_line(reason)}")
-        elif self._complaints == _MAX_COMPLAINTS + 1:
+        elif self._complaints == MOST_COMPLAINTS + 1:
             self._console.print("quals: there are more such rows; see their results")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from quals.cli.console import complain
 from quals.cli.ranges import FiniteRange
 from quals.errors import InputError
 
@@ -53,8 +54,7 @@ def new(
 
     people = names or tuple(f"Annotator {number}" for number in range(1, annotators + 1))
     intake = read_documents(sources)
-    for problem in intake.problems:
-        click.echo(f"quals: left out: {problem}", err=True)
+    complain(intake.problems, "quals: left out: ")
     plan = plan_study(intake, Settings(**settings), people)
     Store.create(study, plan, people, title=title, settings=settings)
     pairs = [pair for pair in plan.pairs if not pair.check]
@@ -112,8 +112,7 @@ def report(
 
     store = Store.open(study)
     found = read_scores(scores) if scores else None
-    for problem in found.problems if found else ():
-        click.echo(f"quals: left out: {problem}", err=True)
+    complain(found.problems if found else (), "quals: left out: ")
     result = build_report(store, scores=found, exclude=exclude, differences=differences or DIFFERENCES)
     written: list[Path] = []
     if folder is not None:  # first: who reads the tables may stop

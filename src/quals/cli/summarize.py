@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from itertools import chain
 from typing import Any
 
 import click
@@ -93,6 +94,10 @@ def _check(chosen: Options, given: dict[str, Any]) -> None:
 def _summarize(chosen: Options, settings: GenerationSettings) -> int:
     results.refuse_overwriting(chosen.output, [chosen.file])
     rows = read_documents(chosen.file, chosen.document_field, format=chosen.format)
+    first = next(rows, None)
+    if first is None:  # told before an output is opened, and so emptied
+        raise InputError("holds no rows", file=chosen.file)
+    rows = chain([first], rows)
     from quals.summarizer.model import Summarizer
     from quals.summarizer.run import Tally, output_row, skip_finished, summarized
 
@@ -110,8 +115,6 @@ def _summarize(chosen: Options, settings: GenerationSettings) -> int:
                 writer.write_row(output_row(row, result, settings, signature))
                 watch.seen(row, result)
                 tally.add(result.status, result.reason)
-    if not tally.statuses:
-        raise InputError("holds no rows", file=chosen.file)
     if not chosen.quiet:
         click.echo(str(tally), err=True)
     return EXIT_TROUBLED if tally.troubled else 0

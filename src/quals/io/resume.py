@@ -34,9 +34,7 @@ def skip_finished(
         scores = _checked(line, row, str(path), number, metrics, explain)
         assert row is not None
         for tally, score in zip(tallies, scores, strict=True):
-            evidence = _worst(score, tally.keep)
-            probability, doubts = score.get("probability"), score.get("doubts", ())
-            tally.add(row, score["score"], probability, Status(score["status"]), evidence, doubts)
+            tally.add(row, score, _worst(score, tally.keep), score.get("doubts", ()))
 
     return take_finished(path, rows, count)
 

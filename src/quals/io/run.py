@@ -142,6 +142,7 @@ class Tally:
         lowest: the lowest score; None if there is none.
         read: how many scores have a probability.
         least_probable: the lowest probability, in 0..1; None if there is none.
+        unread: what is said of the first score without a probability.
         worst: the evidence with the lowest scores over all rows, worst first.
     """
 
@@ -151,6 +152,7 @@ class Tally:
     lowest: float | None = None
     read: int = 0
     least_probable: float | None = None
+    unread: str = ""
     worst: list[Suspicion] = field(default_factory=list)
 
     @property
@@ -178,23 +180,25 @@ class Tally:
         if lowest is not None and lowest < threshold:
             wrong.append(f"the lowest {what} is {lowest:.4g}")
         if missing := self.count - there:
-            wrong.append(f"{missing} of {self.count} summaries have no {what}")
+            why = f" ({self.unread})" if probability and self.unread else ""
+            wrong.append(f"{missing} of {self.count} summaries have no {what}{why}")
         return " and ".join(wrong)
 
     def add(
         self,
         row: Row,
-        value: float | None,
-        probability: float | None,
-        status: Status,
+        score: Mapping[str, Any],
         evidence: Iterable[Mapping[str, Any]],
         doubts: Sequence[Mapping[str, Any]] = (),
     ) -> None:
-        """Count one result; ``evidence`` holds at least its ``keep`` worst pieces."""
-        self.statuses[status] += 1
+        """Count one result (see `SummaryScore.to_dict`); ``evidence`` holds at least its ``keep`` worst pieces."""
+        self.statuses[Status(score["status"])] += 1
+        value, probability = score["score"], score["probability"]
         if value is not None:
             self.total += value
             self.lowest = value if self.lowest is None else min(self.lowest, value)
+            if probability is None:
+                self.unread = self.unread or score["reason"]
         if probability is not None:
             self.read += 1
             self.least_probable = probability if self.least_probable is None else min(self.least_probable, probability)
@@ -221,7 +225,4 @@ def run_all(
         writer.write(row, scores[0] if len(scores) == 1 else Scores(dict(zip(names, scores, strict=True))))
         for tally, score in zip(tallies, scores, strict=True):
             evidence = [piece.to_dict() for piece in score.worst(tally.keep)]
-            probability = score.reading.probability if score.reading else None
-            tally.add(
-                row, score.value, probability, score.status, evidence, [doubt.to_dict() for doubt in score.doubts]
-            )
+            tally.add(row, score.to_dict(), evidence, [doubt.to_dict() for doubt in score.doubts])
