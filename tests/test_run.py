@@ -77,6 +77,13 @@ def test_a_model_from_a_relative_folder_loads_from_anywhere(
     assert QAGen.load(str(tmp_path / "model"), device="cpu").name
 
 
+def test_a_run_that_was_refused_binds_nobody(base: Path, tmp_path: Path) -> None:
+    settings = TrainSettings(model=str(base), **SHORT)
+    with pytest.raises(InputError, match="cannot be dealt out"):
+        train_model(QAGen, passages(9), [], tmp_path / "model", replace(settings, batch=3, micro_batch=2))
+    train_model(QAGen, passages(9), [], tmp_path / "model", settings)
+
+
 @pytest.mark.parametrize(
     ("batch", "micro_batch", "processes", "expected"),
     [(8, 1, 1, (1, 8)), (8, 16, 1, (8, 1)), (8, 8, 4, (2, 1)), (16, 4, 2, (4, 2)), (8, 3, 4, (2, 1))],

@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from tiny import plain_log_probs, tiny_pretrained
@@ -250,6 +251,12 @@ def test_misuse_is_an_input_error(metric: quals.Quals) -> None:
         metric.score(1, 2)
     with pytest.raises(InputError, match="overlap"):
         QualsSettings(chunk=10, overlap=10)
+    for wrong in ("3", None, 2.5, True):
+        with pytest.raises(InputError, match=f"pairs: expected a whole number, found '{wrong}'"):
+            QualsSettings(pairs=wrong)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="search: expected SearchSettings"):
+        QualsSettings(search={"groups": 3})  # type: ignore[arg-type]
+    assert type(QualsSettings(pairs=np.int64(3)).pairs) is int  # type: ignore[arg-type]
     with pytest.raises(InputError, match="neither clean nor reference"):
         QualsSettings(compatibility="other")  # type: ignore[arg-type]
     assert metric.score([], []) == []

@@ -183,6 +183,27 @@ def test_a_process_that_is_killed_ends_the_work(shared: Metric, alone: Metric) -
     assert scores(shared)[0].value == pytest.approx(scores(alone)[0].value, abs=1e-4)
 
 
+FORKED = """
+import os, sys, torch
+import quals.lm.framed
+from quals.metrics import workers
+
+torch.set_num_threads(2)  # torch then starts a thread, which a forked process does not have
+numbers = torch.ones(4_000_000)
+numbers.exp()
+before = workers._pool(2)
+if not (child := os.fork()):
+    numbers.exp()
+    os._exit(7 if workers._pool(2) is not before else 8)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_forked_process_has_threads_and_workers_of_its_own() -> None:
+    done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=120)
+    assert done.stdout == "7\n"
+
+
 @pytest.mark.parametrize(("ended_by", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
 def test_the_processes_end_with_the_command(ended_by: signal.Signals, code: int, tmp_path: Path) -> None:
     examples = Path(__file__).parents[1] / "examples" / "news.jsonl"

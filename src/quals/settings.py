@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from numbers import Integral, Real
 from operator import ge, gt, le, lt
 from typing import Any, Self, TypeVar
 
@@ -33,13 +34,15 @@ class Settings:
     """Settings made of `setting` fields.
 
     Raises:
-        InputError: a value is out of its range; the message names the field and the range.
+        InputError: a value is of another type than the default, or out of its range; the message names the field.
     """
 
     def __post_init__(self) -> None:
-        """Check the ranges."""
+        """Check types and ranges."""
         for each in fields(self):
-            value = getattr(self, each.name)
+            default = each.default if each.default_factory is MISSING else each.default_factory()
+            value: Any = like(default, getattr(self, each.name), each.name)
+            object.__setattr__(self, each.name, value)  # how a frozen dataclass is filled
             if isinstance(value, float) and not math.isfinite(value):
                 raise InputError("must be a finite number", field=each.name)
             limits = [(*_LIMITS[name], limit) for name, limit in each.metadata.get("limits", {}).items()]
@@ -90,10 +93,15 @@ def like(old: object, new: object, name: str) -> object:
         InputError: it is not; the message has the ``name``.
     """
     kind = type(old)
+    if isinstance(old, Settings) and not isinstance(new, kind):
+        raise InputError(f"expected {kind.__name__}, found '{new}'", field=name)
     if kind not in _KINDS:
         return new
-    if kind is float and type(new) is int:
-        return float(new)
+    if not isinstance(new, bool):  # numpy has numbers of its own
+        if kind is int and isinstance(new, Integral):
+            return int(new)
+        if kind is float and isinstance(new, Real):
+            return float(new)
     if type(new) is not kind:
         raise InputError(f"expected {_KINDS[kind]}, found '{new}'", field=name)
     return new

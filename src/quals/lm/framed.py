@@ -31,6 +31,10 @@ SHARE = "QUALS_GPU_SHARE"  # 0 to 1: of a GPU's memory, for batches; less than 1
 TYPICAL_LENGTH = 16  # tokens that a search keeps for each of its beams
 Result = TypeVar("Result")
 
+# A process that is forked off has none of the threads that torch thinks it has, and would wait for them for ever.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
+
 
 @dataclass
 class TrainedModel:

@@ -138,6 +138,8 @@ class Pool:
 
 
 _pool = functools.cache(Pool)
+if hasattr(os, "register_at_fork"):  # those of a forked process's parent are not its own
+    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 # What follows runs in the processes.
