@@ -50,7 +50,7 @@ def test_row_opens_to_its_evidence(page, report):
     row.locator("summary").first.click()
     assert row.locator(".document").text_content().startswith("The mayor of Rivermouth resigned on Tuesday.")
     assert row.locator(".pair").count() == 8
-    assert row.locator(".tokens[open] figure li").first.is_visible()
+    row.locator(".tokens[open] figure li").first.wait_for()
     marked = row.locator("summary mark").all_text_contents()
     assert set(marked) <= {"Friday", "sank", "after"}
     assert "%" in row.locator(".band").inner_text()
@@ -66,7 +66,7 @@ def test_link_leads_to_the_sentence(page, report):
 
 def test_address_of_a_question_opens_its_row(page, report):
     page.goto(report + "#r4-q2")
-    assert page.locator("#r4-q2 .question").is_visible()
+    page.locator("#r4-q2 .question").wait_for()
 
 
 def test_filter_and_order(page, report):
@@ -102,7 +102,7 @@ def test_keyboard_only(page, report):
     page.keyboard.press("Enter")
     tab_to(page, ".measure a")
     page.keyboard.press("Enter")
-    assert page.locator(":target.sentence").is_visible()
+    page.locator(":target.sentence").wait_for()
     tab_to(page, ".tokens > summary, .document")
 
 
@@ -166,4 +166,4 @@ def test_notebook_frame_works(browser, tmp_path, rows):
         page.goto((tmp_path / "notebook.html").as_uri())
         inside = page.frame_locator("iframe")
         inside.locator(".row summary").first.click()
-        assert inside.locator(".document").first.is_visible()
+        inside.locator(".document").first.wait_for()

@@ -25,7 +25,7 @@ def test_pasted_summaries_are_scored_and_open(page, url):
     assert page.inner_text("#status") == "3 of 3 scored"
     page.locator(".row summary").first.click()
     assert page.locator(".row .sentence").first.text_content() == "The mayor of Rivermouth resigned on Tuesday."
-    assert page.locator(".row >> nth=0").locator("mark").first.is_visible()
+    page.locator(".row >> nth=0").locator("mark").first.wait_for()
     assert all(request.startswith((url, "data:")) for request in page.requested)
     assert fits(page)
 
@@ -130,7 +130,7 @@ def test_keyboard_only(page, url):
     page.locator(".row >> nth=2").wait_for()
     tab_to(page, ".row > details > summary")
     page.keyboard.press("Enter")
-    assert page.locator(".row .document").first.is_visible()
+    page.locator(".row .document").first.wait_for()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -152,7 +152,7 @@ def test_without_script_the_form_brings_a_report(browser, url):
         ask(page)
         page.locator(".row >> nth=2").wait_for()
         page.locator(".row summary").first.click()
-        assert page.locator(".document").first.is_visible()
+        page.locator(".document").first.wait_for()
     with open_page(browser) as page:  # and with script its policy lets its own run
         page.goto(url)
         page.fill("#document", DOCUMENT)
