@@ -201,10 +201,8 @@ def speed(
     }
     metric, wanted = None, names.split(",")
     if "quals" in wanted:
-        started = time.perf_counter()
         metric = quals.Quals(device=device, dtype=dtype)
         metric.score(*rows[0])
-        result["load_and_first_score_s"] = time.perf_counter() - started
     found = systems(wanted, metric, lambda: Qags(question_model, answer_model, device=device, dtype=dtype), plain_rows)
     compare(found, rows, block)
     result |= figures(found, block)
@@ -229,7 +227,6 @@ def _print(result: dict[str, Any]) -> None:
             )
     if share := result.get("scoring_pass_share_of_matmul_rate"):
         click.echo(f"scoring pass: {share:.0%} of the measured matmul rate")
-        click.echo(f"load and first score: {result['load_and_first_score_s']:.1f} s")
     click.echo(result["machine"])
 
 

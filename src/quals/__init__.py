@@ -57,7 +57,5 @@ if "OMP_WAIT_POLICY" not in os.environ:
 
 def __getattr__(name: str) -> Any:
     if name == "Quals":
-        from quals.metrics.quals import Quals
-
-        return Quals
+        return metrics.Quals
     raise AttributeError(f"module 'quals' has no attribute '{name}'")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import importlib
 from collections.abc import Sequence
 from typing import NoReturn
@@ -61,6 +63,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line; errors meant for the user become one line and an exit code."""
+    atexit.register(gc.freeze)  # or Python looks through all of torch for garbage before it ends, which takes a second
     finish(lambda: _run(arguments), resumable=False)
 
 

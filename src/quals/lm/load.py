@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from quals.errors import ModelError
+from quals.garbage import without_collecting
 from quals.lm import store
 
 LONGEST = 1_000_000  # tokenizers without a limit report 10^30, which overflows their own C code
@@ -31,19 +31,7 @@ class Pretrained:
         return bool(self.model.config.is_encoder_decoder)
 
 
-@contextmanager
-def _without_collecting() -> Iterator[None]:
-    """No search for garbage: while modules are imported there is none, and it takes a fifth of the time."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
-
-
-@_without_collecting()
+@without_collecting()
 def load_pretrained(name: str, *, trainable: bool = False) -> Pretrained:
     """Load a shipped name, a local folder or a Hub id, in float32; an adapter is put on its base model.
 

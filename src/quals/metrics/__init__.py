@@ -19,14 +19,11 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    import importlib
-
-    from quals.metrics.registry import METRICS, load
+    from quals.metrics.registry import METRICS, find, load
 
     if name == "load":
         return load
-    for path in METRICS.values():
-        module, _, attribute = path.partition(":")
-        if attribute == name:
-            return getattr(importlib.import_module(module), name)
+    for metric, path in METRICS.items():
+        if path.endswith(f":{name}"):
+            return find(metric)
     raise AttributeError(f"module 'quals.metrics' has no attribute '{name}'")

@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Iterable, Mapping
 
 from quals.errors import InputError
+from quals.garbage import without_collecting
 from quals.metrics.base import Metric
 from quals.settings import Settings, like
 
@@ -38,6 +39,7 @@ def expand(name: str) -> tuple[str, ...]:
     return COMBINED.get(name, (name,))
 
 
+@without_collecting()
 def find(name: str) -> type[Metric]:
     """The class of the metric of this name.
 
