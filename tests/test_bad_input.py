@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from quals.cli.main import main
+from quals.errors import MOST_COMPLAINTS, complain
 from quals.evaluate.cache import Texts
 from quals.evaluate.evidence import explained
 from quals.io.parquet import jsonl_to_parquet
@@ -111,6 +112,21 @@ def test_numbers_too_large_for_a_float_cost_their_row(run: Run, tmp_path: Path) 
     rows = [{**ROW, "score": huge, "status": "ok"}, {**ROW, "scores": "{}"}, {**ROW, "score": 0.5, "status": "ok"}]
     assert run("report", write(tmp_path / "r.jsonl", *rows), "-o", tmp_path / "r.html")[0] == 0
     assert "OverflowError" in (tmp_path / "r.html").read_text()
+
+
+def test_what_is_no_text_is_not_judged(run: Run, tmp_path: Path) -> None:
+    rows = [{**ROW, "label": n % 2} for n in range(4)]
+    judged = write(tmp_path / "j.jsonl", *rows, {**ROW, "summary": "half of one: \ud800", "label": 1})
+    code, told = run("agree", judged, "-m", "copy", "-o", tmp_path / "t.md")
+    assert (code, f"{judged}:5: summary: not text" in told) == (0, True), told
+    assert "| 4/4 |" in (tmp_path / "t.md").read_text()
+
+
+def test_of_many_complaints_only_the_first_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    complain([f"row {n}" for n in range(MOST_COMPLAINTS)], "left out: ")
+    assert capsys.readouterr().err.count("left out: row") == MOST_COMPLAINTS
+    complain([f"row {n}" for n in range(MOST_COMPLAINTS + 2)])
+    assert capsys.readouterr().err.splitlines()[-2:] == ["quals: row 19", "quals: and 2 more like these"]
 
 
 def test_lines_are_told_with_their_numbers(run: Run, tmp_path: Path) -> None:

@@ -96,6 +96,8 @@ def test_unknown_models_are_named() -> None:
         store.resolve("quals-huge")
     with pytest.raises(ModelError, match="not a folder"):
         store.resolve("./missing")
+    with pytest.raises(ModelError, match="expected the name of a model or its folder, found None"):
+        store.resolve(None)  # type: ignore[arg-type]
     with pytest.raises(ModelError, match=r"cannot get 'nobody/nothing' from the Hub: .* give a local folder"):
         store.resolve("nobody/nothing")
 

@@ -256,6 +256,8 @@ def test_misuse_is_an_input_error(metric: quals.Quals) -> None:
             QualsSettings(pairs=wrong)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="search: expected SearchSettings"):
         QualsSettings(search={"groups": 3})  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="settings: expected QualsSettings, found "):
+        quals.Quals(settings={"pairs": 3})  # type: ignore[arg-type]
     assert type(QualsSettings(pairs=np.int64(3)).pairs) is int  # type: ignore[arg-type]
     with pytest.raises(InputError, match="neither clean nor reference"):
         QualsSettings(compatibility="other")  # type: ignore[arg-type]

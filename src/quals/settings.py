@@ -50,6 +50,18 @@ class Settings:
                 wanted = " and ".join(f"{words} {limit}" for words, _, limit in limits)
                 raise InputError(f"must be {wanted}", field=each.name)
 
+    @classmethod
+    def given(cls, settings: Self | None) -> Self:
+        """The ``settings`` somebody gave; for None those of the class by itself.
+
+        Raises:
+            InputError: they are of another class.
+        """
+        default = cls()
+        if settings is not None:
+            like(default, settings, "settings")
+        return settings or default
+
     def _limit(self, limit: float | str) -> Any:
         return getattr(self, limit) if isinstance(limit, str) else limit
 

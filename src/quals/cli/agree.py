@@ -11,7 +11,7 @@ import click
 
 from quals.cli.metrics import load_metrics, workers_option
 from quals.cli.ranges import FiniteRange
-from quals.errors import InputError
+from quals.errors import InputError, complain
 
 if TYPE_CHECKING:
     from quals.evaluate.measure import Advance
@@ -116,7 +116,7 @@ def progress_bars() -> Iterator[Callable[[str, int], Advance]]:
 
 def show(report: Report) -> None:
     """The table on standard output (Markdown if that is no terminal), what was wrong on standard error."""
-    from quals.cli.console import Console, complain
+    from quals.cli.console import Console
     from quals.evaluate.table import notes, to_markdown, to_terminal
 
     console = Console(emoji=False)

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from quals.cli.console import complain
 from quals.cli.fields import document_field
 from quals.cli.metrics import metric_names
-from quals.errors import InputError
+from quals.errors import InputError, complain
 
 if TYPE_CHECKING:
     from quals.calibrate.labelled import Labelled

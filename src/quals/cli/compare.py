@@ -12,6 +12,7 @@ from quals.cli.agree import check_outputs, progress_bars
 from quals.cli.fields import document_field, reference_field, summary_field
 from quals.cli.metrics import load_metrics, metric_names, workers_option
 from quals.cli.ranges import FiniteRange
+from quals.errors import complain
 
 if TYPE_CHECKING:
     from quals.compare.comparison import Comparison
@@ -49,7 +50,6 @@ def compare(systems: Sequence[str], **options: Any) -> None:
     one. Rows belong together by id, or where not all have one by the text of the document. Scores are kept in the
     cache folder: a second table costs nothing.
     """
-    from quals.cli.console import complain
     from quals.compare.comparison import compare as make_comparison
     from quals.compare.paired import Resampling
     from quals.compare.systems import read_systems

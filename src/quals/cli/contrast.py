@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from quals.cli.agree import progress_bars
-from quals.cli.console import complain
 from quals.cli.fields import document_field
 from quals.cli.metrics import load_metrics, metric_names, metric_settings, workers_option
 from quals.cli.ranges import FiniteRange
+from quals.errors import complain
 
 if TYPE_CHECKING:
     from quals.contrast.sets import Progress, Sets

@@ -12,7 +12,8 @@ from rich import progress as bars
 from rich.cells import set_cell_size
 from rich.text import Text
 
-from quals.cli.console import MOST_COMPLAINTS, Console
+from quals.cli.console import Console
+from quals.errors import MOST_COMPLAINTS
 from quals.io.results import Writer
 from quals.io.rows import Row
 from quals.io.run import Suspicion, Tally

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from quals.cli.console import complain
 from quals.cli.ranges import FiniteRange
-from quals.errors import InputError
+from quals.errors import InputError, complain
 
 if TYPE_CHECKING:
     from quals.study.report import Report

@@ -15,7 +15,7 @@ from quals.evaluate.bootstrap import clusters
 from quals.evaluate.cache import Texts
 from quals.io.numbers import finite
 from quals.io.rows import DEFAULT_FIELDS, FORMATS, entries_by_suffix, field_among
-from quals.io.text import joined_passages
+from quals.io.text import NOT_UTF8, is_text, joined_passages
 
 _LARGEST = 1e100  # of a label; the squares of larger ones could not be summed up
 
@@ -106,6 +106,8 @@ def _judged(row: dict[str, Any], label: str, file: str, line: int) -> JudgedRow:
         value = row.get(field)
         if not isinstance(value, str) and not (optional and value is None):
             raise InputError(f"expected text, found {_kind(value)}", file=file, line=line, field=field)
+        if value is not None and not is_text(value):
+            raise InputError(NOT_UTF8, file=file, line=line, field=field)
     number = finite(row[label])
     if number is None or abs(number) > _LARGEST:
         raise InputError(f"expected a number, found {_kind(row[label])}", file=file, line=line, field=label)

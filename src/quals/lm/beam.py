@@ -75,7 +75,7 @@ def beam_search(
         settings: see `BeamSettings`; ``width`` hypotheses are found for each prompt.
         constraints: what is never written; a prompt counts as written.
     """
-    settings = settings or BeamSettings()
+    settings = BeamSettings.given(settings)
     if not any(prompts):
         return [[] for _ in texts]
     different = [list(dict.fromkeys(map(tuple, group))) for group in prompts]

@@ -98,7 +98,7 @@ def diverse_beam_search(
         end: the token that ends a sequence.
         settings: see `SearchSettings`.
     """
-    settings = settings or SearchSettings()
+    settings = SearchSettings.given(settings)
     session = lm.begin(texts)
     log_probs, steps = session.first, list[_Step]()
     places = lm.tensor(range(len(texts)))[:, None].expand(-1, settings.groups)

@@ -65,6 +65,8 @@ def resolve(name: str | os.PathLike[str]) -> Path:
     Raises:
         ModelError: nothing goes by that name, or it cannot be fetched.
     """
+    if not isinstance(name, str | os.PathLike):
+        raise ModelError(f"expected the name of a model or its folder, found {name!r}")
     name = os.fspath(name)
     if name in (shipped := shipped_models()):
         return shipped[name]

@@ -74,7 +74,7 @@ class FactCC(GroupedMetric[Span]):
         pipeline: str = PIPELINE,
         settings: FactCCSettings | None = None,
     ) -> None:
-        self.settings = settings or FactCCSettings()
+        self.settings = FactCCSettings.given(settings)
         self.pipeline = load_pipeline(pipeline)
         self.checker = (
             model if isinstance(model, ClaimChecker) else ClaimChecker.load(model, device=device, dtype=dtype)

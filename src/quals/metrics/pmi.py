@@ -97,7 +97,7 @@ class Pmi(GroupedMetric[Word]):
         dtype: str = "float32",
         settings: PmiSettings | None = None,
     ) -> None:
-        self.settings = settings or PmiSettings()
+        self.settings = PmiSettings.given(settings)
         weights, device = pick_dtype(dtype), pick_device(device)
         pretrained = load_pretrained(model)
         if pretrained.encoder_decoder:

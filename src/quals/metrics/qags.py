@@ -93,7 +93,7 @@ class Qags(GroupedMetric[Asked]):
         pipeline: str = PIPELINE,
         settings: QagsSettings | None = None,
     ) -> None:
-        self.settings = settings or QagsSettings()
+        self.settings = QagsSettings.given(settings)
         self.pipeline = load_pipeline(pipeline)
         self.generator = (
             question_model

@@ -86,7 +86,7 @@ class Quals(GroupedMetric[GeneratedPair]):
         settings: QualsSettings | None = None,
         compatibility: Compatibility | None = None,
     ) -> None:
-        settings = settings or QualsSettings()
+        settings = QualsSettings.given(settings)
         self.settings = replace(settings, compatibility=compatibility) if compatibility else settings
         self.qagen = model if isinstance(model, QAGen) else QAGen.load(model, device=device, dtype=dtype)
         self.qagen.check_room(self.settings.chunk, self.settings.search.max_length, "chunk")

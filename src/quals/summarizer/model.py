@@ -80,7 +80,7 @@ class Summarizer(TrainedModel):
         Raises:
             InputError: the settings ask for more tokens than the model can hold.
         """
-        settings = settings or GenerationSettings()
+        settings = GenerationSettings.given(settings)
         if isinstance(documents, str):
             raise InputError("expected a sequence of texts", field="documents")
         window = settings.max_document or self.window

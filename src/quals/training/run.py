@@ -11,7 +11,7 @@ from typing import Any
 
 import transformers
 
-from quals.errors import InputError, ModelError
+from quals.errors import InputError, ModelError, complain
 from quals.lm import store
 from quals.lm.framed import CARD
 
@@ -29,8 +29,7 @@ def is_first_process() -> bool:
 def tell_left_out(problems: Sequence[InputError]) -> None:
     """Say on standard error which rows could not be read, and how many they are."""
     if is_first_process():
-        for problem in problems:
-            print(f"quals: left out: {problem}", file=sys.stderr)
+        complain(problems, "quals: left out: ")
         if len(problems) > 1:
             print(f"quals: {len(problems)} left out in all", file=sys.stderr)
 
