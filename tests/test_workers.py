@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import torch
+from tqdm import tqdm
 
 from quals.calibrate.calibration import shipped
 from quals.cli.metrics import load_metrics
@@ -26,7 +27,7 @@ from quals.lm.framed import SHARE
 from quals.metrics import registry
 from quals.metrics.base import Metric
 from quals.metrics.rouge import Rouge1
-from quals.metrics.workers import Here, Recipe, Workers, shares
+from quals.metrics.workers import Here, Pool, Recipe, Workers, shares
 from quals.records import Status, SummaryScore
 
 SHORT: dict[str, Any] = {"search.groups": 4, "search.max_length": 12}
@@ -202,6 +203,16 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 def test_a_forked_process_has_threads_and_workers_of_its_own() -> None:
     done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=120)
     assert done.stdout == "7\n"
+
+
+def kind_of_lock() -> str:
+    return type(tqdm.get_lock()).__module__
+
+
+def test_processes_hold_no_semaphore_that_would_be_missed_when_they_end_at_once() -> None:
+    pool = Pool(1)
+    assert pool.submit(kind_of_lock).result() == "_thread"
+    pool.close()
 
 
 @pytest.mark.parametrize(("ended_by", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])

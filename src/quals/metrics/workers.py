@@ -187,9 +187,11 @@ def _begin(ended: Connection, places: SimpleQueue[int], count: int) -> None:
     threading.Thread(target=_end_with, args=(ended,), daemon=True).start()
 
     import torch
+    from tqdm import tqdm
 
     from quals.lm.framed import gpu_share
 
+    tqdm.set_lock(threading.RLock())  # its own is a semaphore, which is missed when a process ends at once
     torch.set_num_threads(max(1, torch.get_num_threads() // count))
     _here = Here(places.get(), count, gpu_share())
 
