@@ -125,7 +125,7 @@ def test_errors_come_back_as_they_are() -> None:
     with pytest.raises(InputError, match="pairs"):
         registry.load("quals", device="cpu", workers=2, pairs=0)
     error = pickle.loads(pickle.dumps(MissingExtraError("QAGS", "spacy")))
-    assert str(error) == "QAGS needs the extra 'spacy': pip install 'quals[spacy]'"
+    assert str(error) == "QAGS needs the extra 'spacy': in a checkout, pip install '.[spacy]'"
 
 
 @pytest.mark.parametrize(

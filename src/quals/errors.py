@@ -41,7 +41,7 @@ class MissingExtraError(QualsError):
 
     def __str__(self) -> str:
         what, extra = self.args
-        return f"{what} needs the extra '{extra}': pip install 'quals[{extra}]'"
+        return f"{what} needs the extra '{extra}': in a checkout, pip install '.[{extra}]'"
 
 
 def complain(problems: Sequence[object], beginning: str = "quals: ") -> None:

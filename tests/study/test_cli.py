@@ -90,4 +90,4 @@ def test_without_the_extra_one_line_says_so(files: list[str], tmp_path: Path, mi
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=environment)
     assert done.returncode == 3
     (line,) = done.stderr.splitlines()
-    assert "pip install 'quals[study]'" in line
+    assert "pip install '.[study]'" in line

@@ -214,7 +214,7 @@ def test_presets_give_way_to_options(trained: Path, tmp_path: Path) -> None:
     ("options", "message"),
     [
         (["--top-k", 5], "--top-k needs --sample"),
-        (["--sample", "--beams", 5], "--beams goes without --sample"),
+        (["--sample", "--beams", 5], "--beams cannot be used with --sample"),
         (["--resume"], "--resume needs the --output file"),
         (["-o", "x.txt"], "results go to a file ending in .jsonl, .csv, .tsv or .parquet"),
         (["-n", 5], "count: 4 beams find 4 summaries, not 5"),

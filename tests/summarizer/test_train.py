@@ -165,7 +165,7 @@ def test_sources_that_are_not_there(base: Path, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setitem(sys.modules, "datasets", None)
     error = refusal("nobody/nothing")
     assert isinstance(error, MissingExtraError)
-    assert "pip install 'quals[hub]'" in str(error)
+    assert "pip install '.[hub]'" in str(error)
 
 
 @pytest.mark.parametrize(

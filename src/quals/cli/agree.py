@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Choose the threshold for balanced accuracy here, not on other documents of each file; repeatable.",
 )
-@click.option("--limit", type=click.IntRange(min=1), help="So many documents of each file, with all their summaries.")
+@click.option("--limit", type=click.IntRange(min=1), help="Only N documents of each file, with all their summaries.")
 @click.option(
     "--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the draw, the folds and the resamples."
 )

@@ -36,10 +36,10 @@ def calibrate(
     folds: int,
     names: tuple[str, ...],
 ) -> None:
-    """Learn from labelled scores what a score means: the probability that the summary is consistent.
+    """Fit a curve from labelled scores to the probability that the summary is consistent.
 
-    LABELLED is what `quals score` wrote for rows that carry a label. The result serves
-    `quals report --calibration` and `quals serve --calibration`, for scores made with the same settings only.
+    LABELLED is what `quals score` wrote for rows that carry a label. Use the result with --calibration of
+    `quals score`, `quals report` and `quals serve`, for scores made with the same settings only.
     """
     from quals.calibrate import fit
     from quals.io.results import refuse_same_file

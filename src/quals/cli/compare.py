@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     "--resamples", default=10_000, show_default=True, type=click.IntRange(100), help="For intervals and tests."
 )
 @click.option("--level", default=0.95, show_default=True, type=FiniteRange(0.5, 0.999), help="Of the intervals.")
-@click.option("--tolerance", default=1e-4, show_default=True, type=FiniteRange(0), help="So close is a tie.")
+@click.option("--tolerance", default=1e-4, show_default=True, type=FiniteRange(0), help="Differences up to this tie.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the draws.")
 @click.option(
     "-o", "--output", "outputs", multiple=True, type=click.Path(dir_okay=False, path_type=Path),
@@ -47,7 +47,7 @@ def compare(systems: Sequence[str], **options: Any) -> None:
     """Compare systems on the documents that all of them have summarized.
 
     Each FILE (JSONL, CSV, TSV, Parquet) has rows with document and summary, and a reference for metrics that need
-    one. Rows belong together by id, or where not all have one by the text of the document. Scores are kept in the
+    one. Rows are matched by id or, if any lacks one, by the text of the document. Scores are kept in the
     cache folder: a second table costs nothing.
     """
     from quals.compare.comparison import compare as make_comparison

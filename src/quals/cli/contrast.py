@@ -50,17 +50,17 @@ _MEAN = "rouge"  # elsewhere this names three metrics
     type=click.Choice(["reference", "samples"]),
     default="reference",
     show_default=True,
-    help="S+ are references, or samples, too: of each document the two that differ most; it needs no references.",
+    help="S+: references, or samples: then each document gives its two that differ most (no references needed).",
 )
 @click.option(
     "--length-within",
     type=FiniteRange(0),
-    help="Only bad examples that have as many words as the good one, but for this share.",
+    help="Only bad examples whose word count is within this share of the good one's.",
 )
 @click.option(
     "--copying-within",
     type=_SHARE,
-    help="Only bad examples of whose word pairs the document has as large a share, but for this difference.",
+    help="Only bad examples whose share of copied word pairs is within this of the good one's.",
 )
 @click.option(
     "--pairing",
@@ -86,8 +86,8 @@ def contrast(file: str, folder: Path, **options: Any) -> None:
     """Make contrast sets S+ and S- from documents, reference summaries and samples.
 
     FILE has rows with a document, its reference summary and, unless --model writes them, a list of samples.
-    S- are the lowest samples of the documents whose lowest sample scores lowest; S+ the references that score
-    highest, or with --good samples the best samples that do. The folder gets positives.jsonl, negatives.jsonl,
+    S- is each document's lowest sample, from the documents where it scores lowest; S+ the references (with
+    --good samples: the best samples) that score highest. The folder gets positives.jsonl, negatives.jsonl,
     aside.jsonl (what has no score, and why), summary.json, and for trl dpo.jsonl and kto.jsonl. A run that was
     stopped goes on when it is started again.
     """

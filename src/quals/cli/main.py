@@ -20,7 +20,7 @@ EXIT_ERROR = 3
 COMMANDS = {
     "score": ("quals.cli.score", "score", "Score the summaries in a file against their documents."),
     "report": ("quals.cli.report", "report", "Make a page from scores: which words are wrong, and why."),
-    "calibrate": ("quals.cli.calibrate", "calibrate", "Learn from labelled scores what a score means."),
+    "calibrate": ("quals.cli.calibrate", "calibrate", "Fit probabilities to labelled scores."),
     "serve": ("quals.cli.serve", "serve", "Serve a page and an API that score summaries."),
     "agree": ("quals.cli.agree", "agree", "Measure how far metrics agree with people."),
     "contrast": ("quals.cli.contrast", "contrast", "Select good and bad summaries for contrastive training."),

@@ -102,8 +102,8 @@ class Options:
     metavar="FILE",
     help="Write rows with their results to .jsonl, .csv, .tsv, .parquet, or - (JSONL).",
 )
-@click.option("--explain", is_flag=True, help="Write what each score rests on, too.")
-@click.option("--report", metavar="FILE", help="Write a page on the first metric that shows the doubtful words (HTML).")
+@click.option("--explain", is_flag=True, help="Also write evidence and doubts, with -o.")
+@click.option("--report", metavar="FILE", help="Write an HTML page that shows the words the first metric doubts.")
 @click.option(
     "--calibration", metavar="FILE", help="Written by quals calibrate: gives the first metric's probabilities."
 )
@@ -118,7 +118,7 @@ class Options:
     "--fail-under",
     type=threshold,
     metavar="X",
-    help="Exit with 1 unless all score X or more, or with X% are that probable (first metric).",
+    help="Exit with 1 unless all reach the score X, or with X% that probability (first metric).",
 )
 @click.option("--limit", type=click.IntRange(1), help="Only the first N rows.")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run that wrote to the same --output.")
@@ -166,7 +166,7 @@ def _score(options: Options, make_metric: Callable[..., Metric]) -> int:
     if options.output is not None:
         results.refuse_overwriting(options.output, inputs)
     elif options.explain:
-        click.echo("quals: --explain writes into the file of --output, and there is none", err=True)
+        click.echo("quals: --explain has no effect without --output", err=True)
     rows = _rows(options)
     if options.report:
         results.refuse_same_file(options.report, inputs)

@@ -99,7 +99,7 @@ def serve(study: str, host: str, port: int, url: str | None) -> None:
     "differences",
     multiple=True,
     type=FiniteRange(0.05, 1),
-    help="Better less worse, for the power; may be given again.",
+    help="Share better minus worse, for power.csv; repeatable.",
 )
 def report(
     study: str, folder: Path | None, scores: tuple[str, ...], exclude: tuple[str, ...], differences: tuple[float, ...]

@@ -50,7 +50,7 @@ class Options:
 @click.argument("file")
 @click.option("--model", required=True, help="A folder made by `quals train summarizer`, or its Hub id.")
 @click.option("-o", "--output", default="-", show_default=True, help="A .jsonl, .csv, .tsv or .parquet file, or -.")
-@click.option("--preset", type=click.Choice(list(PRESETS)), help="Beams and lengths of a data set; options go first.")
+@click.option("--preset", type=click.Choice(list(PRESETS)), help="Beams and lengths of a data set; options win.")
 @options(GenerationSettings)
 @document_field
 @click.option(
@@ -81,7 +81,7 @@ def summarize(ctx: click.Context, /, preset: str | None, **values: Any) -> None:
 def _check(chosen: Options, given: dict[str, Any]) -> None:
     for name in _SEARCH if given.get("sample") else _SAMPLING:
         if name in given:
-            needed = "goes without --sample" if name in _SEARCH else "needs --sample"
+            needed = "cannot be used with --sample" if name in _SEARCH else "needs --sample"
             raise click.UsageError(f"--{name.replace('_', '-')} {needed}")
     if chosen.resume and chosen.output == "-":
         raise click.UsageError("--resume needs the --output file of the interrupted run")

@@ -165,10 +165,10 @@ def conseq(
 ) -> None:
     """Train a summarizer on: towards POSITIVES and away from NEGATIVES (CONSEQ).
 
-    Both: rows of a document and a summary, as for `quals train summarizer`, which also says how a stopped run goes
-    on. Two rows of the same document share a step, and if one is left out so is the other. The rest are put
-    together at random, the fewer repeated until the more are used up. Where --valid has other fields than the two, the
-    options name those. Learning rate: 3e-6 for all weights, 4e-5 for an adapter.
+    Both: rows of a document and a summary, as for `quals train summarizer`; a stopped run is resumed as there. Two
+    rows of the same document share a step, and if one is left out so is the other. The rest are paired at random,
+    the shorter set being repeated. If --valid has field names of its own, the options give those. Learning rate:
+    3e-6 for all weights, 4e-5 for an adapter.
     """
     from quals.io.rows import FieldNames
     from quals.summarizer.train import train_conseq

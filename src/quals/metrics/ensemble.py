@@ -39,9 +39,8 @@ class Ensemble(CombinedMetric):
     name: ClassVar[str] = "ensemble"
     range: ClassVar[tuple[float, float]] = (float("-inf"), 1.0)
     reading: ClassVar[str] = (
-        "What the document leaves open of the summary's information, counted up to twice where FactCC doubts it, taken "
-        "from 1: 1 is nothing, and the lower, the more. Summaries that reword their document score lower than those "
-        "that copy."
+        "1 minus the share of the summary's information that the document leaves open, counted up to twice where "
+        "FactCC doubts the summary: 1 is best. Summaries that reword their document score lower than those that copy."
     )
 
     def __init__(

@@ -72,9 +72,9 @@ class Quals(GroupedMetric[GeneratedPair]):
     settings_type = QualsSettings
     range: ClassVar[tuple[float, float]] = (float("-inf"), float("inf"))
     reading: ClassVar[str] = (
-        "Nats per token that the summary's facts lose when they are looked for in the document: usually below 0, "
-        "near 0 or above for a consistent summary, and lower the more is unsupported. Compare summaries of the same "
-        "document first: the scale shifts from document to document."
+        "How much more likely the summary's facts are given the document than given the summary, in nats per token: "
+        "usually below 0, and the lower, the more is unsupported. How low depends on the model. Compare summaries of the "
+        "same document: the scale shifts between documents."
     )
 
     def __init__(

@@ -140,7 +140,7 @@ def save_half(pretrained: Pretrained, folder: Path) -> None:
     """
     pretrained.model.eval().half()
     if not all(bool(weights.isfinite().all()) for weights in pretrained.model.parameters()):
-        raise ModelError("the training went astray: there are weights that are no numbers; choose a lower rate")
+        raise ModelError("training diverged: some weights are not finite; choose a lower --learning-rate")
     pretrained.model.save_pretrained(folder)
     if not hasattr(pretrained.model, "peft_config"):
         pretrained.tokenizer.save_pretrained(folder)
