@@ -73,8 +73,8 @@ class Quals(GroupedMetric[GeneratedPair]):
     range: ClassVar[tuple[float, float]] = (float("-inf"), float("inf"))
     reading: ClassVar[str] = (
         "How much more likely the summary's facts are given the document than given the summary, in nats per token: "
-        "usually below 0, and the lower, the more is unsupported. How low depends on the model. Compare summaries of the "
-        "same document: the scale shifts between documents."
+        "usually below 0, and the lower, the more is unsupported. How low depends on the model. Compare summaries of "
+        "the same document: the scale shifts between documents."
     )
 
     def __init__(
