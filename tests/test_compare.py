@@ -133,6 +133,9 @@ def test_mismatches_are_errors_or_told(tmp_path):
     other = written(tmp_path / "other.jsonl", [row(1, "x", document="another text")])
     with pytest.raises(InputError, match=r"other.jsonl:1: document: differs from the document with the id '1'"):
         read_systems({"one": one, "other": other})
+    twice = written(tmp_path / "twice.jsonl", [row(1, "x"), row(1, "y", document="another text")])
+    with pytest.raises(InputError, match=r"twice.jsonl:2: document: differs from the document with the id '1'"):
+        read_systems({"twice": twice, "one": one})
     far = written(tmp_path / "far.jsonl", [row(9, "x")])
     with pytest.raises(InputError, match="no document in common"):
         read_systems({"one": one, "far": far})

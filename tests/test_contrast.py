@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from overlap import Overlap
 from tiny import tiny_pretrained
 
-from quals.cli.contrast import contrast, scorer
+from quals.cli.contrast import contrast, scorer, scorers
 from quals.contrast.score import MeanRouge
 from quals.contrast.select import select
 from quals.lm.format import PairFormat
@@ -101,6 +101,18 @@ def test_equal_scores_at_the_edge_are_drawn_by_seed():
     assert len(draws) == 5
     again = select([{}] * 40, references, pairing="unpaired", seed=2)
     assert again.positives in draws
+
+
+def test_either_set_has_a_draw_of_its_own():
+    """With one draw for both, the same documents would be at the edge of both."""
+    alike = [select([{0: 1.0}] * 40, [1.0] * 40, seed=seed) for seed in range(20)]
+    assert sum(len(found.positives) for found in alike) < 20 * 7  # 12 of 40 for either: 3.6 of them in both
+    assert any(found.positives for found in alike)
+
+
+def test_settings_find_their_metric_by_each_of_its_names():
+    chosen, confirming = scorers("rouge1", "copy", ["rouge2-precision.stemmer=false", "rouge1.stemmer=true"], 1)
+    assert ("stemmer:yes" in chosen.signature, "stemmer:no" in confirming.signature) == (True, True)
 
 
 def test_mean_rouge_is_the_mean_of_the_three():
@@ -273,6 +285,14 @@ def test_a_file_of_broken_lines_is_said_to_be_that(tmp_path):
     file.write_text("{broken\n[1]\n")
     result = CliRunner().invoke(contrast, [str(file), "-o", str(tmp_path / "sets"), "--metric", "overlap"])
     assert str(result.exception).startswith(f"{file}:1: not valid JSON")
+
+
+def test_a_file_of_which_no_row_is_of_use_makes_no_sets(tmp_path):
+    file = tmp_path / "in.jsonl"
+    file.write_text(json.dumps(row(1, document="['a', 'b']")) + "\n" + json.dumps(row(2, document=None)) + "\n")
+    result = CliRunner().invoke(contrast, [str(file), "-o", str(tmp_path / "sets"), "--metric", "overlap"])
+    assert str(result.exception) == f"{file}:1: document: a list written out as text; a list needs JSONL or Parquet"
+    assert not [*tmp_path.glob("sets/*")]
 
 
 @pytest.fixture

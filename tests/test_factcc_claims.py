@@ -215,7 +215,7 @@ def test_missing_spacy_or_pipeline_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(ModelError, match="no spaCy pipeline 'xx_none'"):
         load_pipeline("xx_none")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r"quals\[spacy\]"):
+    with pytest.raises(MissingExtraError, match=r"'\.\[spacy\]'"):
         load_pipeline()
 
 

@@ -86,6 +86,13 @@ def test_columns_are_the_same_for_every_batch(cluster: None) -> None:
     assert one_each.column("summary_index").to_pylist() == [None]
 
 
+@pytest.mark.parametrize("text", [pa.string(), pa.large_string()])
+def test_columns_are_found_as_in_files(cluster: None, text: pa.DataType) -> None:
+    texts = {"Document": pa.array(["a b c"], text), " summary": pa.array(["a b"], text), "Text": pa.array([None], text)}
+    found = Scorer("rouge2-precision")(pa.table(texts)).to_pylist()[0]
+    assert (found["status"], found["score"], found["Document"], found[" summary"]) == ("ok", 1.0, "a b c", "a b")
+
+
 def test_a_data_set_without_texts_is_refused(cluster: None) -> None:
     with pytest.raises(InputError, match="document"):
         Scorer("rouge2-precision")(pa.table({"title": ["It rained."]}))

@@ -10,11 +10,6 @@ A row that cannot be scored is not an exception: it is a result with a status (s
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
-
-MOST_COMPLAINTS = 20  # after so many lines the rest are only counted
-
 
 class QualsError(Exception):
     """Base of every error raised on purpose; its message is meant for the user."""
@@ -42,11 +37,3 @@ class MissingExtraError(QualsError):
     def __str__(self) -> str:
         what, extra = self.args
         return f"{what} needs the extra '{extra}': in a checkout, pip install '.[{extra}]'"
-
-
-def complain(problems: Sequence[object], beginning: str = "quals: ") -> None:
-    """Tell on standard error what is wrong, a line each, of many only the first."""
-    for problem in problems[:MOST_COMPLAINTS]:
-        print(f"{beginning}{problem}", file=sys.stderr)
-    if len(problems) > MOST_COMPLAINTS:
-        print(f"{beginning}and {len(problems) - MOST_COMPLAINTS} more like these", file=sys.stderr)

@@ -2,6 +2,7 @@ import itertools
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from quals.calibrate.labelled import read_labelled
 from quals.calibrate.language import looks_english
 from quals.cli.calibrate import calibrate
 from quals.errors import InputError
+from quals.io.separated import jsonl_to_separated
 from quals.lm import store
 from quals.lm.store import resolve
 from quals.report.facts import MetricFacts
@@ -148,6 +150,13 @@ def test_survives_its_file(tmp_path, logistic, curve):
     assert Calibration.load(tmp_path / "c.json") == written
 
 
+@pytest.mark.parametrize("knots", [((), ()), ((0.0,), (0.1, 0.2)), ((1.0, 0.0), (0.1, 0.2))])
+def test_a_curve_without_sense_is_refused(tmp_path, logistic, knots):
+    Calibration(**{**vars(logistic), "curve": Isotonic(*knots)}).save(tmp_path / "c.json")
+    with pytest.raises(InputError, match=r"c\.json: not a calibration: .*knots"):
+        Calibration.load(tmp_path / "c.json")
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"method": "magic", "curve": {}}', '{"method": "logistic"}'])
 def test_what_is_no_calibration_is_refused(tmp_path, text):
     path = tmp_path / "c.json"
@@ -203,6 +212,33 @@ def test_scores_in_parquet_and_labels_from_csv(tmp_path):
     assert (found.scores, found.labels, found.documents) == (plain.scores, plain.labels, plain.documents)
     assert len(found.scores) == 20
     assert not found.faults
+
+
+def test_what_was_written_as_csv_is_read_as_what_it_was(tmp_path):
+    rows = [{**row, "label": bool(n % 2)} for n, row in enumerate(several(scored(20), "quals", "rouge1"))]
+    rows.append({**rows[0], "scores": {"quals": {"score": None, "status": "no-pairs"}}})
+    source = Path(write(tmp_path / "in.jsonl", rows))
+    jsonl_to_separated(source, tmp_path / "in.csv")
+    plain, table = (read_labelled([path], metric="rouge1") for path in (source, tmp_path / "in.csv"))
+    assert (table.scores, table.labels) == (plain.scores, plain.labels)
+    assert len(table.scores) == 20
+    alone = [{**row, "label": True} for row in scored(3)] + [{**scored(1)[0], "score": None, "status": "no-pairs"}]
+    jsonl_to_separated(Path(write(tmp_path / "alone.jsonl", alone)), tmp_path / "alone.csv")
+    found = read_labelled([tmp_path / "alone.csv"])
+    assert (found.labels, found.unscored, found.faults) == ([1.0] * 3, 1, [])
+
+
+def test_scores_without_a_signature_are_told(tmp_path):
+    with pytest.raises(InputError, match=r"in\.jsonl:1: signature: the row has none"):
+        read_labelled([write(tmp_path / "in.jsonl", [{"score": 0.1, "label": 1, "status": "ok"}])])
+
+
+def test_documents_are_as_long_as_they_are_read(logistic):
+    """With accents as characters of their own a text is longer."""
+    known = logistic.knowing(["cafe\u0301 " * 20])
+    assert known.shortest == 100
+    assert known.objection("cafe\u0301 " * 20) == known.objection("caf\u00e9 " * 20) == ""
+    assert "shorter than any" in known.objection("cafe\u0301 " * 19)
 
 
 def test_scores_made_in_two_ways_are_not_mixed(tmp_path):

@@ -58,6 +58,21 @@ def test_new_and_report(files: list[str], tmp_path: Path) -> None:
     }
 
 
+def test_a_report_destroys_nothing_that_is_not_its_own(files: list[str], tmp_path: Path) -> None:
+    study, folder = str(tmp_path / "s.sqlite"), tmp_path / "out"
+    run("new", study, *files, "--name", "Ann", "--judgements", "1", "--documents", "3", "--checks", "0")
+    fill(Store.open(study), lambda _name, _pair: 1)
+    folder.mkdir()
+    scores = folder / "metrics.csv"
+    scores.write_text("id,system,mine\nd0,conseq,0.5\n")
+    with pytest.raises(QualsError, match=r"metrics\.csv: is the input file"):
+        run("report", study, "--to", str(folder), "--scores", str(scores))
+    run("report", study, "--to", str(folder))
+    assert scores.read_text() == "id,system,mine\nd0,conseq,0.5\n"
+    run("report", study, "--to", str(folder))  # now the folder holds a report
+    assert not scores.exists()
+
+
 def test_bad_rows_are_told_and_do_not_stop_it(files: list[str], tmp_path: Path) -> None:
     with open(files[0].partition("=")[2], "a") as stream:
         stream.write('{"document": "no summary"}\n')

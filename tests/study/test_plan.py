@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections import Counter
 
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quals.errors import InputError
+from quals.study.choose import form_checks
 from quals.study.new import Settings, plan_study
-from quals.study.records import Plan
+from quals.study.records import Document, Plan
 from tests.study.conftest import make_intake
 
 
@@ -73,6 +75,15 @@ def test_checks_set_a_summary_against_that_of_another_document() -> None:
     for who in range(2):
         flips = [item.flipped for item in made.items if item.annotator == who and made.pairs[item.pair].check]
         assert flips.count(True) == flips.count(False) == 2
+
+
+def test_no_check_has_the_same_text_twice() -> None:
+    documents = [Document(str(n), f"Text {n}.", {"a": "Boilerplate.", "b": f"Summary {n}."}) for n in range(6)]
+    made = form_checks(documents, [], ["a", "b"], 6, random.Random(0))
+    assert [(check.first, check.first_text == check.second_text) for check in made] == [("b", False)] * 6
+    alike = [Document(str(n), f"Text {n}.", dict.fromkeys("ab", "Boilerplate.")) for n in range(6)]
+    with pytest.raises(InputError, match="summaries that are all alike"):
+        form_checks(alike, [], ["a", "b"], 1, random.Random(0))
 
 
 def test_same_seed_same_plan_and_orders_differ_between_annotators() -> None:

@@ -165,6 +165,12 @@ def test_pairs_needed(difference: float, ties: float) -> None:
     assert needed == pytest.approx(noether, rel=0.12)
 
 
+def test_all_that_is_decided_may_be_better() -> None:
+    assert 1 - 0.8 < 0.2  # as computers count
+    assert 0 < stats.pairs_needed(0.2, 0.8) < stats.pairs_needed(0.1, 0.9)
+    assert stats.power(40, 0.2, 0.8) == pytest.approx(power_by_hand(40, 0.2, 0.8))
+
+
 def test_no_power_for_what_cannot_be() -> None:
     for difference, ties in ((0.001, 0.0), (0.5, 0.6), (0.5, 1.0)):
         with pytest.raises(InputError, match="too small, or not possible"):

@@ -104,6 +104,11 @@ def test_limits_that_cannot_be_are_refused(limit, value):
         ServeSettings(**{limit: value})
 
 
+def test_a_token_that_no_header_can_carry_is_refused():
+    with pytest.raises(InputError, match="token: only ASCII"):
+        ServeSettings(token="schlüssel")
+
+
 def test_a_report_of_several_summaries_is_called_scores(service):
     form = {"document": "The mayor resigned.", "summaries": "The mayor.\n\nThe chief."}
     page = service.post("/report", data=form).text

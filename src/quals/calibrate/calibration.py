@@ -8,12 +8,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
 from quals.calibrate.language import looks_english
 from quals.errors import InputError, QualsError
 from quals.signature import comparable
+from quals.texts import Composed
 
 FILE_NAME = "calibration.json"  # beside a model's weights
 # Below the first a summary is likely inconsistent, from the second on likely consistent.
@@ -127,8 +129,9 @@ class Calibration:
 
     def knowing(self, documents: Sequence[str]) -> Calibration:
         """With ``shortest`` and ``english`` as these say, the documents it was fitted on."""
-        english = sum(map(looks_english, documents))
-        return replace(self, shortest=min(map(len, documents)), english=2 * english > len(documents))
+        texts = [Composed(document).text for document in documents]
+        english = sum(map(looks_english, texts))
+        return replace(self, shortest=min(map(len, texts)), english=2 * english > len(texts))
 
     def fits(self, signature: str) -> bool:
         """Whether scores with this signature are its to read."""
@@ -136,6 +139,7 @@ class Calibration:
 
     def objection(self, document: str) -> str:
         """Why it says nothing of summaries of this document; "" if it does."""
+        document = Composed(document).text  # as it was scored
         if len(document) < self.shortest:
             return f"the document is shorter than any that the calibration knows ({self.shortest} characters)"
         if self.english and not looks_english(document):
@@ -166,7 +170,10 @@ class Calibration:
         if values["method"] == Logistic.method:
             known["curve"] = Logistic(float(curve["slope"]), float(curve["intercept"]))
         elif values["method"] == Isotonic.method:
-            known["curve"] = Isotonic(tuple(map(float, curve["scores"])), tuple(map(float, curve["probabilities"])))
+            scores, probabilities = (tuple(map(float, curve[name])) for name in ("scores", "probabilities"))
+            if not scores or len(scores) != len(probabilities) or any(a >= b for a, b in pairwise(scores)):
+                raise ValueError("its knots are not as many rising scores as probabilities")
+            known["curve"] = Isotonic(scores, probabilities)
         else:
             raise ValueError(f"unknown method {values['method']!r}")
         known |= {"data": tuple(values["data"]), "reliability": tuple(values["reliability"])}

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from quals.errors import InputError
-from quals.io.numbers import finite
+from quals.io.numbers import finite, judgement
+from quals.io.results import several_scores
 from quals.io.rows import DEFAULT_FIELDS, entries_by_suffix, field_among
 from quals.io.text import joined_passages
 from quals.signature import comparable, parse
@@ -50,7 +51,7 @@ def read_labelled(
             continue
         try:
             scored = _scored(row, metric, str(path), line)
-            if scored.get("score") is None and scored.get("status", "ok") != "ok":
+            if scored.get("score") in (None, "") and scored.get("status", "ok") != "ok":  # CSV has no null
                 found.unscored += 1
                 continue
             score = _number(scored, "score", str(path), line)
@@ -75,21 +76,26 @@ def _rows(paths: Iterable[str | Path]) -> Iterator[tuple[str | Path, int, dict[s
 
 def _scored(row: dict[str, Any], metric: str | None, file: str, line: int) -> dict[str, Any]:
     """What the metric says of the row, be it alone there or one of several."""
-    several = row.get("scores")
-    if "score" in row or not isinstance(several, dict):
+    if "score" in row or not row.get("scores"):
         alone = parse(str(row.get("signature", ""))).get("metric", metric)
         if metric is not None and alone != metric:
             raise InputError(f"no score by {metric}, but by {alone}", file=file, line=line, field="score")
         return row
-    name = next(iter(several), None) if metric is None else metric
-    if not isinstance(scored := several.get(name), dict):
+    try:
+        several = several_scores(row["scores"])
+    except InputError as error:
+        raise InputError(error.message, file=file, line=line, field=error.field) from error
+    name = next(iter(several), "") if metric is None else metric
+    if (scored := several.get(name)) is None:
         there = ", ".join(several) or "none"
         raise InputError(f"no score by {name} (there are: {there})", file=file, line=line, field="scores")
     return scored
 
 
 def _target(row: dict[str, Any], label: str, file: str, line: int) -> float:
-    target = _number(row, label, file, line)
+    target = judgement(row.get(label))
+    if target is None:
+        raise InputError("missing or not a number", file=file, line=line, field=label)
     if not 0 <= target <= 1:
         raise InputError(f"{target:g} is not in 0..1", file=file, line=line, field=label)
     return target
@@ -103,6 +109,8 @@ def _document(row: dict[str, Any], field: str | None, file: str, line: int) -> s
 
 
 def _keep_signature(found: Labelled, signature: str, file: str, line: int) -> None:
+    if not signature:
+        raise InputError("the row has none: what settings was it scored with?", file=file, line=line, field="signature")
     found.signature = found.signature or signature
     if not comparable(signature, found.signature):
         raise InputError(

@@ -11,7 +11,8 @@ import click
 
 from quals.cli.metrics import load_metrics, workers_option
 from quals.cli.ranges import FiniteRange
-from quals.errors import InputError, complain
+from quals.errors import InputError
+from quals.terminal import complain
 
 if TYPE_CHECKING:
     from quals.evaluate.measure import Advance
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+@click.argument("files", nargs=-1, required=True)
 @click.option("--metric", "-m", "names", default="quals,rouge2-precision", show_default=True, help="Comma-separated.")
 @click.option("--set", "settings", multiple=True, metavar="METRIC.NAME=VALUE", help="A metric's setting; repeatable.")
 @workers_option
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 @click.option(
     "--tune-on",
     multiple=True,
-    type=click.Path(exists=True, dir_okay=False),
     metavar="FILE",
     help="Choose the threshold for balanced accuracy here, not on other documents of each file; repeatable.",
 )

@@ -9,7 +9,8 @@ import click
 
 from quals.cli.fields import document_field
 from quals.cli.metrics import metric_names
-from quals.errors import InputError, complain
+from quals.errors import InputError
+from quals.terminal import complain
 
 if TYPE_CHECKING:
     from quals.calibrate.labelled import Labelled

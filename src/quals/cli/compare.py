@@ -12,7 +12,7 @@ from quals.cli.agree import check_outputs, progress_bars
 from quals.cli.fields import document_field, reference_field, summary_field
 from quals.cli.metrics import load_metrics, metric_names, workers_option
 from quals.cli.ranges import FiniteRange
-from quals.errors import complain
+from quals.terminal import complain
 
 if TYPE_CHECKING:
     from quals.compare.comparison import Comparison

@@ -14,7 +14,7 @@ from quals.cli.agree import progress_bars
 from quals.cli.fields import document_field
 from quals.cli.metrics import load_metrics, metric_names, metric_settings, workers_option
 from quals.cli.ranges import FiniteRange
-from quals.errors import complain
+from quals.terminal import complain
 
 if TYPE_CHECKING:
     from quals.contrast.sets import Progress, Sets
@@ -142,7 +142,8 @@ def _check_metrics(name: str, other: str | None, settings: Sequence[str], *, pai
 
 def scorers(name: str, other: str | None, settings: Sequence[str], workers: int) -> tuple[Metric, Metric | None]:
     """The metric that chooses and, if one is named, the one that confirms, each with its own settings."""
-    theirs = [text for text in settings if other and text.startswith(f"{other}.")]
+    names = {other} if other in (None, _MEAN) else {other, *metric_names(other)}
+    theirs = [text for text in settings if text.partition(".")[0] in names]
     own = [text for text in settings if text not in theirs]
     return scorer(name, own, workers), scorer(other, theirs, workers) if other else None
 

@@ -13,12 +13,12 @@ from rich.cells import set_cell_size
 from rich.text import Text
 
 from quals.cli.console import Console
-from quals.errors import MOST_COMPLAINTS
 from quals.io.results import Writer
 from quals.io.rows import Row
 from quals.io.run import Suspicion, Tally
 from quals.metrics.base import Metric
 from quals.records import Result, Scores, Status, SummaryScore, scores_of
+from quals.terminal import MOST_COMPLAINTS, one_line
 
 _PIPE_WIDTH = 120  # columns, where no terminal says how many there are
 _MOST, _DOUBT = 5, 40  # doubts shown of a summary, columns of each
@@ -123,13 +123,9 @@ def _label(row: Row) -> str:
 
 def _cut(text: str, width: int) -> str:
     """``text`` on one line of exactly ``width`` columns, without what could move the cursor."""
-    line = _one_line(text[: 4 * width])
+    line = one_line(text[: 4 * width])
     cut = set_cell_size(line, width)
     return cut if cut.rstrip() == line else set_cell_size(set_cell_size(line, width - 1).rstrip() + "…", width)
-
-
-def _one_line(text: str) -> str:
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
 def _suspicion(suspicion: Suspicion) -> Iterator[str]:
@@ -149,7 +145,7 @@ def _suspicion(suspicion: Suspicion) -> Iterator[str]:
 
 def _texts(evidence: Mapping[str, Any]) -> list[str]:
     """What was looked at, then what was found: an answer as it is, several findings each with its name."""
-    first, *found = [(name, _one_line(text)) for name, text in evidence.items() if isinstance(text, str)]
+    first, *found = [(name, one_line(text)) for name, text in evidence.items() if isinstance(text, str)]
     if len(found) > 1:
         found = [
             (name, f"{name.replace('_', ' ')}: {text or 'none'}") for name, text in found if any(dict(found).values())
@@ -218,7 +214,7 @@ class Watch:
         self._complaints += 1
         if self._complaints <= MOST_COMPLAINTS:
             place = "" if row.error else f"{row.file}:{row.line}: "
-            self._console.print(f"quals: {place}{_one_line(reason)}")
+            self._console.print(f"quals: {place}{one_line(reason)}")
         elif self._complaints == MOST_COMPLAINTS + 1:
             self._console.print("quals: there are more such rows; see their results")
 

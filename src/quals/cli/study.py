@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from quals.cli.ranges import FiniteRange
-from quals.errors import InputError, complain
+from quals.errors import InputError
+from quals.terminal import complain
 
 if TYPE_CHECKING:
     from quals.study.report import Report
@@ -105,11 +106,15 @@ def report(
     study: str, folder: Path | None, scores: tuple[str, ...], exclude: tuple[str, ...], differences: tuple[float, ...]
 ) -> None:
     """Tell what people preferred, how sure that is, and how far they agree."""
-    from quals.study.report import DIFFERENCES, build_report, write_report
+    from quals.io.results import refuse_same_file
+    from quals.study.report import DIFFERENCES, TABLES, build_report, write_report
     from quals.study.rows import read_scores
     from quals.study.store import Store
 
     store = Store.open(study)
+    if folder is not None:
+        for name in TABLES:
+            refuse_same_file(folder / name, scores)
     found = read_scores(scores) if scores else None
     complain(found.problems if found else (), "quals: left out: ")
     result = build_report(store, scores=found, exclude=exclude, differences=differences or DIFFERENCES)

@@ -84,8 +84,10 @@ def _keyed(rows: Sequence[Row], by_id: bool, problems: list[InputError]) -> dict
     """The rows by what they are matched by; a second summary of the same document is a problem."""
     keyed: dict[str, Row] = {}
     for row in rows:
-        first = keyed.setdefault(str(_id(row)) if by_id else row.document, row)
+        key = str(_id(row)) if by_id else row.document
+        first = keyed.setdefault(key, row)
         if first is not row:
+            _refuse_other(key, row, first)
             message = f"a second summary of the document of line {first.line}; the first counts"
             problems.append(InputError(message, file=row.file, line=row.line))
     return keyed
@@ -96,11 +98,14 @@ def _texts(keyed: Mapping[str, Mapping[str, Row]]) -> dict[str, Row]:
     first: dict[str, Row] = {}
     for rows in keyed.values():
         for key, row in rows.items():
-            other = first.setdefault(key, row)
-            if other.document != row.document:
-                message = f"differs from the document with the id '{key}' in {other.file}:{other.line}"
-                raise InputError(message, file=row.file, line=row.line, field="document")
+            _refuse_other(key, row, first.setdefault(key, row))
     return first
+
+
+def _refuse_other(key: str, row: Row, first: Row) -> None:
+    if first.document != row.document:
+        message = f"differs from the document with the id '{key}' in {first.file}:{first.line}"
+        raise InputError(message, file=row.file, line=row.line, field="document")
 
 
 def _document(rows: Mapping[str, Row], problems: list[InputError]) -> Document:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from quals.errors import InputError
-from quals.io.rows import DEFAULT_FIELDS, Entry, entries, field_among
+from quals.io.rows import DEFAULT_FIELDS, Entry, entries, field_among, refuse_written_list
 from quals.io.text import described, is_text, joined_passages
 from quals.records import Status
 
@@ -64,7 +64,7 @@ def read_examples(
         references: whether each row must have one.
 
     Raises:
-        InputError: the file cannot be read, holds no rows, or lacks a field altogether.
+        InputError: the file cannot be read, holds no usable row, or lacks a field altogether.
         MissingExtraError: the file is Parquet and pyarrow is not installed.
     """
     found = list(islice(entries(path, format), limit))
@@ -82,6 +82,8 @@ def read_examples(
             examples.append(_example(row, names, line, references))
         except InputError as wrong:
             problems.append(error or InputError(wrong.message, file=str(path), line=line, field=wrong.field))
+    if not examples:
+        raise problems[0]
     return examples, problems
 
 
@@ -154,4 +156,5 @@ def _text(value: Any, field: str) -> str:
         raise InputError(f"expected text, found {described(value)}", field=field)
     if not is_text(value):
         raise InputError("holds half a surrogate pair, which is not text", field=field)
+    refuse_written_list(value, field=field)
     return value

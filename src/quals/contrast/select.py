@@ -76,6 +76,6 @@ def select(
 def _edge(scores: Mapping[int, float], share: float, *, highest: bool, seed: int) -> list[int]:
     """The share of the keys with the highest (lowest) values; among equal ones at its edge the seed decides."""
     order = list(scores)
-    random.Random(seed).shuffle(order)  # sorting keeps the order of equals
+    random.Random(f"{seed} {highest}").shuffle(order)  # sorting keeps the order of equals; either set has its own draw
     order.sort(key=scores.__getitem__, reverse=highest)
     return order[: round(share * len(order))]

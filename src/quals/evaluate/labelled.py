@@ -13,8 +13,8 @@ import numpy as np
 from quals.errors import InputError
 from quals.evaluate.bootstrap import clusters
 from quals.evaluate.cache import Texts
-from quals.io.numbers import finite
-from quals.io.rows import DEFAULT_FIELDS, FORMATS, entries_by_suffix, field_among
+from quals.io.numbers import judgement
+from quals.io.rows import DEFAULT_FIELDS, FORMATS, entries_by_suffix, field_among, refuse_written_list
 from quals.io.text import NOT_UTF8, is_text, joined_passages
 
 _LARGEST = 1e100  # of a label; the squares of larger ones could not be summed up
@@ -101,18 +101,21 @@ def with_unique_names(sets: Sequence[DataSet]) -> list[DataSet]:
 
 def _judged(row: dict[str, Any], label: str, file: str, line: int) -> JudgedRow:
     document, summary = (field_among(row, DEFAULT_FIELDS[role]) or role for role in ("document", "summary"))
-    row = {**row, document: joined_passages(row.get(document))}
-    for field, optional in ((document, False), (summary, False), ("reference", True)):
-        value = row.get(field)
-        if not isinstance(value, str) and not (optional and value is None):
+    texts = {document: joined_passages(row.get(document)), summary: row.get(summary)}
+    for field, value in texts.items():
+        if not isinstance(value, str):
             raise InputError(f"expected text, found {_kind(value)}", file=file, line=line, field=field)
-        if value is not None and not is_text(value):
+        if not is_text(value):
             raise InputError(NOT_UTF8, file=file, line=line, field=field)
-    number = finite(row[label])
+        refuse_written_list(value, file=file, line=line, field=field)
+    reference = row.get("reference")
+    if not isinstance(reference, str) or not is_text(reference):
+        reference = None  # the field may well hold something else
+    number = judgement(row[label])
     if number is None or abs(number) > _LARGEST:
         raise InputError(f"expected a number, found {_kind(row[label])}", file=file, line=line, field=label)
     pair = None if row.get("pair") in (None, "") else str(row["pair"])
-    return JudgedRow(Texts(row[document], row[summary], row.get("reference")), number, pair)
+    return JudgedRow(Texts(texts[document], texts[summary], reference), number, pair)
 
 
 def _name(path: str | Path) -> str:

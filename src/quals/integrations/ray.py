@@ -16,8 +16,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import astuple
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from quals.errors import InputError
@@ -84,7 +82,8 @@ class Scorer:
         return table
 
     def _rows(self, batch: pa.Table) -> Iterator[Row]:
-        wanted = {*astuple(self._fields), *chain.from_iterable(DEFAULT_FIELDS.values())}
+        named = {role: getattr(self._fields, role) for role in DEFAULT_FIELDS}
+        wanted = {name or field_among(batch.column_names, DEFAULT_FIELDS[role]) for role, name in named.items()}
         texts = batch.select([name for name in batch.column_names if name in wanted]).to_pylist()
         others = dict.fromkeys(batch.column_names)  # which need no Python values
         found: Iterator[Entry] = ((number, others | fields, None) for number, fields in enumerate(texts, 1))

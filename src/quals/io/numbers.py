@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 
 
 def finite(value: object) -> float | None:
@@ -10,10 +11,16 @@ def finite(value: object) -> float | None:
 
     Text that is a number counts as one, for CSV has no other.
     """
-    if not isinstance(value, int | float | str):
+    if not isinstance(value, int | float | Decimal | str):
         return None
     try:
         number = float(value)
     except (OverflowError, ValueError):
         return None
     return number if math.isfinite(number) else None
+
+
+def judgement(value: object) -> float | None:
+    """A label as a number: 1 for true and 0 for false, also as CSV spells them; otherwise `finite`."""
+    words = {"true": 1.0, "false": 0.0}
+    return words.get(value.strip().lower(), finite(value)) if isinstance(value, str) else finite(value)

@@ -53,6 +53,21 @@ def _free(name: str, taken: set[str]) -> str:
     return name
 
 
+def several_scores(value: Any) -> dict[str, dict[str, Any]]:
+    """What the column ``scores`` holds, by metric; in CSV it is JSON.
+
+    Raises:
+        InputError: it is something else.
+    """
+    try:
+        found = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(of, dict) for of in found.values()):
+        raise InputError("expected the scores of several metrics, as quals score writes them", field="scores")
+    return found
+
+
 def output_row(row: Row, result: Result, *, explain: bool = False) -> dict[str, Any]:
     """The input row followed by the result's ``to_dict``, with ``summary_index`` if it came from a list."""
     index = {} if row.summary_index is None else {"summary_index": row.summary_index}

@@ -237,7 +237,7 @@ def _with_texts(row: Row, names: FieldNames, reference_named: bool) -> Row:
         document = _document(row, names.document or DEFAULT_FIELDS["document"][0])
         summary_name = names.summary or DEFAULT_FIELDS["summary"][0]
         summary = _text(row, summary_name, row.fields.get(summary_name))
-        _refuse_written_list(row, summary, summary_name)
+        refuse_written_list(summary, file=row.file, line=row.line, field=summary_name)
         reference = row.fields.get(names.reference) if names.reference else None
         if names.reference and reference is not None and reference_named:
             reference = _text(row, names.reference, reference)
@@ -250,15 +250,18 @@ def _with_texts(row: Row, names: FieldNames, reference_named: bool) -> Row:
 
 def _document(row: Row, field: str) -> str:
     text = _text(row, field, joined_passages(row.fields.get(field)))
-    _refuse_written_list(row, text, field)
+    refuse_written_list(text, file=row.file, line=row.line, field=field)
     return text
 
 
-def _refuse_written_list(row: Row, text: str, field: str) -> None:
-    """Tables made with pandas hold such cells."""
+def refuse_written_list(text: str, *, file: str = "", line: int = 0, field: str = "") -> None:
+    """Make sure that a text is no list as Python or JSON writes it; tables made with pandas hold such cells.
+
+    Raises:
+        InputError: it is.
+    """
     if _is_written_list(text):
-        message = "a list written out as text; a list needs JSONL or Parquet"
-        raise InputError(message, file=row.file, line=row.line, field=field)
+        raise InputError("a list written out as text; a list needs JSONL or Parquet", file=file, line=line, field=field)
 
 
 def _is_written_list(text: str) -> bool:

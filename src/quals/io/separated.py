@@ -106,9 +106,12 @@ def jsonl_to_separated(source: Path, target: Path) -> None:
     try:
         columns = list(dict.fromkeys(name for row in _objects(source) for name in row))
         with partial.open("w", encoding="utf-8", errors="replace", newline="") as stream:
-            writer = csv.writer(stream, delimiter="\t" if target.suffix.lower() == ".tsv" else ",", lineterminator="\n")
-            writer.writerow(columns)
-            writer.writerows([_cell(row.get(name)) for name in columns] for row in _objects(source))
+            delimiter = "\t" if target.suffix.lower() == ".tsv" else ","
+            bare = csv.writer(stream, delimiter=delimiter, lineterminator="\n")
+            quoted = csv.writer(stream, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
+            for cells in chain([columns], ([_cell(row.get(name)) for name in columns] for row in _objects(source))):
+                # A lone carriage return ends a row for many readers, but is not quoted by itself.
+                (quoted if any("\r" in cell for cell in cells) else bare).writerow(cells)
         os.replace(partial, target)
     except OSError as error:
         raise QualsError(f"{target}: cannot be written: {error}. The results are safe in {source}") from error

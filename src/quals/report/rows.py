@@ -93,7 +93,7 @@ def score_from_dict(row: Mapping[str, Any]) -> SummaryScore:
     if isinstance(evidence, str):  # a Parquet column whose rows have no type in common
         evidence = json.loads(evidence)
     return SummaryScore(
-        value=None if value is None else float(value),
+        value=None if value in (None, "") else float(value),  # CSV has no null
         status=Status(row["status"]),
         reason=str(row.get("reason", "")),
         evidence=tuple(evidence_from_dict(piece) for piece in evidence),

@@ -53,12 +53,20 @@ def form_checks(
         raise InputError(f"{count} attention checks need as many documents, and at least two", field="checks")
     checks = []
     for document in candidates[:count]:
-        system = rng.choice(list(systems))
-        others = [other for other in everything if other is not document]
+        usable = [system for system in systems if _others(document, everything, system)]
+        if not usable:
+            raise InputError("no attention check can be made of summaries that are all alike", field="checks")
+        system = rng.choice(usable)
+        others = _others(document, everything, system)
         foreign = min(others, key=lambda other: (_overlap(other.summaries[system], document.text), other.id))
         own, alien = document.summaries[system], foreign.summaries[system]
         checks.append(Pair(document, system, f"{system} (of another document)", own, alien, check=True))
     return checks
+
+
+def _others(document: Document, everything: Sequence[Document], system: str) -> list[Document]:
+    """The documents of which the system has written something else."""
+    return [other for other in everything if other.summaries[system] != document.summaries[system]]
 
 
 def _parts(documents: list[Document], strata: int) -> list[list[Document]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,18 @@ from quals.study.people import profiles
 from quals.study.predict import metric_rows
 from quals.study.records import ATTRIBUTES, Judgement
 from quals.study.rows import MetricScores
-from quals.study.stats import Interval, alpha, cluster_shares, majority, pairs_needed, power, sign_test, tally, wilson
+from quals.study.stats import (
+    Interval,
+    alpha,
+    cluster_shares,
+    majority,
+    pairs_needed,
+    possible,
+    power,
+    sign_test,
+    tally,
+    wilson,
+)
 from quals.study.store import Store
 from quals.study.votes import by_pair, by_systems, median_seconds, units, votes
 
@@ -44,6 +55,9 @@ class Report:
     items: list[Row]
     metrics: list[Row]
     power: list[Row]
+
+
+TABLES = tuple(f"{field.name}.csv" for field in fields(Report) if field.name != "study")  # see `write_report`
 
 
 def build_report(
@@ -93,8 +107,9 @@ def write_report(report: Report, judgements: Sequence[Judgement], folder: Path) 
     Those of an earlier report for tables that have no rows now are deleted.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name in asdict(report):
-        (folder / f"{name}.csv").unlink(missing_ok=True)
+    if (folder / "report.json").exists():  # otherwise they are somebody else's
+        for name in TABLES:
+            (folder / name).unlink(missing_ok=True)
     tables = {name: rows for name, rows in asdict(report).items() if name != "study" and rows}
     texts = {f"{name}.csv": export.to_csv(rows) for name, rows in tables.items()}
     texts["report.json"] = export.to_json(asdict(report))
@@ -192,7 +207,7 @@ def _power_rows(result: Row, differences: Sequence[float]) -> list[Row]:
         ties, pairs = result["equal_share"], result["n"]
         row = {name: result[name] for name in ("attribute", "system", "against")}
         row |= {"difference": difference, "ties": ties, "pairs": pairs, "power": None, "pairs_needed": None}
-        if ties is not None and ties < 1 and difference <= 1 - ties:
+        if ties is not None and possible(difference, ties):
             row |= {"power": power(pairs, difference, ties), "pairs_needed": pairs_needed(difference, ties)}
         rows.append(row)
     return rows

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +11,8 @@ from typing import Any
 
 from quals.errors import InputError
 from quals.io.numbers import finite
-from quals.io.rows import DEFAULT_FIELDS, entries, field_among
+from quals.io.results import several_scores
+from quals.io.rows import DEFAULT_FIELDS, entries, field_among, refuse_written_list
 from quals.io.text import is_text, joined_passages
 from quals.study.records import Document
 
@@ -169,6 +169,7 @@ def _text(row: Row, name: str) -> str:
     value = row.get(name)
     if not isinstance(value, str) or not value.strip():
         raise InputError("missing" if value is None else "expected text that is not empty", field=name)
+    refuse_written_list(value, field=name)
     return _storable(value, name)
 
 
@@ -184,21 +185,11 @@ _NOT_METRICS = ("id", "document", "summary", "system", "reference", "pairs", "ch
 def _numbers(row: Row) -> dict[str, float]:
     signed = re.match(r"metric:([^|]+)", str(row.get("signature") or ""))
     if several := row.get("scores"):
-        cells = {name: of.get("score") for name, of in _structure(several).items()}
+        cells = {name: of.get("score") for name, of in several_scores(several).items()}
     else:
         cells = {signed.group(1): row.get("score")} if signed else row
     numbers = {name: _number(value) for name, value in cells.items() if name not in _NOT_METRICS}
     return {name: value for name, value in numbers.items() if value is not None}
-
-
-def _structure(scores: Any) -> dict[str, Row]:
-    try:
-        found = json.loads(scores) if isinstance(scores, str) else scores
-    except ValueError:
-        found = None
-    if not isinstance(found, dict) or not all(isinstance(of, dict) for of in found.values()):
-        raise InputError("expected the scores of several metrics, as quals score writes them", field="scores")
-    return found
 
 
 def _number(value: object) -> float | None:

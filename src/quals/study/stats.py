@@ -99,6 +99,11 @@ def alpha_value(units: Sequence[Sequence[int]], level: Level = "ordinal") -> flo
     return _alpha(_paired_counts(units), level)
 
 
+def possible(difference: float, ties: float) -> bool:
+    """Whether the shares of better and worse can differ so much with so many ties."""
+    return 0 <= ties < 1 and difference <= 1 - ties + _ROUNDING
+
+
 def power(pairs: int, difference: float, ties: float) -> float:
     """The chance that the sign test finds a true difference; see `pairs_needed`."""
     return float(_power(np.array([pairs]), difference, ties)[0])
@@ -115,7 +120,7 @@ def pairs_needed(difference: float, ties: float, target: float = 0.8) -> int:
     Returns:
         The smallest number from which on the power never falls below the target (it is a saw-tooth).
     """
-    if not 0.05 <= difference <= 1 - ties or not 0 <= ties < 1 or not 0 < target < 1:
+    if difference < 0.05 or not possible(difference, ties) or not 0 < target < 1:
         raise InputError(f"a difference of {difference:g} is too small, or not possible with {ties:.0%} ties")
     quantiles = scipy_stats.norm.ppf(1 - LEVEL / 2) + scipy_stats.norm.ppf(target)
     roughly = (1 - ties) * (quantiles / difference) ** 2  # Noether 1987
@@ -124,13 +129,14 @@ def pairs_needed(difference: float, ties: float, target: float = 0.8) -> int:
     return int(sizes[short[-1]]) + 1 if len(short) else int(sizes[0])
 
 
+_ROUNDING = 1e-9
 _PERCENT = (100 * LEVEL / 2, 100 * (1 - LEVEL / 2))
 
 
 def _power(sizes: NDArray[Any], difference: float, ties: float) -> NDArray[Any]:
     """Power for each number of pairs, averaged over how many of them turn out to be ties."""
     decided = np.arange(sizes.max() + 1)
-    chance = 0.5 + difference / (1 - ties) / 2
+    chance = min(1.0, 0.5 + difference / (1 - ties) / 2)
     # The largest count that the test still rejects on the low side; -1 where it can reject nothing.
     reject = scipy_stats.binom.ppf(LEVEL / 2, decided, 0.5)
     reject = np.where(scipy_stats.binom.cdf(reject, decided, 0.5) <= LEVEL / 2, reject, reject - 1)

@@ -11,9 +11,10 @@ from typing import Any
 
 import transformers
 
-from quals.errors import InputError, ModelError, complain
+from quals.errors import InputError, ModelError
 from quals.lm import store
 from quals.lm.framed import CARD
+from quals.terminal import complain
 
 # Settings that may change when a stopped run goes on: they leave the weights as they would be.
 _FREE = ("save_every", "evaluate_every", "validate", "device", "workers", "loaders")

@@ -39,6 +39,8 @@ class ServeSettings:
         for name in ("batch", "queue", "rows", "characters", "bytes", "timeout"):
             if not 0 < getattr(self, name) < math.inf:
                 raise InputError("must be above 0", field=name)
+        if not self.token.isascii():
+            raise InputError("only ASCII gets through an HTTP header as it is", field="token")
         if not self.loopback and not self.token:
             raise InputError(f"{self.host} can be reached from other machines: give a --token (or QUALS_TOKEN)")
 
