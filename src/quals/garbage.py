@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+_DELIBERATE = 1000  # objects that somebody keeps frozen; Python 3.12 does so with some hundred of its own
+
+
 @contextmanager
 def without_collecting() -> Iterator[None]:
     """While modules are imported and models read there is no garbage, and to look for it takes a fifth of the time.
@@ -18,7 +21,7 @@ def without_collecting() -> Iterator[None]:
     try:
         yield
     finally:
-        if not gc.get_freeze_count():  # otherwise somebody keeps objects frozen
+        if gc.get_freeze_count() < _DELIBERATE:
             gc.freeze()
             gc.unfreeze()
         if collects:
