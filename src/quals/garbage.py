@@ -6,7 +6,6 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-
 _DELIBERATE = 1000  # objects that somebody keeps frozen; Python 3.12 does so with some hundred of its own
 
 
