@@ -309,3 +309,48 @@ def test_resamples_without_a_value_are_skipped_not_numbered() -> None:
         return float(rows.mean())
 
     assert Bootstrap(40).estimate(picky, ["a", "b"]).low is None
+
+
+# ---- by document, exactly
+
+
+def test_every_row_is_judged_with_a_threshold():
+    scores = floats(*range(40))
+    positive = scores >= 20
+    assert (cross_fitted(scores, positive, [f"d{i}" for i in range(40)], seed=0) == positive).sum() >= 39
+
+
+def test_every_document_is_drawn():
+    assert set(np.concatenate([*Bootstrap(40).draws(clusters(list("abc")))]).tolist()) == {0, 1, 2}
+
+
+def test_comparisons_are_drawn_by_document():
+    """Within a document all come out alike: those of 12 documents are worth 12, not 108."""
+    generator = np.random.default_rng(0)
+    scores, labels, documents = [], [], []
+    for number, shift in enumerate(generator.normal(size=12)):
+        for place in range(6):
+            documents.append(f"d{number}")
+            labels.append(float(place % 2))
+            scores.append(float(place % 2) * shift + 0.01 * generator.normal())
+    labelled = Labelled(documents, labels, copying=[float(x) for x in generator.uniform(size=72)])
+    found = agreement(scores, labelled, bootstrap=Bootstrap(300)).estimates["pairs"]
+    assert found.high - found.low > 0.6 * 2 * 1.96 * math.sqrt(found.value * (1 - found.value) / 12)
+
+
+def test_partial_correlations_are_drawn_by_document():
+    generator = np.random.default_rng(7)
+    x, y = (generator.normal(size=20).repeat(6) + 0.05 * generator.normal(size=120) for _ in range(2))
+    labelled = Labelled([f"d{i // 6}" for i in range(120)], list(y), copying=list(generator.uniform(size=120)))
+    found = agreement(list(x), labelled, bootstrap=Bootstrap(300)).estimates
+    partial, plain = (found[name].high - found[name].low for name in ("partial", "pearson"))
+    assert partial == pytest.approx(plain, rel=0.25)
+
+
+def test_thresholds_and_tiny_numbers():
+    labelled = Labelled(list("abcd"), [0.0, 0.0, 1.0, 1.0])
+    found = agreement([0.1, 0.2, 0.3, 0.4], labelled, tuned_threshold=0.3, bootstrap=FEW)
+    assert found.estimates["balanced_accuracy"].value == 1.0  # a score at the threshold is above it
+    assert statistics.best_threshold(floats(1, 2, 3, 4, 5, 6), flags("-+-+-+")) == 3.5  # the middle of three
+    tiny, plain = (statistics.pearson(floats(0, k, 5 * k), floats(1, 2, 3)) for k in (1e-200, 1))
+    assert tiny == pytest.approx(plain)

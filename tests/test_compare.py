@@ -305,3 +305,22 @@ def test_pieces_keep_the_text_and_cut_at_every_change():
     ]
     assert "".join(piece.text for piece in pieces(text, [], [])) == text
     assert pieces("", [], []) == []
+
+
+def test_references_reach_the_metrics(tmp_path):
+    found = made(tmp_path, **THREE)
+    assert found.cells["one", "rouge1"].mean.value == 1.0
+    assert found.cells["two", "rouge1"].mean.value == pytest.approx((3 * 2 / 3 + 3) / 6)
+
+
+def test_words_that_are_alike_and_names_that_are_none():
+    assert differences("It was Lee's car.", ["It was Lee's car.", "It was Lee’s car, of Lee."]) == [[], []]
+    assert differences("X.", ["the won't car", "the won’t car"]) == [[], []]
+
+    def facts(text, document):
+        return {word.key for word in words(text, Usage.of(document, [text])) if word.fact}
+
+    assert facts("In Dark Woods they sat.", "The woods are dark.") == set()
+    assert facts("In Dark Woods they sat. The dark woods.", "x") == set()
+    assert facts("They often tend to secondary halves", "") == set()
+    assert "k" in facts("It was Agent K there", "")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from test_contrast import _own_cache, lines, run  # noqa: F401
+from test_contrast import _own_cache, lines, row, run  # noqa: F401
 
 from quals.contrast.candidates import Likeness, Manner
 from quals.contrast.rows import read_examples
+from quals.contrast.select import select
 from quals.errors import InputError
 
 
@@ -153,3 +154,27 @@ def test_a_reference_that_is_no_text_is_none_where_none_is_needed(tmp_path):
     (example,), problems = read_examples(file, {}, references=False)
     assert (example.reference, problems) == (None, [])
     assert not read_examples(file, {})[0]
+
+
+ALL = ("--metric", "overlap", "--negatives", "1", "--positives", "1", "--good", "samples")
+
+
+def test_length_is_a_share_of_the_good_ones_and_a_tie_confirms_nothing(tmp_path):
+    made = {"id": 1, "document": "a b c d e f", "summaries": ["a b c d", "x x x x x"]}
+    run(tmp_path, [made], *ALL, "--length-within", "0.2")  # 5 words are 25 % more than 4, 4 only 20 % less than 5
+    assert lines(tmp_path / "sets" / "negatives.jsonl") == []
+    made = {"id": 1, "document": "a b c d", "summary": "q r", "summaries": ["a b c", "a x y"]}
+    run(tmp_path, [made], *ALL, "--confirm", "rouge1")
+    assert lines(tmp_path / "sets" / "negatives.jsonl") == []
+
+
+def test_either_share_is_its_own_and_what_has_no_score_does_not_count(tmp_path):
+    shares = ("--negatives", "0.34", "--positives", "0.67", "--pairing", "unpaired")
+    run(tmp_path, [row(n) for n in range(6)], "--metric", "overlap", *shares)
+    assert [len(lines(tmp_path / "sets" / f"{name}.jsonl")) for name in ("negatives", "positives")] == [2, 4]
+    chosen = select([{0: -1.0}, {}, {}], [-0.1, -0.2, None], negatives=1, positives=1)
+    assert (chosen.eligible_positives, chosen.eligible_negatives) == (2, 1)
+    assert (
+        len(select([{0: float(n)} for n in range(10)], [float(n) for n in range(10)], pairing="unpaired").negatives)
+        == 3
+    )

@@ -110,3 +110,11 @@ def test_a_blank_between_words_is_nothing_to_doubt():
 @pytest.mark.parametrize("evidence", [[], [Evidence(0.0, None, None)], [Evidence(0.9, Span(0, 3), None)]])
 def test_no_doubts(evidence):
     assert doubts(SUMMARY, evidence, SHARE) == ()
+
+
+def test_words_of_an_answer_are_marked_only_inside_it():
+    tokens = [" Who", "?", "<file_sep>", " The", " mayor", "<|endoftext|>"]
+    found = word_losses(SUMMARY, [pair(tokens, range(6), "The mayor", Span(0, 9))])
+    assert [span for span, _ in found] == [Span(0, 3), Span(4, 9)]
+    tokens = [" Who", " resigned", "?", "<file_sep>", " Ann", "<|endoftext|>"]  # the answer is not in its tokens
+    assert (Span(27, 35), 1.0) in word_losses(SUMMARY, [pair(tokens, range(6), "Bob", Span(18, 25))])

@@ -199,3 +199,10 @@ def test_a_batch_that_does_not_fit_is_halved() -> None:
 
     assert in_batches(list(range(8)), work, cost=lambda _: 1, budget=100) == list(range(8))
     assert sizes == [8, 4, 2, 2, 2, 2]
+
+
+def test_trees_do_not_mix() -> None:
+    forest = Forest.of([[[1, 3], [2, 0]]])
+    assert forest.tokens.tolist() == [1, 2, 3, 0]
+    assert forest.parents.tolist() == [ROOT, ROOT, 0, 1]
+    assert Forest.of([[[1]], []]).counts == [1, 0]

@@ -199,3 +199,25 @@ def test_rounding_makes_no_line():
     found = at_equal_copying(values, [0.0] * 30, more, novelty, FEW)
     assert found.low is None
     assert "no interval" in found.reason
+
+
+def test_level_and_resamples_are_kept_to():
+    generator = np.random.default_rng(4)
+    values, novelty = list(generator.normal(1.0, 2.0, 50)), list(generator.uniform(0, 1, 50))
+    settings = [Resampling(resamples=1000, level=level) for level in (0.95, 0.5)]
+    for intervals in (
+        [mean(values, each) for each in settings],
+        [at_equal_copying(values, [0.0] * 50, novelty, [0.5] * 50, each) for each in settings],
+    ):
+        wide, narrow = (found.high - found.low for found in intervals)
+        assert narrow < 0.5 * wide  # .67 / 1.96 of it, for a normal distribution
+    drawn = np.random.default_rng(5).normal(0.2, 1, 30)
+    p = against(list(drawn), [0.0] * 30, Resampling(resamples=99)).p_randomisation
+    assert p * 100 == pytest.approx(round(p * 100))
+
+
+def test_no_p_value_is_zero_and_the_tolerance_itself_is_a_tie():
+    found = against([5.0, 6.0, 7.0, 5.5], [0.0] * 4, Resampling(resamples=200))
+    assert found.p_bootstrap == pytest.approx(1 / 201)
+    found = against([1.0, 2.0, 0.0], [0.5, 2.5, 0.0], Resampling(resamples=200, tolerance=0.5))
+    assert (found.wins, found.ties, found.losses) == (0, 3, 0)

@@ -28,6 +28,7 @@ from quals.io.results import (
 )
 from quals.io.rows import Row, read_rows
 from quals.io.run import Tally, run, scored
+from quals.io.separated import jsonl_to_separated
 from quals.records import Scores, Status, SummaryScore
 
 SCORE = SummaryScore(-0.5, Status.OK, signature="s")
@@ -337,3 +338,9 @@ def test_parquet_of_rows_without_any_score_fits_that_of_others(tmp_path):
     schema = write_parquet(tmp_path / "o.parquet", rows, results).schema
     types = [str(schema.field(name).type) for name in ("score", "probability", "pairs", "chunks")]
     assert types == ["double", "double", "int64", "int64"]
+
+
+def test_the_case_of_a_suffix_does_not_matter(tmp_path):
+    (tmp_path / "d.jsonl").write_text('{"a": "x", "b": ["é"]}\n', encoding="utf-8")
+    jsonl_to_separated(tmp_path / "d.jsonl", tmp_path / "o.TSV")
+    assert (tmp_path / "o.TSV").read_text(encoding="utf-8") == 'a\tb\nx\t"[""é""]"\n'

@@ -124,3 +124,24 @@ def test_probabilities_of_two_calibrations_are_not_mixed(finished):
     score_file(source, output)
     with pytest.raises(InputError, match="probability: made with another calibration"):
         score_file(source, output, resume=True, metric=calibrated(1.0))
+
+
+def test_a_finished_run_with_a_calibration_is_resumed(finished):
+    source, output = finished
+    score_file(source, output, metric=calibrated(1.0))
+    whole = output.read_bytes()
+    score_file(source, output, resume=True, metric=calibrated(1.0))
+    assert output.read_bytes() == whole
+    rows = lines(output)
+    for row in rows:
+        if row["probability"]:
+            row["probability"] *= 1 + 1e-15  # as another machine may have it
+    output.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    score_file(source, output, resume=True, metric=calibrated(1.0))
+
+
+def test_an_input_field_called_scores_and_the_worst_evidence(tmp_path):
+    source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text(json.dumps({"document": "a b c d", "summary": "a b c d x", "scores": 5}) + "\n")
+    score_file(source, output, explain=True)
+    assert score_file(source, output, resume=True, explain=True).worst[0].evidence["answer"] == "x"

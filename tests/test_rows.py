@@ -327,3 +327,25 @@ def test_memory_does_not_grow_with_the_file(tmp_path, name):
         assert tracemalloc.get_traced_memory()[1] < 3_000_000  # of 20 MB of text
     finally:
         tracemalloc.stop()
+
+
+def test_a_named_reference_may_be_null(tmp_path):
+    lines = ('{"document":"D","summary":"S","gold":"R"}', '{"document":"D","summary":"S","gold":null}')
+    rows = read_rows(write(tmp_path / "a.jsonl", "\n".join(lines)), FieldNames(reference="gold"))
+    assert [(row.reference, row.error) for row in rows] == [("R", None), (None, None)]
+    [row] = read_rows(write(tmp_path / "b.jsonl", '{"document":"D","summary":"S","reference":"\\ud800"}\n'))
+    assert (row.reference, row.error) == (None, None)
+
+
+def test_case_of_suffixes_and_bad_first_rows(tmp_path):
+    for name, content in (("A.CSV", "document,summary\nD,S\n"), ("A.JSONL", '{"document":"D","summary":"S"}\n')):
+        assert [row.summary for row in read_rows(write(tmp_path / name, content))] == ["S"]
+    path = write(tmp_path / "c.jsonl", "?\n" * 64 + '{"body":"D","summary":"S"}\n')
+    assert [row.document for row in read_rows(path, FieldNames(document="body")) if not row.error] == ["D"]
+
+
+def test_rows_are_counted_exactly_or_not_at_all(tmp_path):
+    assert count_rows(write(tmp_path / "a.jsonl", LINES)) == 2
+    assert count_rows(write(tmp_path / "a.csv", "document,summary\nD,S\nD,S\n")) == 2
+    assert count_rows(write(tmp_path / "b.csv", 'document,summary\n"D"x,S\n')) is None
+    assert count_rows(write(tmp_path / "a.jsonl.gz", zipped(LINES)[:-9])) is None

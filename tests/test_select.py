@@ -121,3 +121,16 @@ def test_near_duplicates() -> None:
     assert len(chosen(made, 10, reference=True)) == 4
     same = pairs(("When?", "1936", -1), ("When?", "1936", -2))
     assert len(chosen(same, 10, reference=True)) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "text", "start"),
+    [
+        ("U.S.", "The UxSx and the U.S. agreed.", 17),
+        ("$3m (about", "He paid $3m (about", 8),
+        ("may", "The mayor came in May.", 18),  # as words of their own, rather than in the same case
+        ("a a", "ba a a", 3),
+    ],
+)
+def test_places_of_odd_answers(answer: str, text: str, start: int) -> None:
+    assert find_answer(answer, text) == Span(start, start + len(answer))

@@ -414,3 +414,18 @@ def test_a_calibration_of_no_use_is_written_and_said_to_be_of_none(tmp_path):
     stored = Calibration.load(tmp_path / "c.json")
     assert stored.brier >= stored.brier_base_rate
     assert "no better than always saying" in done.stderr
+
+
+def test_labels_beyond_0_to_1_are_faults_and_files_are_told_apart(tmp_path):
+    def made(*labels):
+        return [{"score": 0.1, "status": "ok", "signature": SIGNATURE, "label": label} for label in labels]
+
+    found = read_labelled([write(tmp_path / "a.jsonl", made(-0.5, 1.2, 0, 1))])
+    assert (found.labels, [fault.line for fault in found.faults]) == ([0, 1], [1, 2])
+    assert len(set(read_labelled([write(tmp_path / f"{name}.jsonl", made(0, 1)) for name in "bc"]).documents)) == 4
+
+
+def test_a_calibration_of_before_and_a_document_of_just_that_length(logistic):
+    values = {name: value for name, value in logistic.to_dict().items() if name not in ("shortest", "english")}
+    assert Calibration.from_dict(values) == logistic
+    assert replace(logistic, shortest=5).objection("abcde") == ""

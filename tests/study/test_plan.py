@@ -41,6 +41,8 @@ def test_everything_is_balanced(data: st.DataObject) -> None:
     for wanted in itertools.combinations([f"s{number}" for number in range(systems)], 2):
         load = Counter(item.annotator for item in made.items if made.pairs[item.pair].systems == wanted)
         assert spread([load[who] for who in range(annotators)]) <= 1
+    total = Counter(item.annotator for item in made.items)
+    assert spread([total[who] for who in range(annotators)]) <= 1
 
     groups: dict[object, list[bool]] = {}
     for item in made.items:
@@ -129,3 +131,27 @@ def test_as_many_documents_as_there_are(wanted: int, there: int, strata: int) ->
     made = plan_study(make_intake(there), Settings(documents=wanted, strata=strata, judgements=1), ["Ann"])
     ids = [pair.document.id for pair in made.pairs]
     assert len(ids) == len(set(ids)) == min(wanted, there)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_many_repeats_follow_their_originals(seed: int) -> None:
+    order = plan(documents=6, annotators=1, judgements=1, repeats=5, seed=seed).items
+    repeats = [item for item in order if item.repeat]
+    assert len(repeats) == 5
+    for repeat in repeats:
+        original = next(item for item in order if item.pair == repeat.pair and not item.repeat)
+        assert order.index(repeat) > order.index(original)
+
+
+def test_systems_are_mixed_and_repeats_stand_among_others() -> None:
+    made = plan(documents=12, systems=3, annotators=1, judgements=1)
+    assert len({made.pairs[item.pair].systems for item in made.items[:12]}) == 3
+    plans = [plan(documents=12, annotators=1, judgements=1, repeats=3, seed=seed) for seed in range(8)]
+    assert any(not all(item.repeat for item in made.items[-3:]) for made in plans)
+
+
+def test_checks_are_spread() -> None:
+    for seed in range(8):
+        made = plan(documents=12, annotators=1, judgements=1, checks=4, seed=seed)
+        places = [number for number, item in enumerate(made.items) if made.pairs[item.pair].check]
+        assert all(3 * number <= place <= 4 * (number + 1) for number, place in enumerate(places))

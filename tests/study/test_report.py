@@ -19,6 +19,7 @@ from quals.study.predict import metric_rows
 from quals.study.records import ATTRIBUTES, Judgement
 from quals.study.report import Report, build_report, write_report
 from quals.study.rows import read_scores
+from quals.study.stats import alpha_value
 from quals.study.store import Store
 from quals.study.text import report_tables
 from tests.study.conftest import MakeStore, answer, make_intake
@@ -287,3 +288,18 @@ def test_no_cell_is_a_formula(text: str) -> None:
 def test_harmless_cells_are_left_alone() -> None:
     assert export.to_csv([{"a": "d-1", "b": "x=1", "c": ""}]) == "a,b,c\r\nd-1,x=1,\r\n"
     assert export.to_csv([]) == ""
+
+
+def test_repeats_and_checks_are_in_no_table(make_store: MakeStore) -> None:
+    made = make_store(intake=make_intake(8), names=NAMES, documents=6, judgements=3, repeats=1, checks=1)
+    fill(made, lambda name, pair: 1)
+    report = build_report(made)
+    assert (report.study["pairs"], report.study["judgements"], len(report.items)) == (6, 18, 6)
+    votes = [item[f"consistency_{name}"] for item in report.items for name in ("better", "equal", "worse")]
+    assert sum(votes) == 18
+
+
+def test_alpha_is_ordinal(store: Store) -> None:
+    found = row(build_report(store).agreement, attribute="consistency")
+    assert found["alpha"] == pytest.approx(alpha_value([list(votes) for votes in VOTES], "ordinal"))
+    assert abs(found["alpha"] - found["nominal_alpha"]) > 0.01

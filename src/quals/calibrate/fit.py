@@ -135,11 +135,10 @@ def _folds(groups: Sequence[Hashable], folds: int, seed: int) -> NDArray[np.int6
 
     distinct = list(dict.fromkeys(groups))
     random.Random(seed).shuffle(distinct)
-    fold_of = {group: place % folds for place, group in enumerate(distinct)}
-    place = np.array([fold_of[group] for group in groups])
     if folds < 2 or len(distinct) < folds:
         raise InputError(f"{len(distinct)} documents cannot be divided into {folds} folds", field="folds")
-    return place
+    fold_of = {group: place % folds for place, group in enumerate(distinct)}
+    return np.array([fold_of[group] for group in groups])
 
 
 def _reliability(predicted: Floats, observed: Floats) -> tuple[dict[str, float], ...]:

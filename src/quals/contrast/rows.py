@@ -130,7 +130,7 @@ def _example(row: Mapping[str, Any], names: Mapping[str, str], line: int, refere
     return Example(
         f"line {line}" if row.get("id") is None else str(row["id"]),
         line,
-        _text(joined_passages(row.get(names["document"])), names["document"]),
+        _no_list(_text(joined_passages(row.get(names["document"])), names["document"]), names["document"]),
         _reference(row, names, references),
         _samples(row.get(names["samples"]), names["samples"]),
         str(row.get("reason") or ""),
@@ -142,7 +142,7 @@ def _reference(row: Mapping[str, Any], names: Mapping[str, str], needed: bool) -
     value = row.get(field)
     if not needed and not (isinstance(value, str) and is_text(value)):
         return None
-    return _text(value, field)
+    return _no_list(_text(value, field), field)
 
 
 def _samples(value: Any, field: str) -> tuple[str, ...]:
@@ -151,10 +151,14 @@ def _samples(value: Any, field: str) -> tuple[str, ...]:
     return tuple(_text(text, f"{field}[{place}]") for place, text in enumerate(value))
 
 
+def _no_list(text: str, field: str) -> str:
+    refuse_written_list(text, field=field)
+    return text
+
+
 def _text(value: Any, field: str) -> str:
     if not isinstance(value, str):
         raise InputError(f"expected text, found {described(value)}", field=field)
     if not is_text(value):
         raise InputError("holds half a surrogate pair, which is not text", field=field)
-    refuse_written_list(value, field=field)
     return value

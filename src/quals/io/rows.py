@@ -200,7 +200,8 @@ def _jsonl(path: str) -> Iterator[Entry]:
 def field_among(known: Collection[str], sought: Sequence[str]) -> str | None:
     """The first of the names sought that is known; if none is, the first that differs by case or outer blanks only."""
     alike = {name.strip().casefold(): name for name in reversed(list(known))}
-    return next((name for name in sought if name in known), next((alike[n] for n in sought if n in alike), None))
+    folded = [name.strip().casefold() for name in sought]
+    return next((name for name in sought if name in known), next((alike[n] for n in folded if n in alike), None))
 
 
 def _resolve(role: str, asked: str | None, known: list[str], source: str) -> str | None:

@@ -1,0 +1,64 @@
+"""Fitting a calibration: its figures by their definitions, its curves by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from quals.calibrate import fit
+from quals.errors import InputError
+
+
+def drawn(rows):
+    """Scores, and labels drawn with 1 / (1 + exp(-(2 * score + 1.5)))."""
+    generator = np.random.default_rng(0)
+    scores = generator.normal(-0.8, 0.7, rows)
+    return scores, (generator.random(rows) < 1 / (1 + np.exp(-(2 * scores + 1.5)))).astype(float)
+
+
+def fitted(scores, labels, **more):
+    return fit(list(map(float, scores)), list(map(float, labels)), signature="s", data=[], **more)
+
+
+def test_figures_are_those_of_their_definitions():
+    scores, labels = drawn(2000)
+    labels[:200] = 0.0  # fewer than half are consistent
+    found = fitted(scores, labels)
+    p = np.array([found.curve(score) for score in scores])  # on so many rows as good as held out
+    assert found.base_rate == pytest.approx(labels.mean())
+    assert found.brier_base_rate == pytest.approx(labels.var())
+    assert found.brier == pytest.approx(np.mean((p - labels) ** 2), abs=0.003)
+    assert found.log_loss == pytest.approx(-np.mean(np.log(np.where(labels == 1, p, 1 - p))), abs=0.006)
+    assert (found.folds, sum(tenth["rows"] for tenth in found.reliability)) == (5, 2000)
+
+
+def test_reliability_says_what_was_observed():
+    scores, labels = drawn(60)
+    counts = [tenth["observed"] * tenth["rows"] for tenth in fitted(scores, labels).reliability]
+    assert counts == pytest.approx([round(count) for count in counts], abs=0.01)
+    assert sum(counts) == pytest.approx(labels.sum(), abs=0.02)
+
+
+def test_the_base_rate_of_soft_labels_is_their_mean():
+    scores = np.linspace(-3, 0, 60)
+    labels = [1.0 if score > -1 else 0.0 if score < -2 else 0.25 for score in scores]
+    assert fitted(scores, labels).base_rate == pytest.approx(np.mean(labels))
+
+
+def test_kinds_that_are_told_apart_wholly_have_platts_targets():
+    curve = fitted([-1.0] * 30 + [1.0] * 20, [0.0] * 30 + [1.0] * 20).curve
+    assert [curve(-1.0), curve(1.0)] == pytest.approx([1 / 32, 21 / 22], abs=1e-3)
+
+
+def test_isotonic_weighs_scores_by_their_rows_and_takes_soft_labels():
+    scores = [1.0] * 20 + [2.0] * 30 + [3.0] * 10 + [4.0] * 20
+    labels = [0.0] * 20 + [1.0, 0.0, 0.0] * 10 + [0.0] * 10 + [1.0] * 20
+    assert fitted(scores, labels, method="isotonic").curve(2.0) == pytest.approx(10 / 40)  # 2 and 3 become one
+    assert fitted([1.0, 2.0, 3.0] * 20, [0.0, 0.25, 1.0] * 20, method="isotonic").curve(2.0) == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize(("folds", "documents"), [(0, 100), (1, 100), (5, 4)])
+def test_folds_that_cannot_be(folds, documents):
+    scores, labels = drawn(100)
+    with pytest.raises(InputError, match="cannot be divided"):
+        fitted(scores, labels, groups=[i % documents for i in range(100)], folds=folds)
