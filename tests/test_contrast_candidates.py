@@ -153,7 +153,8 @@ def test_a_reference_that_is_no_text_is_none_where_none_is_needed(tmp_path):
     file.write_text(json.dumps(made) + "\n")
     (example,), problems = read_examples(file, {}, references=False)
     assert (example.reference, problems) == (None, [])
-    assert not read_examples(file, {})[0]
+    with pytest.raises(InputError, match="summary: expected text"):
+        read_examples(file, {})
 
 
 ALL = ("--metric", "overlap", "--negatives", "1", "--positives", "1", "--good", "samples")
@@ -174,7 +175,5 @@ def test_either_share_is_its_own_and_what_has_no_score_does_not_count(tmp_path):
     assert [len(lines(tmp_path / "sets" / f"{name}.jsonl")) for name in ("negatives", "positives")] == [2, 4]
     chosen = select([{0: -1.0}, {}, {}], [-0.1, -0.2, None], negatives=1, positives=1)
     assert (chosen.eligible_positives, chosen.eligible_negatives) == (2, 1)
-    assert (
-        len(select([{0: float(n)} for n in range(10)], [float(n) for n in range(10)], pairing="unpaired").negatives)
-        == 3
-    )
+    ten = [float(n) for n in range(10)]
+    assert len(select([{0: one} for one in ten], ten, pairing="unpaired").negatives) == 3
