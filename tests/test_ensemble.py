@@ -11,7 +11,7 @@ from quals.errors import ModelError
 from quals.evaluate.cache import ScoreCache, Texts
 from quals.evaluate.measure import score_rows
 from quals.metrics.ensemble import Ensemble
-from quals.records import ClaimEvidence, Status, WordEvidence
+from quals.records import ClaimEvidence, Status, SummaryScore, WordEvidence
 from quals.signature import comparable, parse
 
 DOCUMENT = "The mayor of Springfield resigned on 3 May after a fire. Police said that two people were hurt."
@@ -46,6 +46,11 @@ def test_without_explanations_the_scores_are_the_same(metric: Ensemble) -> None:
     unexplained = metric.score([DOCUMENT] * 3, SUMMARIES, explain=False)
     assert [one.value for one in unexplained[:2]] == pytest.approx([one.value for one in found[:2]], abs=1e-4)
     assert {(one.evidence, one.doubts) for one in unexplained} == {((), ())}
+
+
+def test_the_chunks_are_those_of_the_part_that_read_more(metric: Ensemble) -> None:
+    parts = [SummaryScore(0.5, Status.OK, chunks=chunks) for chunks in (1, 3)]
+    assert [metric.combine(each).chunks for each in (parts, parts[::-1])] == [3, 3]
 
 
 def test_the_calibration_is_its_own(metric: Ensemble) -> None:

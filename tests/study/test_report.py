@@ -158,6 +158,13 @@ def test_metrics_against_people() -> None:
     # Kendall's tau-b by hand on (difference, mean vote): (.5, 2/3) (-.1, 1) (-.2, -1/3) (9, 1/3) (0, 1)
     # concordant 4, discordant 5, one tie among the means: (4 - 5) / sqrt(10 * 9).
     assert found["tau"] == pytest.approx(-1 / 90**0.5)
+    agreed = [judgement(pair, who, 1) for pair in range(6) for who in NAMES]
+    always = {
+        (f"d{pair}", system): {"quals": better}
+        for pair in range(6)
+        for system, better in (("conseq", 1.0), ("mle", 0.0))
+    }
+    assert row(metric_rows(agreed, always, ["quals"]), attribute="consistency")["sign_p"] == 2 / 2**6
 
 
 @pytest.mark.parametrize(

@@ -365,12 +365,12 @@ def test_a_run_that_ends_in_its_warm_up_is_told_so(base: Path, tmp_path: Path) -
         assert ("warm-up" in done.stderr) == bool(said)
 
 
-def test_a_training_that_went_astray_leaves_no_model(base: Path, tmp_path: Path) -> None:
+def test_a_training_that_diverged_leaves_no_model(base: Path, tmp_path: Path) -> None:
     data = write(tmp_path / "data.jsonl", rows(8))
     options = [*TINY, "--lora-rank", 0, "--learning-rate", 1e30, "--warmup", 0, "--epochs", 2]
     for _ in range(2):
         done = run("train", "summarizer", data, "-o", tmp_path / "m", "--model", base, *options)
         assert isinstance(done.exception, ModelError)
-        assert "weights that are no numbers; choose a lower rate" in str(done.exception)
+        assert "some weights are not finite; choose a lower --learning-rate" in str(done.exception)
     assert not (tmp_path / "m" / "quals.json").exists()
     assert not (tmp_path / "m" / "model.safetensors").exists()

@@ -136,7 +136,7 @@ def save_half(pretrained: Pretrained, folder: Path) -> None:
     """Write adapter, or model and tokenizer, in half precision; the model in memory then has what was written.
 
     Raises:
-        ModelError: there are weights that are no numbers.
+        ModelError: some weights are not finite.
     """
     pretrained.model.eval().half()
     if not all(bool(weights.isfinite().all()) for weights in pretrained.model.parameters()):
