@@ -53,7 +53,7 @@ def test_candidates_are_entities_then_noun_chunks() -> None:
 def test_a_pipeline_without_a_parser_is_refused() -> None:
     import spacy
 
-    with pytest.raises(ModelError, match="'en_pipeline' finds no noun chunks"):
+    with pytest.raises(ModelError, match=r"'en_pipeline@.*' finds no noun chunks"):
         candidates(spacy.blank("en"), ["The mayor resigned."], 10)
 
 

@@ -286,7 +286,7 @@ def test_settings_by_name(trained: Path) -> None:
     [
         ({"pairs": 0}, "pairs: must be at least 1"),
         ({"pairs": 2.5}, r"pairs: expected a whole number, found '2.5'"),
-        ({"chunk": 30, "overlap": 30}, "overlap: must be at least 0 and less than the chunk, 30"),
+        ({"chunk": 30, "overlap": 30}, "overlap: must be at least 0 and below chunk"),
         ({"search.groups": True}, "groups: expected a whole number, found 'True'"),
         (
             {"serch.groups": 3},

@@ -39,6 +39,11 @@ def load_pipeline(name: str = PIPELINE) -> Language:
         raise ModelError(f"no spaCy pipeline '{name}': not an installed package, and not a folder") from error
 
 
+def pipeline_name(pipeline: Language) -> str:
+    """Its name and version."""
+    return "{lang}_{name}@{version}".format_map(pipeline.meta)
+
+
 def sentences(pipeline: Language, texts: Sequence[str]) -> list[list[Span]]:
     """Where the sentences of each text stand, without space around them; those without a word are left out.
 
@@ -48,8 +53,7 @@ def sentences(pipeline: Language, texts: Sequence[str]) -> list[list[Span]]:
     try:
         return [list(_sentences(doc)) for doc in pipeline.pipe(texts)]
     except ValueError as error:  # neither a parser nor another component that splits
-        name = f"{pipeline.meta['lang']}_{pipeline.meta['name']}"
-        raise ModelError(f"the spaCy pipeline '{name}' finds no sentences: {error}") from error
+        raise ModelError(f"the spaCy pipeline '{pipeline_name(pipeline)}' finds no sentences: {error}") from error
 
 
 def _sentences(doc: Doc) -> Iterator[Span]:

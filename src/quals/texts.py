@@ -43,9 +43,19 @@ def _inside_word(span: Span, text: str) -> bool:
     )
 
 
+def words(text: str) -> list[str]:
+    """The words of a text, in lower case."""
+    return re.findall(r"\w+", text.casefold())
+
+
+def plain(text: str) -> str:
+    """A text without case and superfluous blanks."""
+    return " ".join(text.casefold().split())
+
+
 def gist(text: str) -> str:
     """A text without case, superfluous blanks, and punctuation at its end: equal for near-duplicates."""
-    return " ".join(text.casefold().split()).rstrip(string.punctuation + " ")
+    return plain(text).rstrip(string.punctuation + " ")
 
 
 class Composed:

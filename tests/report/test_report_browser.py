@@ -12,7 +12,7 @@ CURVE = Calibration(Logistic(4.0, 1.0), WordPairs().signature, ("made up",), 100
 @pytest.fixture
 def report(tmp_path, rows):
     path = tmp_path / "report.html"
-    write_html(rows, path, facts=MetricFacts.of(WordPairs(), CURVE), title="Rivermouth")
+    write_html(rows, path, facts=MetricFacts.of(WordPairs()).calibrated(CURVE), title="Rivermouth")
     return path.as_uri()
 
 

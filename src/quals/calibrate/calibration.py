@@ -43,10 +43,6 @@ class Reading:
     probability: float
     band: Band
 
-    def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values."""
-        return {"probability": self.probability, "band": str(self.band)}
-
 
 @dataclass(frozen=True)
 class Logistic:
@@ -126,6 +122,12 @@ class Calibration:
         self.check(signature)
         probability = self.curve(score)
         return Reading(probability, Band.of(probability))
+
+    def apply(self, score: float | None, signature: str, document: str) -> Reading | None:
+        """What it says of a score; None without one, for one made in another way, and where there is an objection."""
+        if score is None or not self.fits(signature) or self.objection(document):
+            return None
+        return self.read(score, signature)
 
     def knowing(self, documents: Sequence[str]) -> Calibration:
         """With ``shortest`` and ``english`` as these say, the documents it was fitted on."""

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from quals.cli.console import Console
 from quals.io.results import Writer
-from quals.io.rows import Row
+from quals.io.rows import Row, row_id
 from quals.io.run import Suspicion, Tally
 from quals.metrics.base import Metric
 from quals.records import Result, Scores, Status, SummaryScore, scores_of
@@ -117,7 +117,7 @@ def _counts(statuses: Mapping[Status, int]) -> str:
 
 
 def _label(row: Row) -> str:
-    name = str(row.fields["id"]) if row.fields.get("id") is not None else f"line {row.line}"
+    name = row_id(row.fields) or f"line {row.line}"
     return name if row.summary_index is None else f"{name} [{row.summary_index}]"
 
 

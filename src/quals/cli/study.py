@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +65,7 @@ def new(
         click.echo(f"on {same} of them both summaries are the same text")
     for number, name in enumerate(people):
         click.echo(f"{name}: {sum(item.annotator == number for item in plan.items)} items")
-    click.echo(f"next: quals study serve {_quoted(study)}")
+    click.echo(f"next: quals study serve {shlex.quote(study)}")
 
 
 @study.command()
@@ -158,9 +159,3 @@ def _print_report(report: Report) -> None:
     console.print(f"{head['title']}: {counts}", markup=False)
     for table in report_tables(report):
         console.print(table)
-
-
-def _quoted(word: str) -> str:
-    import shlex
-
-    return shlex.quote(word)

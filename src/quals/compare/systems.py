@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from quals.errors import InputError
-from quals.io.rows import FieldNames, Row, read_rows
+from quals.io.rows import FieldNames, Row, read_rows, row_id
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def read_systems(files: Mapping[str, str], names: FieldNames | None = None) -> S
         found = list(read_rows(file, names or FieldNames()))
         problems += [row.error for row in found if row.error]
         rows[system] = [row for row in found if not row.error]
-    by_id = all(_id(row) is not None for each in rows.values() for row in each)
+    by_id = all(row_id(row.fields) is not None for each in rows.values() for row in each)
     keyed = {system: _keyed(each, by_id, problems) for system, each in rows.items()}
     texts = _texts(keyed)
     documents = []
@@ -84,7 +84,7 @@ def _keyed(rows: Sequence[Row], by_id: bool, problems: list[InputError]) -> dict
     """The rows by what they are matched by; a second summary of the same document is a problem."""
     keyed: dict[str, Row] = {}
     for row in rows:
-        key = str(_id(row)) if by_id else row.document
+        key = str(row_id(row.fields)) if by_id else row.document
         first = keyed.setdefault(key, row)
         if first is not row:
             _refuse_other(key, row, first)
@@ -115,16 +115,9 @@ def _document(rows: Mapping[str, Row], problems: list[InputError]) -> Document:
             message = f"differs from that in {given[0].file}:{given[0].line}, which is taken"
             problems.append(InputError(message, file=row.file, line=row.line, field="reference"))
     first = next(iter(rows.values()))
-    id = _id(first)
     return Document(
-        f"line {first.line}" if id is None else id,
+        row_id(first.fields) or f"line {first.line}",
         first.document,
         given[0].reference if given else None,
         {system: row.summary for system, row in rows.items()},
     )
-
-
-def _id(row: Row) -> str | None:
-    """The row's ``id``; an empty cell, which is how CSV leaves it out, is none."""
-    id = row.fields.get("id")
-    return None if id is None or id == "" else str(id)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from itertools import pairwise
 
-_WORD = re.compile(r"\w+")
+from quals.texts import words
 
 
 def novel_bigrams(document: str, summary: str) -> float | None:
@@ -14,15 +13,11 @@ def novel_bigrams(document: str, summary: str) -> float | None:
     Words are runs of letters and digits without regard to case; a pair that occurs twice counts twice
     (as in See et al. 2017, arXiv 1704.04368, section 6).
     """
-    known = set(pairwise(_words(document)))
-    pairs = list(pairwise(_words(summary)))
+    known = set(pairwise(words(document)))
+    pairs = list(pairwise(words(summary)))
     return sum(pair not in known for pair in pairs) / len(pairs) if pairs else None
 
 
 def length(summary: str) -> int:
     """Words, as blanks separate them."""
     return len(summary.split())
-
-
-def _words(text: str) -> list[str]:
-    return _WORD.findall(text.casefold())

@@ -11,7 +11,7 @@ from quals.contrast.score import Scored
 from quals.records import SummaryScore
 
 Good = Literal["reference", "samples"]
-_ROUNDING = 1e-9  # so that a limit is kept to by what is just as far, as people count
+_ROUNDING = 1e-9  # what is exactly at a limit passes in spite of it
 
 
 @dataclass(frozen=True)

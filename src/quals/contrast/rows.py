@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from quals.errors import InputError
-from quals.io.rows import DEFAULT_FIELDS, Entry, entries, field_among, refuse_written_list
+from quals.io.rows import DEFAULT_FIELDS, Entry, entries, field_among, refuse_written_list, row_id
 from quals.io.text import described, is_text, joined_passages
 from quals.records import Status
 
@@ -128,7 +128,7 @@ def _example(row: Mapping[str, Any], names: Mapping[str, str], line: int, refere
     if row.get("status") == Status.INVALID_ROW:  # so `quals summarize` hands on what it could not read
         raise InputError(str(row.get("reason", "")))
     return Example(
-        f"line {line}" if row.get("id") is None else str(row["id"]),
+        row_id(row) or f"line {line}",
         line,
         _no_list(_text(joined_passages(row.get(names["document"])), names["document"]), names["document"]),
         _reference(row, names, references),

@@ -31,8 +31,8 @@ class MeanRouge(CombinedMetric):
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     reading: ClassVar[str] = "mean of ROUGE-1, ROUGE-2 and ROUGE-L with the reference: 1 is the same words, 0 none"
 
-    def __init__(self, *, stemmer: bool = True) -> None:
-        self.parts = (Rouge1(stemmer=stemmer), Rouge2(stemmer=stemmer), RougeL(stemmer=stemmer))
+    def __init__(self) -> None:
+        self.parts = (Rouge1(), Rouge2(), RougeL())
 
     @property
     def signature(self) -> str:
@@ -47,7 +47,7 @@ class MeanRouge(CombinedMetric):
         if len(values) == len(scores):
             return SummaryScore(fmean(values), Status.OK, signature=self.signature)
         lacking = next(score for score in scores if score.value is None)
-        return SummaryScore(None, lacking.status, lacking.reason, signature=self.signature)
+        return self.without(lacking.status, lacking.reason)
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def score_examples(
     advance(sum(map(len, texts)) - len(rows))
     scores = iter(score_rows(metric, rows, cache, advance))
     # ROUGE would give one: it reads references only.
-    empty = SummaryScore(None, Status.EMPTY_DOCUMENT, "the document is empty", signature=metric.signature)
+    empty = metric.without(Status.EMPTY_DOCUMENT, "the document is empty")
     found = []
     for each, summaries in zip(examples, texts, strict=True):
         mine = [next(scores) if each.document.strip() else empty for _ in summaries]

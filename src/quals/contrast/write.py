@@ -51,7 +51,7 @@ def write_sets(sets: Sets, folder: Path, prompt: str, settings: dict[str, Any]) 
     _replace(folder / "summary.json", [json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n"])
 
 
-def preference_rows(sets: Sets, prompt: str = PROMPT) -> list[Row]:
+def preference_rows(sets: Sets, prompt: str) -> list[Row]:
     """trl's preference format: a prompt with a chosen and a rejected completion, for documents in both sets."""
     chosen = dict(zip(sets.selection.positives, sets.positives, strict=True))
     return [
@@ -66,7 +66,7 @@ def preference_rows(sets: Sets, prompt: str = PROMPT) -> list[Row]:
     ]
 
 
-def feedback_rows(sets: Sets, prompt: str = PROMPT) -> list[Row]:
+def feedback_rows(sets: Sets, prompt: str) -> list[Row]:
     """trl's unpaired format: prompt, completion and whether it is good."""
     return [
         {"id": row["id"], "prompt": _prompt(row, prompt), "completion": f" {row['summary']}", "label": good}

@@ -39,7 +39,7 @@ def as_read(metric: Metric, rows: Iterable[Texts]) -> list[Texts]:
 
 
 class ScoreCache:
-    """An SQLite file of scores. Several processes may use it at once; whoever writes last wins, and equals.
+    """An SQLite file of scores. Several processes may use it at once; the last writer wins; all write equal values.
 
     Args:
         path: the file; by default ``scores.sqlite`` in the cache folder. It is made when missing.

@@ -15,7 +15,7 @@ from quals.evaluate.bootstrap import clusters
 from quals.evaluate.cache import Texts
 from quals.io.numbers import judgement
 from quals.io.rows import DEFAULT_FIELDS, FORMATS, entries_by_suffix, field_among, refuse_written_list
-from quals.io.text import NOT_UTF8, is_text, joined_passages
+from quals.io.text import NOT_UTF8, described, is_text, joined_passages
 
 _LARGEST = 1e100  # of a label; the squares of larger ones could not be summed up
 
@@ -104,7 +104,7 @@ def _judged(row: dict[str, Any], label: str, file: str, line: int) -> JudgedRow:
     texts = {document: joined_passages(row.get(document)), summary: row.get(summary)}
     for field, value in texts.items():
         if not isinstance(value, str):
-            raise InputError(f"expected text, found {_kind(value)}", file=file, line=line, field=field)
+            raise InputError(f"expected text, found {described(value)}", file=file, line=line, field=field)
         if not is_text(value):
             raise InputError(NOT_UTF8, file=file, line=line, field=field)
         refuse_written_list(value, file=file, line=line, field=field)

@@ -135,9 +135,9 @@ def _bands(
         return {}
     found: dict[str, Counter[str]] = {"consistent": Counter(), "inconsistent": Counter()}
     for row, score in zip(rows, scores, strict=True):
-        if score.value is not None and not calibration.objection(row.texts.document):
+        if reading := calibration.apply(score.value, metric.signature, row.texts.document):
             kind = "consistent" if row.label >= positive_from else "inconsistent"
-            found[kind][calibration.read(score.value, metric.signature).band] += 1
+            found[kind][reading.band] += 1
     return {kind: {str(band): counts[band] for band in Band} for kind, counts in found.items() if counts}
 
 

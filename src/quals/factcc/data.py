@@ -67,9 +67,9 @@ def with_unsupported(
 ) -> list[Passage]:
     """The examples with about a ``share`` of their claims replaced by others of the same document.
 
-    What these were made of stands outside the example's window, so that they count as inconsistent, true and
-    false ones alike: the sight of most chunks of a long document. A claim stays where there is no other. What a
-    summary says stands in more than one place of the document, so its claims replace none.
+    What these were made of stands outside the example's window, so that they count as inconsistent, true and false
+    ones alike, as in use, where most chunks of a long document lack what a claim is about. A claim stays where there
+    is no other. What a summary says stands in more than one place of the document, so its claims replace none.
     """
     chance, whole = random.Random(seed), {passage.title: passage for passage in passages}
     made = []

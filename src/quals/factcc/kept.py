@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import quals
 from quals.factcc.generate import Article, Claim, Settings, make_claims
+from quals.nlp import pipeline_name
 from quals.texts import find_answer
 from quals.training.data import Pair, Passage
 
@@ -82,10 +83,9 @@ def kept_claims(
 
     if not articles:
         return []
-    meta = pipeline.meta
     making = [
         quals.__version__,
-        f"{meta['lang']}_{meta['name']}@{meta['version']}",
+        pipeline_name(pipeline),
         asdict(settings),
         [astuple(article) for article in articles],
     ]

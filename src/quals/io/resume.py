@@ -91,20 +91,14 @@ def _checked(
     ):
         raise refuse("not a result of this command")
     for score, metric in zip(scores, metrics, strict=True):
-        found, expected = score.get("probability"), _probability(score["score"], row, metric)
+        known = metric.calibration
+        reading = known.apply(score["score"], metric.signature, row.document) if known else None
+        found, expected = score.get("probability"), reading.probability if reading else None
         # On another machine the last digit can differ.
-        if found != expected and (None in (found, expected) or not math.isclose(found, expected)):
+        if found != expected and (found is None or expected is None or not math.isclose(found, expected)):
             message = "made with another calibration (give the same --calibration, or begin anew)"
             raise refuse(message, "probability")
     return scores
-
-
-def _probability(score: float | None, row: Row, metric: Metric) -> Any:
-    """What the metric's calibration now says of a score; None where it says nothing (see `Metric.score`)."""
-    known = metric.calibration
-    if score is None or known is None or not known.fits(metric.signature) or known.objection(row.document):
-        return None
-    return known.read(score, metric.signature).probability
 
 
 def _worst(done: dict[str, Any], count: int) -> list[dict[str, Any]]:

@@ -197,6 +197,12 @@ def _jsonl(path: str) -> Iterator[Entry]:
         yield (line, {}, value) if isinstance(value, InputError) else (line, value, None)
 
 
+def row_id(fields: Mapping[str, Any], field: str = "id") -> str | None:
+    """What the row calls itself; an empty cell, which is how CSV leaves it out, is nothing."""
+    value = fields.get(field)
+    return None if value is None or value == "" else str(value)
+
+
 def field_among(known: Collection[str], sought: Sequence[str]) -> str | None:
     """The first of the names sought that is known; if none is, the first that differs by case or outer blanks only."""
     alike = {name.strip().casefold(): name for name in reversed(list(known))}

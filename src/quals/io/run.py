@@ -69,7 +69,7 @@ def score_batch(rows: Sequence[Row], metrics: Sequence[Metric]) -> Iterator[tupl
     found = [iter(safe_scores(metric, sound)) for metric in metrics]
     for row in rows:
         if row.error:
-            yield row, [_no_score(metric, Status.INVALID_ROW, str(row.error)) for metric in metrics]
+            yield row, [metric.without(Status.INVALID_ROW, str(row.error)) for metric in metrics]
         else:
             yield row, [next(scores) for scores in found]
 
@@ -111,12 +111,8 @@ def safe_scores(metric: Metric, rows: Sequence[Texts], *, explain: bool = True) 
         raise
     except Exception as error:  # whatever it is, it must not take the other rows with it
         if len(rows) == 1:
-            return [_no_score(metric, Status.ERROR, f"{type(error).__name__}: {error}")]
+            return [metric.without(Status.ERROR, f"{type(error).__name__}: {error}")]
         return [result for row in rows for result in safe_scores(metric, [row], explain=explain)]
-
-
-def _no_score(metric: Metric, status: Status, reason: str) -> SummaryScore:
-    return SummaryScore(None, status, reason, signature=metric.signature)
 
 
 @dataclass(frozen=True)

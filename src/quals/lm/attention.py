@@ -1,4 +1,4 @@
-"""Attention over texts and the trees of continuations behind them, without padding and without masks as wide.
+"""Attention over texts and the trees behind them, without padding tokens and without a full attention mask.
 
 All nodes read in one step stand one after another in a single row, and so do the texts of a decoder-only model:
 the linear layers compute nothing but real tokens, many at a time. Only here they part:

@@ -23,7 +23,7 @@ def in_batches(
     Args:
         items: what there is to do.
         work: does a batch, one result per item in order.
-        cost: tokens of an item once padded to itself.
+        cost: tokens of an item alone; in a batch every item costs as much as the longest.
         budget: the most tokens of a batch, padding counted; an item above it goes alone.
 
     A batch that does not fit in the device's memory is halved, and so is the budget of those that follow.

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from quals.errors import InputError
 from quals.lm.framed import TrainedModel
 from quals.records import Span
 
@@ -47,12 +46,6 @@ def _windows(
         first, last = offsets[window][0][0], offsets[window][-1][1]
         # Offsets count the space put in front.
         yield Chunk(model.form.frame(ids[window]), Span(max(0, first - 1) + lead, last - 1 + lead))
-
-
-def check_chunks(size: int, overlap: int) -> None:
-    """Raise `InputError` unless such windows move on."""
-    if not 0 <= overlap < size:
-        raise InputError(f"must be at least 0 and less than the chunk, {size}", field="overlap")
 
 
 def in_parts(

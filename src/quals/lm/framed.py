@@ -83,6 +83,11 @@ class TrainedModel:
         return cls(language_model(pretrained), form, name, revision or f"unsaved-{uuid.uuid4().hex[:8]}")
 
     @property
+    def dtype(self) -> str:
+        """The type of the weights, one of `DTYPES`."""
+        return str(self.lm.model.dtype).removeprefix("torch.")
+
+    @property
     def budget(self) -> int:
         """Tokens in one batch of a search, padding counted; a pass without gradients or cache takes an eighth.
 

@@ -125,7 +125,7 @@ def language_model(pretrained: Pretrained) -> LanguageModel:
 
 
 def _limit(config: Any) -> int:
-    """Positions that a model has or, if it looks at fewer of them at a time, so many: further back is not done here."""
+    """Positions of the model, or its sliding window if that is smaller: longer texts are not supported."""
     limits = (getattr(config, name, None) for name in ("max_position_embeddings", "sliding_window"))
     return min((limit for limit in limits if limit), default=1024)
 

@@ -158,8 +158,7 @@ _DONE = torch.iinfo(torch.int64).max
 
 
 def _nodes(keys: torch.Tensor, size: int) -> _Nodes:
-    """A node for all groups of a text with the same key, which is the place of the node before, times ``size``, plus a
-    token."""
+    """One node for all groups of a text with the same key: the parent's place times ``size``, plus the token."""
     keys, order = keys.sort(1)
     live = keys != _DONE
     first = live & (keys != pad(keys, (1, -1), value=-1))

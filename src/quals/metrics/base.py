@@ -11,7 +11,7 @@ from typing import ClassVar, overload
 from quals.calibrate.calibration import Calibration, shipped
 from quals.doubts import doubts
 from quals.errors import InputError
-from quals.records import SummaryScore
+from quals.records import Status, SummaryScore
 from quals.settings import Settings
 from quals.texts import Composed
 
@@ -107,6 +107,10 @@ class Metric(ABC):
             if texts is not None and len(texts) != len(documents):
                 raise InputError(f"{len(texts)} of them for {len(documents)} documents", field=field)
         return self._scores(documents, summaries, references, explain)
+
+    def without(self, status: Status, reason: str) -> SummaryScore:
+        """The result of a summary that has no score."""
+        return SummaryScore(None, status, reason, signature=self.signature)
 
     def _scores(
         self, documents: Sequence[str], summaries: Sequence[str], references: Sequence[str] | None, explain: bool

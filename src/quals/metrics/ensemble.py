@@ -29,7 +29,7 @@ class Ensemble(CombinedMetric):
     Args:
         model: of FactCC (see `FactCC`).
         language_model: of PMI (see `Pmi`).
-        device, dtype: see `QAGen.load`.
+        device, dtype: see `TrainedModel.load`.
         workers: processes that share the work of each (see `metrics.workers`).
 
     Raises:
@@ -69,7 +69,7 @@ class Ensemble(CombinedMetric):
         """See `CombinedMetric.combine`; the evidence of both, a sentence's score being 1 + ln of its probability."""
         for part, score in zip(self.parts, scores, strict=True):
             if score.value is None:
-                return SummaryScore(None, score.status, f"{part.name}: {score.reason}", signature=self.signature)
+                return self.without(score.status, f"{part.name}: {score.reason}")
         pmi, factcc = scores
         assert pmi.value is not None
         assert factcc.value is not None

@@ -15,10 +15,10 @@ from typing import ClassVar
 
 from quals.factcc.kept import Slip
 from quals.factcc.model import LONGEST_VERDICT, ClaimChecker
-from quals.lm.chunks import Chunk, check_chunks, chunks
+from quals.lm.chunks import Chunk, chunks
 from quals.lm.format import text_ids
 from quals.metrics.grouped import GroupedMetric, Problem
-from quals.nlp import PIPELINE, load_pipeline, sentences
+from quals.nlp import PIPELINE, load_pipeline, pipeline_name, sentences
 from quals.records import ClaimEvidence, Span, Status, SummaryScore
 from quals.settings import Settings, setting
 from quals.signature import signature
@@ -35,12 +35,7 @@ class FactCCSettings(Settings):
     """
 
     chunk: int = setting(320, "Tokens of a document read at a time.", least=1)
-    overlap: int = setting(64, "Tokens that neighbouring chunks share.", least=0)
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        super().__post_init__()
-        check_chunks(self.chunk, self.overlap)
+    overlap: int = setting(64, "Tokens that neighbouring chunks share.", least=0, below="chunk")
 
 
 class FactCC(GroupedMetric[Span]):
@@ -49,7 +44,7 @@ class FactCC(GroupedMetric[Span]):
     Args:
         model: a shipped name, a local folder or a Hub id of a model trained by ``quals train factcc``, or a
             `ClaimChecker` in memory.
-        device, dtype: see `FramedModel.load`.
+        device, dtype: see `TrainedModel.load`.
         pipeline: name or folder of a spaCy pipeline that finds sentences.
         settings: see `FactCCSettings`.
 
@@ -85,15 +80,14 @@ class FactCC(GroupedMetric[Span]):
     @property
     def signature(self) -> str:
         """See `quals.signature`."""
-        meta = self.pipeline.meta
         return signature(
             self.name,
             {
                 "model": self.checker.name,
                 "revision": self.checker.revision,
-                "spacy": f"{meta['lang']}_{meta['name']}@{meta['version']}",
+                "spacy": pipeline_name(self.pipeline),
                 "chunk": f"{self.settings.chunk}/{self.settings.overlap}",
-                "dtype": str(self.checker.lm.model.dtype).removeprefix("torch."),
+                "dtype": self.checker.dtype,
             },
         )
 
@@ -134,14 +128,13 @@ class FactCC(GroupedMetric[Span]):
             for each, texts, found in zip(parts, claims, checked, strict=True)
         ]
         slips_of = self._slips(best_of) if explain else [{} for _ in best_of]
-        results = {}
+        results: dict[str, dict[str, SummaryScore]] = {}
         for (document, of), each, best, slips in zip(wanted.items(), parts, best_of, slips_of, strict=True):
-            results[document] = {
-                summary: self._result(
-                    [self._evidence(document, span, _text(summary, span), best, slips) for span in spans], len(each)
-                )
-                for summary, spans in of.items()
-            }
+            for summary, spans in of.items():
+                evidence = [self._evidence(document, span, _text(summary, span), best, slips) for span in spans]
+                mean = fmean(piece.score for piece in evidence)
+                result = self._result(mean, evidence, len(each), "each sentence takes its best")
+                results.setdefault(document, {})[summary] = result
         return results
 
     def _slips(self, best_of: Sequence[Mapping[str, tuple[float, Chunk]]]) -> list[dict[str, Slip | None]]:
@@ -178,11 +171,6 @@ class FactCC(GroupedMetric[Span]):
             doubted=_text(claim, words) if words else "",
             instead=slip.instead if there else "",
         )
-
-    def _result(self, evidence: list[ClaimEvidence], parts: int) -> SummaryScore:
-        note = "" if parts == 1 else f"document read in {parts} overlapping chunks; each sentence takes its best"
-        mean = fmean(piece.score for piece in evidence)
-        return SummaryScore(mean, Status.OK, note, tuple(evidence), parts, self.signature)
 
 
 _LEAST_CLAIM = 64  # tokens that there has to be room for

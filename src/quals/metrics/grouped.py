@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from quals.metrics.base import Metric
 from quals.metrics.problems import problem_of
-from quals.records import Status, SummaryScore
+from quals.records import Evidence, Status, SummaryScore
 
 Piece = TypeVar("Piece")  # of what is found in a summary: a question, a sentence, ...
 Problem = tuple[Status, str]  # why there is no score, and the same for people
@@ -50,9 +50,11 @@ class GroupedMetric(Metric, Generic[Piece]):
                 wanted.setdefault(document, {})[summary] = pieces
         scores = self._compare(wanted, explain)
         return [
-            scores[document][summary] if not (problem := problems[document, summary]) else self._without(*problem)
+            scores[document][summary] if not (problem := problems[document, summary]) else self.without(*problem)
             for document, summary in rows
         ]
 
-    def _without(self, status: Status, reason: str) -> SummaryScore:
-        return SummaryScore(None, status, reason, signature=self.signature)
+    def _result(self, value: float, evidence: Sequence[Evidence], chunks: int, takes: str) -> SummaryScore:
+        """The result of a document read in so many chunks; ``takes`` says which of them counts for what."""
+        note = "" if chunks == 1 else f"document read in {chunks} overlapping chunks; {takes}"
+        return SummaryScore(value, Status.OK, note, tuple(evidence), chunks, self.signature)

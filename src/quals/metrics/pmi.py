@@ -23,7 +23,7 @@ from typing import ClassVar
 
 from quals.errors import ModelError
 from quals.lm import store
-from quals.lm.chunks import Chunk, check_chunks, chunks
+from quals.lm.chunks import Chunk, chunks
 from quals.lm.format import PairFormat, text_ids
 from quals.lm.framed import TrainedModel, pick_device, pick_dtype
 from quals.lm.load import load_pretrained
@@ -45,12 +45,7 @@ class PmiSettings(Settings):
     """Everything that changes the number, besides the model."""
 
     chunk: int = setting(1800, "Tokens of a document read at a time.", least=1)
-    overlap: int = setting(200, "Tokens that neighbouring chunks share.", least=0)
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        super().__post_init__()
-        check_chunks(self.chunk, self.overlap)
+    overlap: int = setting(200, "Tokens that neighbouring chunks share.", least=0, below="chunk")
 
 
 @dataclass(frozen=True)
@@ -73,7 +68,7 @@ class Pmi(GroupedMetric[Word]):
 
     Args:
         model: a shipped name, a local folder or a Hub id of any decoder-only language model.
-        device, dtype: see `QAGen.load`.
+        device, dtype: see `TrainedModel.load`.
         settings: see `PmiSettings`.
 
     Raises:
@@ -118,7 +113,7 @@ class Pmi(GroupedMetric[Word]):
                 "model": self.reader.name,
                 "revision": self.reader.revision,
                 "chunk": f"{self.settings.chunk}/{self.settings.overlap}",
-                "dtype": str(self.reader.lm.model.dtype).removeprefix("torch."),
+                "dtype": self.reader.dtype,
             },
         )
 
@@ -153,12 +148,12 @@ class Pmi(GroupedMetric[Word]):
         for (document, of), each in zip(wanted.items(), parts, strict=True):
             by_chunk = [next(scored) for _ in each]
             results[document] = {
-                summary: self._result(summary, words, each, [found[place] for found in by_chunk])
+                summary: self._score_of(summary, words, each, [found[place] for found in by_chunk])
                 for place, (summary, words) in enumerate(of.items())
             }
         return results
 
-    def _result(
+    def _score_of(
         self, summary: str, words: Sequence[Word], parts: Sequence[Chunk], by_chunk: Sequence[Sequence[float]]
     ) -> SummaryScore:
         """From what each chunk says of the summary's tokens."""
@@ -179,8 +174,7 @@ class Pmi(GroupedMetric[Word]):
                 )
             )
         value = 1 + fsum(piece.log_prob for piece in evidence) / information
-        note = "" if len(parts) == 1 else f"document read in {len(parts)} overlapping chunks; each word takes its best"
-        return SummaryScore(value, Status.OK, note, tuple(evidence), len(parts), self.signature)
+        return self._result(value, evidence, len(parts), "each word takes its best")
 
 
 def _words(summary: str, tokens: Sequence[int], pieces: Sequence[str], log_probs: Sequence[float]) -> Iterator[Word]:

@@ -14,10 +14,10 @@ from statistics import fmean
 from typing import ClassVar
 
 from quals.lm.beam import BeamSettings
-from quals.lm.chunks import Chunk, check_chunks, chunks
+from quals.lm.chunks import Chunk, chunks
 from quals.lm.format import text_ids
 from quals.metrics.grouped import GroupedMetric, Problem
-from quals.nlp import PIPELINE, load_pipeline
+from quals.nlp import PIPELINE, load_pipeline, pipeline_name
 from quals.qags.answer import GREEDY, Answer, QuestionAnswerer
 from quals.qags.candidates import Candidate, candidates
 from quals.qags.f1 import token_f1
@@ -44,12 +44,7 @@ class QagsSettings(Settings):
     search: BeamSettings = field(default_factory=BeamSettings)
     questions: int = setting(20, "Questions kept, at most.", least=1)
     chunk: int = setting(384, "Tokens of a document read at a time.", least=1)
-    overlap: int = setting(128, "Tokens that neighbouring chunks share.", least=0)
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        super().__post_init__()
-        check_chunks(self.chunk, self.overlap)
+    overlap: int = setting(128, "Tokens that neighbouring chunks share.", least=0, below="chunk")
 
 
 @dataclass(frozen=True)
@@ -67,7 +62,7 @@ class Qags(GroupedMetric[Asked]):
         question_model: a shipped name, a local folder or a Hub id of a model trained by ``quals train qg``, or
             a `QuestionGenerator` in memory.
         answer_model: the same for ``quals train qa`` and `QuestionAnswerer`.
-        device, dtype: see `FramedModel.load`.
+        device, dtype: see `TrainedModel.load`.
         pipeline: name or folder of a spaCy pipeline that finds entities and noun chunks.
         settings: see `QagsSettings`.
 
@@ -111,19 +106,19 @@ class Qags(GroupedMetric[Asked]):
     @property
     def signature(self) -> str:
         """See `quals.signature`."""
-        settings, search, meta = self.settings, self.settings.search, self.pipeline.meta
+        settings, search = self.settings, self.settings.search
         return signature(
             self.name,
             {
                 "questions": f"{self.generator.name}@{self.generator.revision}",
                 "answers": f"{self.answerer.name}@{self.answerer.revision}",
-                "spacy": f"{meta['lang']}_{meta['name']}@{meta['version']}",
+                "spacy": pipeline_name(self.pipeline),
                 "candidates": settings.candidates,
                 "beams": search.width,
                 "length": f"{search.min_length}-{search.max_length}{'-patient' if search.patient else ''}",
                 "kept": settings.questions,
                 "chunk": f"{settings.chunk}/{settings.overlap}",
-                "dtype": "/".join(dict.fromkeys(str(m.lm.model.dtype)[6:] for m in (self.generator, self.answerer))),
+                "dtype": "/".join(dict.fromkeys(model.dtype for model in (self.generator, self.answerer))),
             },
         )
 
@@ -192,13 +187,9 @@ class Qags(GroupedMetric[Asked]):
             for asked in group:
                 answer, part = answers[asked.question.text]
                 evidence.append(_evidence(asked, answer, document, parts[part].span))
-            results[summary] = self._result(evidence, len(parts))
+            value = fmean(piece.score for piece in evidence)
+            results[summary] = self._result(value, evidence, len(parts), "the most probable answer counts")
         return results
-
-    def _result(self, evidence: list[QuestionEvidence], parts: int) -> SummaryScore:
-        value = fmean(piece.score for piece in evidence)
-        note = "" if parts == 1 else f"document read in {parts} overlapping chunks; the most probable answer counts"
-        return SummaryScore(value, Status.OK, note, tuple(evidence), parts, self.signature)
 
 
 def _evidence(asked: Asked, answer: Answer, document: str, chunk: Span) -> QuestionEvidence:

@@ -15,7 +15,7 @@ from statistics import fmean
 from typing import ClassVar, Literal
 
 from quals.errors import InputError
-from quals.lm.chunks import Chunk, check_chunks, chunks
+from quals.lm.chunks import Chunk, chunks
 from quals.lm.format import text_ids
 from quals.lm.search import SearchSettings
 from quals.metrics.grouped import GroupedMetric, Problem
@@ -44,7 +44,7 @@ class QualsSettings(Settings):
     search: SearchSettings = field(default_factory=SearchSettings)
     pairs: int = setting(10, "Pairs kept for scoring.", least=1)
     chunk: int = setting(512, "Tokens of a document read at a time.", least=1)
-    overlap: int = setting(64, "Tokens that neighbouring chunks share.", least=0)
+    overlap: int = setting(64, "Tokens that neighbouring chunks share.", least=0, below="chunk")
     compatibility: Compatibility = "clean"
 
     def __post_init__(self) -> None:
@@ -52,7 +52,6 @@ class QualsSettings(Settings):
         super().__post_init__()
         if self.compatibility not in ("clean", "reference"):
             raise InputError(f"'{self.compatibility}' is neither clean nor reference", field="compatibility")
-        check_chunks(self.chunk, self.overlap)
 
 
 class Quals(GroupedMetric[GeneratedPair]):
@@ -60,7 +59,7 @@ class Quals(GroupedMetric[GeneratedPair]):
 
     Args:
         model: a shipped name, a local folder or a Hub id of a QAGen model, or a `QAGen` in memory.
-        device, dtype: see `QAGen.load`.
+        device, dtype: see `TrainedModel.load`.
         settings: see `QualsSettings`.
         compatibility: instead of that of the settings.
 
@@ -107,7 +106,7 @@ class Quals(GroupedMetric[GeneratedPair]):
                 "pairs": self.settings.pairs,
                 "chunk": f"{self.settings.chunk}/{self.settings.overlap}",
                 "compatibility": self.settings.compatibility,
-                "dtype": str(self.qagen.lm.model.dtype).removeprefix("torch."),
+                "dtype": self.qagen.dtype,
             },
         )
 
@@ -165,13 +164,9 @@ class Quals(GroupedMetric[GeneratedPair]):
                 best = max(range(len(parts)), key=lambda i: fmean(by_chunk[i][at]))
                 evidence.append(_evidence(pair, next(pieces), by_chunk[best][at], parts[best].span))
                 at += 1
-            results[summary] = self._result(evidence, len(parts))
+            value = fmean(piece.score for piece in evidence)
+            results[summary] = self._result(value, evidence, len(parts), "each pair takes its best")
         return results
-
-    def _result(self, evidence: list[PairEvidence], chunks: int) -> SummaryScore:
-        value = fmean(piece.score for piece in evidence)
-        note = "" if chunks == 1 else f"document read in {chunks} overlapping chunks; each pair takes its best"
-        return SummaryScore(value, Status.OK, note, tuple(evidence), chunks, self.signature)
 
 
 def _evidence(

@@ -44,7 +44,7 @@ def find(name: str) -> type[Metric]:
     """The class of the metric of this name.
 
     Raises:
-        InputError: no metric has this name, or several.
+        InputError: no metric has this name, or it stands for several.
     """
     names = expand(name)
     if len(names) > 1:

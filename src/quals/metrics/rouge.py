@@ -66,15 +66,12 @@ class _Rouge(Metric):
         missing = Status.EMPTY_DOCUMENT if self.against == "document" else Status.NO_REFERENCE
         for text, what, status in ((summary, "summary", Status.EMPTY_SUMMARY), (target, self.against, missing)):
             if not text.strip():
-                return self._without(status, f"there is no {what}")
+                return self.without(status, f"there is no {what}")
             if _mostly_other_script(text):
-                return self._without(Status.UNSUPPORTED_SCRIPT, f"the {what} has few letters of a-z")
+                return self.without(Status.UNSUPPORTED_SCRIPT, f"the {what} has few letters of a-z")
             if len(self._tokenizer.tokenize(text)) < self.words_needed:
-                return self._without(status, f"the {what} has fewer than {self.words_needed} words")
+                return self.without(status, f"the {what} has fewer than {self.words_needed} words")
         return None
-
-    def _without(self, status: Status, reason: str) -> SummaryScore:
-        return SummaryScore(None, status, reason, signature=self.signature)
 
 
 class Rouge1(_Rouge):

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from quals.errors import ModelError
+from quals.nlp import pipeline_name
 from quals.qags.f1 import normalized
 from quals.records import Span
 
@@ -35,8 +36,7 @@ def candidates(pipeline: Language, summaries: Sequence[str], count: int = 10) ->
     try:
         return [list(islice(_distinct(_found(doc)), count)) for doc in pipeline.pipe(summaries)]
     except (ValueError, NotImplementedError) as error:  # no parser; a language without noun chunks
-        name = f"{pipeline.meta['lang']}_{pipeline.meta['name']}"
-        raise ModelError(f"the spaCy pipeline '{name}' finds no noun chunks: {error}") from error
+        raise ModelError(f"the spaCy pipeline '{pipeline_name(pipeline)}' finds no noun chunks: {error}") from error
 
 
 def _found(doc: Doc) -> Iterator[Candidate]:

@@ -24,36 +24,32 @@ class MetricFacts:
     calibration: Calibration | None = None
 
     @classmethod
-    def of(cls, metric: Metric, calibration: Calibration | None = None) -> MetricFacts:
-        """Those of a metric at hand; without a calibration given, that of its model, if it has one."""
-        found = cls(metric.name, metric.range, metric.reading, metric.signature, metric.calibration)
-        return found.calibrated(calibration)
+    def of(cls, metric: Metric) -> MetricFacts:
+        """Those of a metric at hand."""
+        return cls(metric.name, metric.range, metric.reading, metric.signature, metric.calibration)
 
     @classmethod
-    def from_signature(cls, signature: str, calibration: Calibration | None = None) -> MetricFacts:
+    def from_signature(cls, signature: str) -> MetricFacts:
         """Those of the metric a signature names; a metric unknown here has no reading of its own."""
         name = parse(signature).get("metric", "")
         if name not in registry.METRICS:
-            return cls(name or "score", (-math.inf, math.inf), "", signature).calibrated(calibration)
+            return cls(name or "score", (-math.inf, math.inf), "", signature)
         metric = registry.find(name)
-        return cls(name, metric.range, metric.reading, signature, shipped(signature)).calibrated(calibration)
+        return cls(name, metric.range, metric.reading, signature, shipped(signature))
 
-    def calibrated(self, calibration: Calibration | None) -> MetricFacts:
+    def calibrated(self, calibration: Calibration) -> MetricFacts:
         """With this calibration in place of the present one.
 
         Raises:
             InputError: the calibration belongs to scores made another way.
         """
-        if calibration is None:
-            return self
         calibration.check(self.signature)
         return replace(self, calibration=calibration)
 
     def read(self, score: SummaryScore, document: str) -> Reading | None:
         """What the calibration says; None without one, without a score, or for one that is not its to read."""
-        if self.calibration is None or score.value is None or self.calibration.objection(document):
-            return None
-        return self.calibration.read(score.value, score.signature) if self.calibration.fits(score.signature) else None
+        known = self.calibration
+        return known.apply(score.value, score.signature, document) if known else None
 
     def level(self, evidence: Evidence) -> int:
         """How strongly a piece of evidence speaks against the summary: 0 (not) to 3."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from quals.doubts import clip, covered
 from quals.records import Span
+from quals.texts import words
 
 # Control characters have no glyph, and browsers drop or replace some; U+2400.. are pictures of them.
 _VISIBLE = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"} | {0x7F: 0x2421}
@@ -18,7 +19,6 @@ _CLOSING = "\"'”’»)\\]"  # may stand between the end of a sentence and the 
 _SENTENCE = re.compile(
     rf"\S(?:[^.!?…\n]++|[.!?…]++(?![{_CLOSING}]*+(?:\s|$)))*+(?:[.!?…]++[{_CLOSING}]*+)?", re.MULTILINE
 )
-_WORD = re.compile(r"\w+")
 
 
 def visible(text: str) -> str:
@@ -58,7 +58,7 @@ class Passages:
 
     def __init__(self, document: str) -> None:
         self.spans = sentences(document)
-        self._words = [words(document[span.start : span.end]) for span in self.spans]
+        self._words = [set(words(document[span.start : span.end])) for span in self.spans]
         self._frequency = Counter(word for sentence in self._words for word in sentence)
 
     def nearest(self, texts: Iterable[str], within: Span | None) -> Span | None:
@@ -75,8 +75,3 @@ class Passages:
             if shared > best:
                 best, found = shared, span
         return found
-
-
-def words(text: str) -> set[str]:
-    """The distinct words of a text, without regard to case."""
-    return set(_WORD.findall(text.casefold()))

@@ -54,8 +54,7 @@ def read_rows(path: str | Path, names: FieldNames | None = None, *, id: str = "i
 
 def scored_row(row: Row, score: SummaryScore, *, id: str = "id") -> ScoredRow:
     """A row as it was read, with its score; without a name it goes by its line."""
-    name = row.fields.get(id)
-    return ScoredRow(row.document, row.summary, score, f"line {row.line}" if name is None else str(name))
+    return ScoredRow(row.document, row.summary, score, rows.row_id(row.fields, id) or f"line {row.line}")
 
 
 class Collector:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import random
-import re
 from collections.abc import Sequence
 
 from quals.errors import InputError
 from quals.study.records import Document, Pair
+from quals.texts import words
 
 
 def choose_documents(documents: Sequence[Document], count: int, strata: int, rng: random.Random) -> list[Document]:
@@ -79,9 +79,5 @@ def _quotas(count: int, strata: int) -> list[int]:
 
 
 def _overlap(summary: str, document: str) -> float:
-    words = _words(summary)
-    return len(words & _words(document)) / max(len(words), 1)
-
-
-def _words(text: str) -> set[str]:
-    return set(re.findall(r"\w+", text.casefold()))
+    wanted = set(words(summary))
+    return len(wanted & set(words(document))) / max(len(wanted), 1)

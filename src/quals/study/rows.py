@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from quals.io.numbers import finite
 from quals.io.results import several_scores
 from quals.io.rows import DEFAULT_FIELDS, entries, field_among, refuse_written_list
 from quals.io.text import is_text, joined_passages
+from quals.signature import parse
 from quals.study.records import Document
 
 Row = dict[str, Any]
@@ -183,11 +183,11 @@ _NOT_METRICS = ("id", "document", "summary", "system", "reference", "pairs", "ch
 
 
 def _numbers(row: Row) -> dict[str, float]:
-    signed = re.match(r"metric:([^|]+)", str(row.get("signature") or ""))
+    named = parse(str(row.get("signature") or "")).get("metric")
     if several := row.get("scores"):
         cells = {name: of.get("score") for name, of in several_scores(several).items()}
     else:
-        cells = {signed.group(1): row.get("score")} if signed else row
+        cells = {named: row.get("score")} if named else row
     numbers = {name: _number(value) for name, value in cells.items() if name not in _NOT_METRICS}
     return {name: value for name, value in numbers.items() if value is not None}
 

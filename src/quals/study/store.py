@@ -181,11 +181,6 @@ class Store:
         with self._engine.connect() as connection:
             return [_judgement(row) for row in connection.execute(query)]
 
-    def documents(self) -> list[str]:
-        """The ids of the documents, attention checks' included."""
-        with self._engine.connect() as connection:
-            return list(connection.scalars(sa.select(tables.document.c.name).order_by(tables.document.c.id)))
-
 
 def new_token() -> str:
     """A secret of 192 random bits, safe in a URL."""

@@ -27,6 +27,7 @@ from quals.summarizer.loss import conseq_loss
 from quals.summarizer.model import SUMMARIZER, Summarizer
 from quals.summarizer.monitor import SummaryMonitor
 from quals.summarizer.settings import RATES, ConseqSettings, FitSettings, SummarizerSettings
+from quals.texts import plain
 from quals.training.examples import IGNORE, with_mask
 from quals.training.run import claim_folder, go_on, is_first_process
 from quals.training.train import PairTrainer, add_adapter, save_half, training_arguments
@@ -220,12 +221,12 @@ def _warm_up_alone(examples: int, settings: FitSettings) -> str:
 
 def _in_both(data: Data, others: Sequence[Data]) -> int:
     """How many examples have a document that one of the others has; case and blanks make no difference."""
-    known = {_plain(example.document) for other in others for example in other.examples}
-    return sum(_plain(example.document) in known for example in data.examples)
+    known = {_digest(example.document) for other in others for example in other.examples}
+    return sum(_digest(example.document) in known for example in data.examples)
 
 
-def _plain(text: str) -> bytes:
-    return hashlib.sha256(" ".join(text.casefold().split()).encode()).digest()
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(plain(text).encode()).digest()
 
 
 def _arguments(folder: Path, settings: FitSettings, schedule: dict[str, Any]) -> transformers.TrainingArguments:

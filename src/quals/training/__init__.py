@@ -1,1 +1,1 @@
-"""Fine-tuning on question-answer data: the models of QUALS and QAGS are made by the same code."""
+"""Fine-tuning on question-answer pairs and on claims: one code for the models of QUALS, QAGS and FactCC."""

@@ -9,6 +9,8 @@ from statistics import fmean
 from quals.lm.framed import FramedModel
 from quals.training.data import Passage
 
+_MOST_PAIRS = 6  # of one passage
+
 
 @dataclass(frozen=True)
 class HeldOutLoss:
@@ -33,9 +35,11 @@ class HeldOutLoss:
         return asdict(self)
 
 
-def held_out_loss(model: FramedModel, passages: Sequence[Passage], *, max_pairs: int = 6) -> HeldOutLoss:
-    """Loss on passages the model was not trained on; at most ``max_pairs`` pairs of each."""
-    targets = [[model.target(pair.question, pair.answer) for pair in passage.pairs[:max_pairs]] for passage in passages]
+def held_out_loss(model: FramedModel, passages: Sequence[Passage]) -> HeldOutLoss:
+    """Loss on passages the model was not trained on; at most `_MOST_PAIRS` pairs of each."""
+    targets = [
+        [model.target(pair.question, pair.answer) for pair in passage.pairs[:_MOST_PAIRS]] for passage in passages
+    ]
     scored = model.log_probs([model.frame(passage.context) for passage in passages], targets)
     first: list[float] = []
     second: list[float] = []

@@ -17,6 +17,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from quals.texts import plain
 from quals.training.data import Pair, Passage
 
 _NEAREST = 10  # passages that questions are taken from, the context's own among them
@@ -36,16 +37,16 @@ class ForeignQuestions:
         having: dict[str, list[int]] = defaultdict(list)
         for number, passage in enumerate(passages):
             articles[passage.title].append(number)
-            for word in _words(_plain(passage.context)):
+            for word in _words(plain(passage.context)):
                 having[word].append(number)
         self.articles = {title: np.array(numbers) for title, numbers in articles.items()}
         self.having = {word: np.array(numbers) for word, numbers in having.items() if len(numbers) <= _COMMON}
 
     def about(self, passage: Passage) -> list[Pair]:
         """The questions of the passages nearest to this one that it does not answer, with the empty answer."""
-        context = _plain(passage.context)
+        context = plain(passage.context)
         near = [pair for number in self._nearest(passage.title, context) for pair in self.passages[number].pairs]
-        answered = {pair.question for pair in near if _plain(pair.answer) in context}
+        answered = {pair.question for pair in near if plain(pair.answer) in context}
         # An answer that does not even stand in its own passage may stand here in other words.
         return [Pair(pair.question, "") for pair in near if pair.start >= 0 and pair.question not in answered]
 
@@ -78,7 +79,3 @@ def with_unanswerable(
 
 def _words(text: str) -> list[str]:
     return sorted(set(re.findall(r"\w+", text)))  # in order, since sums of floats depend on it
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.casefold().split())

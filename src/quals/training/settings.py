@@ -1,4 +1,4 @@
-"""Options of training on question-answer data."""
+"""Options of training on question-answer pairs and on claims."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ class Batcher:
         except Exception as error:
             _log.exception("scoring %d summaries failed", len(jobs))
             if len(jobs) == 1:
-                return [SummaryScore(None, Status.ERROR, f"{type(error).__name__}: {error}")]
+                return [self.metric.without(Status.ERROR, f"{type(error).__name__}: {error}")]
             # One bad row must not take the others with it.
             return [score for job in jobs for score in self._score([job])]
 
