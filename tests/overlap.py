@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from quals.cli.main import cli
+from quals.metrics import registry
 from quals.metrics.base import Metric
 from quals.records import PairEvidence, Status, SummaryScore
 from quals.signature import signature
@@ -57,4 +58,5 @@ class Overlap(Metric):
 
 
 if __name__ == "__main__":
-    cli(sys.argv[1:], obj=lambda name, **settings: Overlap(**settings))
+    registry.load = lambda name, **settings: Overlap(**settings)
+    cli(sys.argv[1:])

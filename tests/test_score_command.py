@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest import mock
 
 import pyarrow.parquet as pq
 import pytest
@@ -20,6 +21,7 @@ from quals.cli.score_view import View
 from quals.errors import InputError
 from quals.io.rows import Row
 from quals.io.run import Tally
+from quals.metrics import registry
 
 ROOT = Path(__file__).parents[1]
 OVERLAP = [sys.executable, str(ROOT / "tests" / "overlap.py")]
@@ -27,9 +29,8 @@ GOOD = {"id": "x1", "document": "the mayor left", "summary": "the mayor stayed"}
 
 
 def score(*arguments, input=None, metric=Overlap):
-    return CliRunner().invoke(
-        cli, ["score", *map(str, arguments)], obj=lambda name, **settings: metric(**settings), input=input
-    )
+    with mock.patch.object(registry, "load", lambda name, **settings: metric(**settings)):
+        return CliRunner().invoke(cli, ["score", *map(str, arguments)], input=input)
 
 
 def jsonl(path, *rows):

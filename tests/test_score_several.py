@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pyarrow.parquet as pq
 import pytest
@@ -20,6 +21,7 @@ from quals.calibrate import Calibration, Logistic
 from quals.cli.main import cli
 from quals.errors import InputError, ModelError
 from quals.lm.format import PairFormat
+from quals.metrics import registry
 from quals.report.rows import read_rows
 
 ROWS: list[dict[str, Any]] = [
@@ -38,7 +40,8 @@ def named(name: str, device: str | None, **settings: Any) -> Overlap:
 
 
 def score(*arguments: object, load: Any = named) -> Result:
-    return CliRunner().invoke(cli, ["score", *map(str, arguments)], obj=load)
+    with mock.patch.object(registry, "load", load or registry.load):
+        return CliRunner().invoke(cli, ["score", *map(str, arguments)])
 
 
 def written(path: Path, rows: list[dict[str, Any]] = ROWS) -> Path:

@@ -166,7 +166,8 @@ def test_idle_gpus_are_told_of(
         metric.device = "cuda"
         return metric
 
-    load_metrics("quals", (), device=device, workers=workers, load=load)
+    monkeypatch.setattr(registry, "load", load)
+    load_metrics("quals", (), device=device, workers=workers)
     assert capsys.readouterr().err == told
 
 

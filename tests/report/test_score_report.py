@@ -1,14 +1,17 @@
 import json
+from unittest import mock
 
 import pytest
 from click.testing import CliRunner
 from word_pairs import DOCUMENT, SUMMARIES, WordPairs
 
 from quals.cli.main import cli
+from quals.metrics import registry
 
 
 def score(*arguments):
-    return CliRunner().invoke(cli, ["score", *map(str, arguments)], obj=lambda name, **_: WordPairs())
+    with mock.patch.object(registry, "load", return_value=WordPairs()):
+        return CliRunner().invoke(cli, ["score", *map(str, arguments)])
 
 
 @pytest.fixture

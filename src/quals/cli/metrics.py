@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -37,7 +38,6 @@ def load_metrics(
     *,
     device: str | None = None,
     workers: int = 1,
-    load: Callable[..., Metric] = registry.load,
     **common: object,
 ) -> list[Metric]:
     """The metrics of a comma-separated list, each with its own ``metric.name=value`` settings.
@@ -47,7 +47,6 @@ def load_metrics(
         settings: what to set; a name that stands for several metrics sets it for each.
         device: where models run, unless a metric's settings say otherwise.
         workers: processes that share the work of each metric that runs one.
-        load: how a metric is made from its name, the device and its settings.
         common: settings that all of them have.
 
     Raises:
@@ -57,8 +56,9 @@ def load_metrics(
     wanted = metric_names(names)  # all of them before any is loaded, which may take a while
     given = metric_settings(settings, wanted)
     common |= {"device": device} | ({"workers": workers} if workers > 1 else {})
+    each: list[dict[str, Any]] = [common | given.get(name, {}) for name in wanted]
     try:
-        metrics = [load(name, **common | given.get(name, {})) for name in wanted]
+        metrics = [registry.load(name, **settings) for name, settings in zip(wanted, each, strict=True)]
     except InputError as error:
         raise click.UsageError(str(error)) from error
     if device in (None, "auto", "cuda") and any(metric.device == "cuda" for metric in metrics):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import chain, groupby, islice
@@ -124,8 +124,7 @@ class Options:
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run that wrote to the same --output.")
 @click.option("--batch-rows", type=click.IntRange(1), help="Summaries scored at a time; default: 32, on a GPU 2048.")
 @click.option("--quiet", is_flag=True, help="No progress bar, and no report after the run.")
-@click.pass_obj
-def score(make_metric: Callable[..., Metric] | None, /, **options: Any) -> None:
+def score(**options: Any) -> None:
     """Score the summaries in FILE against their documents; higher is more consistent.
 
     By QUALS, or by the metrics that --metric names. FILE is JSONL, CSV or TSV (also .gz), Parquet, or - for
@@ -133,7 +132,7 @@ def score(make_metric: Callable[..., Metric] | None, /, **options: Any) -> None:
     """
     chosen = Options(**options)
     _check(chosen)
-    finish(lambda: _score(chosen, make_metric or registry.load), resumable=chosen.output not in (None, "-"))
+    finish(lambda: _score(chosen), resumable=chosen.output not in (None, "-"))
 
 
 def _check(options: Options) -> None:
@@ -161,7 +160,7 @@ def _check(options: Options) -> None:
         raise click.UsageError("--compatibility is for the metric quals")
 
 
-def _score(options: Options, make_metric: Callable[..., Metric]) -> int:
+def _score(options: Options) -> int:
     inputs = [path for path in (options.file, options.document, options.summary) if path is not None]
     if options.output is not None:
         results.refuse_overwriting(options.output, inputs)
@@ -177,7 +176,7 @@ def _score(options: Options, make_metric: Callable[..., Metric]) -> int:
         from quals.report.page import environment
 
         environment()  # an extra that is missing is told before the work, not after
-    metrics = _metrics(options, make_metric)
+    metrics = _metrics(options)
     view = View([metric.name for metric in metrics if metric.calibration], stderr=options.output == "-")
     tallies = [Tally(options.worst) for _ in metrics]
     _run(options, rows, metrics, view, tallies)
@@ -192,14 +191,12 @@ def _score(options: Options, make_metric: Callable[..., Metric]) -> int:
     return EXIT_TROUBLED if any(tally.troubled for tally in tallies) else 0
 
 
-def _metrics(options: Options, make_metric: Callable[..., Metric]) -> list[Metric]:
+def _metrics(options: Options) -> list[Metric]:
     settings = list(options.settings)
     if options.compatibility != "clean":
         settings.append(f"quals.compatibility={options.compatibility}")
     common: dict[str, object] = {"model": options.model} if options.model else {}
-    metrics = load_metrics(
-        options.metric, settings, device=options.device, workers=options.workers, load=make_metric, **common
-    )
+    metrics = load_metrics(options.metric, settings, device=options.device, workers=options.workers, **common)
     if options.calibration:
         metrics[0].calibrate(Calibration.load(options.calibration))
     if options.fail_under and options.fail_under.probability and metrics[0].calibration is None:
