@@ -1,6 +1,6 @@
 import pytest
 
-from quals.errors import InputError
+from quals.errors import InputError, QualsError
 from quals.records import PairEvidence
 from quals.report import pair_figure, save_pair_figure
 
@@ -42,3 +42,8 @@ def test_what_cannot_be_drawn_is_refused(tmp_path):
         save_pair_figure(PAIR, tmp_path / "a.gif")
     with pytest.raises(InputError, match="no tokens"):
         pair_figure(PairEvidence(0.0, None, None, "q", "a", (), (), ()))
+
+
+def test_a_file_that_cannot_be_written_is_told(tmp_path):
+    with pytest.raises(QualsError, match=r"a\.svg: cannot be written: No such file or directory"):
+        save_pair_figure(PAIR, tmp_path / "none" / "a.svg")

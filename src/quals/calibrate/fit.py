@@ -43,7 +43,8 @@ def fit(
         seed: of the division into folds.
 
     Raises:
-        InputError: fewer than 10 summaries of a kind, or scores that do not rise with the labels, be it in one fold.
+        InputError: fewer than 10 summaries of a kind, fewer groups than folds, scores that do not rise with the
+            labels, be it in one fold, or no such method.
         MissingExtraError: scipy is not installed.
     """
     import numpy as np

@@ -52,7 +52,11 @@ class Session(ABC):
         """
 
     def extend(self, parents: Ints, tokens: Ints) -> torch.Tensor:
-        """`grow`, with arrays that are known on the CPU; the counts follow from the parents."""
+        """`grow`, with arrays that are known on the CPU; the counts follow from the parents.
+
+        Args:
+            parents, tokens: (nodes), int64, text by text.
+        """
         texts = np.repeat(np.arange(len(self.counts)), self.counts)[parents]
         counts = np.bincount(texts, minlength=len(self.counts)).tolist()
         return self.grow(counts, torch.as_tensor(parents), torch.as_tensor(tokens))

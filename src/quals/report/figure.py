@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from quals.errors import InputError, MissingExtraError
+from quals.errors import InputError, MissingExtraError, QualsError
 from quals.records import PairEvidence
 from quals.report.view import number_text, token_text
 
@@ -60,7 +60,9 @@ def save_pair_figure(pair: PairEvidence, path: str | Path, *, title: str | None 
     """Write `pair_figure` as SVG (its text stays text), PNG (200 dpi) or PDF, by the file's ending.
 
     Raises:
-        InputError: the file's name ends otherwise.
+        InputError: the file's name ends otherwise, or the pair has no tokens.
+        MissingExtraError: matplotlib is not installed.
+        QualsError: the file cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() not in _FORMATS:
@@ -70,7 +72,10 @@ def save_pair_figure(pair: PairEvidence, path: str | Path, *, title: str | None 
 
     # Without a date and with fixed ids the same pair gives the same file.
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "quals"}):
-        figure.savefig(path, dpi=200, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
+        try:
+            figure.savefig(path, dpi=200, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
+        except OSError as error:
+            raise QualsError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def _label(axes: Any, place: Any, pair: PairEvidence) -> None:

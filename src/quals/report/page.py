@@ -70,7 +70,11 @@ class Report:
         ids: Sequence[str] | None = None,
         title: str = "Scores",
     ) -> Report:
-        """From what went into `Metric.score` and what came out of it."""
+        """From what went into `Metric.score` and what came out of it.
+
+        Raises:
+            InputError: they differ in length.
+        """
         if not len(documents) == len(summaries) == len(scores) == len(ids or scores):
             raise InputError("documents, summaries, scores and ids differ in length")
         rows = map(ScoredRow, documents, summaries, scores, ids or [""] * len(scores))

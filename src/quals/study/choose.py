@@ -16,6 +16,9 @@ def choose_documents(documents: Sequence[Document], count: int, strata: int, rng
 
     With more than one of ``strata``, the documents are sorted by length into that many parts of equal size,
     and each part gives as many, give or take one.
+
+    Raises:
+        InputError: there are more strata than documents to draw.
     """
     if not 1 <= strata <= count:
         raise InputError(f"{strata} strata do not go with {count} documents", field="strata")
@@ -46,6 +49,9 @@ def form_checks(
     """Attention checks: a summary of a document against the least similar summary of another document.
 
     Documents that are not in the study (``spare``) are taken first, so that no annotator reads one twice.
+
+    Raises:
+        InputError: there are too few documents, or their summaries are all alike.
     """
     candidates = rng.sample(list(spare), len(spare)) + rng.sample(list(documents), len(documents))
     everything = [*documents, *spare]

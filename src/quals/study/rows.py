@@ -117,7 +117,11 @@ def _add_scores(found: MetricScores, key: tuple[str, str], numbers: dict[str, fl
 
 
 def document_id(row: Row) -> str:
-    """The row's ``id`` as text; without one, a name made from the document's text."""
+    """The row's ``id`` as text; without one, a name made from the document's text.
+
+    Raises:
+        InputError: the id is neither text nor a whole number, or there is no document either.
+    """
     if row.get("id") not in (None, ""):
         if isinstance(row["id"], bool) or not isinstance(row["id"], str | int):
             raise InputError("expected text or a whole number", field="id")

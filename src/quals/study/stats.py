@@ -119,6 +119,9 @@ def pairs_needed(difference: float, ties: float, target: float = 0.8) -> int:
 
     Returns:
         The smallest number from which on the power never falls below the target (it is a saw-tooth).
+
+    Raises:
+        InputError: the difference is below 0.05 or not possible with so many ties, or the target is out of range.
     """
     if difference < 0.05 or not possible(difference, ties) or not 0 < target < 1:
         raise InputError(f"a difference of {difference:g} is too small, or not possible with {ties:.0%} ties")

@@ -69,7 +69,11 @@ class Store:
     def create(
         cls, where: str, plan: Plan, names: Sequence[str], *, title: str, settings: Mapping[str, object]
     ) -> Store:
-        """Write a planned study to a new SQLite file or an empty PostgreSQL database."""
+        """Write a planned study to a new SQLite file or an empty PostgreSQL database.
+
+        Raises:
+            InputError: two annotators have the same name, or there is something already.
+        """
         if len(set(names)) != len(names):
             raise InputError("two annotators have the same name")
         with tables.new_tables(where) as connection:
@@ -84,7 +88,11 @@ class Store:
 
     @classmethod
     def open(cls, where: str) -> Store:
-        """Open a study that `create` has made."""
+        """Open a study that `create` has made.
+
+        Raises:
+            InputError: there is none.
+        """
         return cls(tables.open_tables(where))
 
     def annotators(self) -> list[Annotator]:
