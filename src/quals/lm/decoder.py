@@ -11,17 +11,11 @@ from torch.nn.functional import scaled_dot_product_attention
 from quals.errors import ModelError
 from quals.lm.attention import Memory, share_keys
 from quals.lm.flat import FlatModel, FlatSession
-from quals.lm.model import Ids, Session
+from quals.lm.model import Ids
 
 
 class DecoderModel(FlatModel):
     """SmolLM2, Llama-like models, GPT-2."""
-
-    def begin(self, texts: Sequence[Ids], prompts: Sequence[Sequence[Ids]] | None = None) -> Session:
-        """See `LanguageModel.begin`."""
-        session = self.open(texts)
-        session.follow(prompts or [[[]]] * len(texts))
-        return session
 
     def open(self, texts: Sequence[Ids]) -> FlatSession:
         """See `FlatModel.open`."""

@@ -30,7 +30,13 @@ _TEXTS, _TARGETS = [[5, 6, 7], [8, 9]], [[[6, 7, 8], [6, 9, 5]], [[7, 8, 5]]]
 
 
 class FlatModel(LanguageModel):
-    """A model that reads trees of continuations in one flat row."""
+    """A model that reads trees of continuations in one flat row.
+
+    Attributes:
+        root: tokens that stand before every continuation, as a decoder's start token does.
+    """
+
+    root: Ids = ()
 
     def __init__(self, pretrained: Pretrained, limit: int) -> None:
         super().__init__(pretrained, limit)
@@ -47,10 +53,17 @@ class FlatModel(LanguageModel):
     def plain(self, text: Ids, target: Ids) -> torch.Tensor:
         """Logits that predict each token of one target, by `transformers` alone."""
 
+    def begin(self, texts: Sequence[Ids], prompts: Sequence[Sequence[Ids]] | None = None) -> Session:
+        """See `LanguageModel.begin`."""
+        session = self.open(texts)
+        session.follow([[[*self.root, *prompt] for prompt in group] for group in prompts or [[[]]] * len(texts)])
+        return session
+
     def log_probs(self, texts: Sequence[Ids], targets: Sequence[Sequence[Ids]]) -> list[list[list[float]]]:
         """See `LanguageModel.log_probs`; the targets of all texts go through as prefix trees, in a single pass."""
-        values = iter(self.open(texts).read(targets).tolist())
-        return [[next(values)[: len(target)] for target in group] for group in targets]
+        rooted = [[[*self.root, *target] for target in group] for group in targets]
+        values, first = iter(self.open(texts).read(rooted).tolist()), len(self.root)
+        return [[next(values)[first : first + len(target)] for target in group] for group in targets]
 
     def _check(self) -> None:
         """Refuse a model that says something else in a flat row, for instance because it counts positions itself."""

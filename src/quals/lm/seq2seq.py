@@ -20,35 +20,24 @@ from transformers.modeling_outputs import BaseModelOutput
 from quals.lm.attention import Memory, share_keys
 from quals.lm.flat import FlatModel, FlatSession
 from quals.lm.load import Pretrained
-from quals.lm.model import Ids, Session
+from quals.lm.model import Ids
 
 
 class Seq2SeqModel(FlatModel):
     """BART, T5."""
 
     def __init__(self, pretrained: Pretrained, limit: int) -> None:
-        self.start: int = pretrained.model.config.decoder_start_token_id
+        self.root = (pretrained.model.config.decoder_start_token_id,)
         super().__init__(pretrained, limit)
-
-    def begin(self, texts: Sequence[Ids], prompts: Sequence[Sequence[Ids]] | None = None) -> Session:
-        """See `LanguageModel.begin`; the start token is the root of each tree."""
-        session = self.open(texts)
-        session.follow([[[self.start, *prompt] for prompt in group] for group in prompts or [[[]]] * len(texts)])
-        return session
 
     def open(self, texts: Sequence[Ids]) -> FlatSession:
         """See `FlatModel.open`."""
         return _CrossSession(self, texts)
 
-    def log_probs(self, texts: Sequence[Ids], targets: Sequence[Sequence[Ids]]) -> list[list[list[float]]]:
-        """See `FlatModel.log_probs`; the start token is the root of each tree."""
-        rooted = [[[self.start, *target] for target in group] for group in targets]
-        return [[values[1:] for values in group] for group in super().log_probs(texts, rooted)]
-
     @torch.inference_mode()
     def plain(self, text: Ids, target: Ids) -> torch.Tensor:
         """See `FlatModel.plain`."""
-        inputs = self.tensor([[self.start, *target[:-1]]])
+        inputs = self.tensor([[*self.root, *target[:-1]]])
         output = self.model(input_ids=self.tensor([text]), decoder_input_ids=inputs, use_cache=False)
         logits: torch.Tensor = output.logits[0]
         return logits
