@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from quals.cli.metrics import load_metrics, workers_option
+from quals.cli.metrics import load_metrics, settings_option, workers_option
+from quals.cli.outputs import check_outputs, progress_bars, write_tables
 from quals.cli.ranges import FiniteRange
-from quals.errors import InputError
 from quals.terminal import complain
 
 if TYPE_CHECKING:
-    from quals.evaluate.measure import Advance
     from quals.evaluate.report import Report
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True)
 @click.option("--metric", "-m", "names", default="quals,rouge2-precision", show_default=True, help="Comma-separated.")
-@click.option("--set", "settings", multiple=True, metavar="METRIC.NAME=VALUE", help="A metric's setting; repeatable.")
+@settings_option
 @workers_option
 @click.option("--label", default="label", show_default=True, help="Field with the human label; higher is better.")
 @click.option(
@@ -80,38 +78,8 @@ def agree(
     options = Options(label, positive_from, limit, seed, resamples)
     with progress_bars() as progress:
         report = make_report(files, metrics, options, ScoreCache(), progress, tune_on)
-    write(report, outputs)  # first: who reads the table may stop
+    write_tables(report, outputs, FORMATS)  # first: who reads the table may stop
     show(report)
-
-
-def check_outputs(outputs: Iterable[Path], endings: Collection[str] | None, inputs: Iterable[str]) -> None:
-    """Tell of an output that could not be written, or would destroy an input, before hours are spent on it."""
-    from quals.io.results import refuse_same_file
-
-    for path in outputs:
-        if endings is not None and path.suffix not in endings:
-            raise click.UsageError(f"{path}: expected an ending among {', '.join(endings)}")
-        if not path.parent.is_dir():
-            raise InputError(f"there is no folder {path.parent}", file=str(path), field="--output")
-        refuse_same_file(path, inputs)
-
-
-@contextlib.contextmanager
-def progress_bars() -> Iterator[Callable[[str, int], Advance]]:
-    """One bar on standard error for each metric, with rate and time left; none if that is no terminal."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from quals.cli.console import Console
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
-
-        def progress(metric: str, rows: int) -> Advance:
-            task = bars.add_task(metric, total=rows)
-            return lambda done: bars.advance(task, done)
-
-        yield progress
 
 
 def show(report: Report) -> None:
@@ -127,11 +95,3 @@ def show(report: Report) -> None:
     else:
         click.echo(to_markdown(report), nl=False)
     complain(report.problems)
-
-
-def write(report: Report, outputs: Sequence[Path]) -> None:
-    """Write the table to each file, in the format its ending asks for."""
-    from quals.evaluate.table import FORMATS
-
-    for path in outputs:
-        path.write_text(FORMATS[path.suffix](report), encoding="utf-8")

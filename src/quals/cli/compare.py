@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from quals.cli.agree import check_outputs, progress_bars
 from quals.cli.fields import document_field, reference_field, summary_field
-from quals.cli.metrics import load_metrics, metric_names, workers_option
+from quals.cli.metrics import load_metrics, metric_names, settings_option, workers_option
+from quals.cli.outputs import check_outputs, progress_bars, write_tables
 from quals.cli.ranges import FiniteRange
 from quals.terminal import complain
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     "--metric", "-m", "names",
     help="Comma-separated; default: quals and, if there are references, rouge1, rouge2 and rougeL.",
 )  # fmt: skip
-@click.option("--set", "settings", multiple=True, metavar="METRIC.NAME=VALUE", help="A metric's setting; repeatable.")
+@settings_option
 @workers_option
 @click.option(
     "--resamples", default=10_000, show_default=True, type=click.IntRange(100), help="For intervals and tests."
@@ -53,6 +53,7 @@ def compare(systems: Sequence[str], **options: Any) -> None:
     from quals.compare.comparison import compare as make_comparison
     from quals.compare.paired import Resampling
     from quals.compare.systems import read_systems
+    from quals.compare.table import FORMATS
     from quals.evaluate.cache import ScoreCache
     from quals.io.rows import FieldNames
 
@@ -68,9 +69,7 @@ def compare(systems: Sequence[str], **options: Any) -> None:
     baseline = options["baseline"] or found.names[0]
     with progress_bars() as progress:
         comparison = make_comparison(found, metrics, baseline, resampling, ScoreCache(), progress)
-    # Files first: who reads the table may stop.
-    for path in options["outputs"]:
-        _write(comparison, path)
+    write_tables(comparison, options["outputs"], FORMATS)  # files first: who reads the table may stop
     if options["page"]:
         from quals.compare.page import write_page
 
@@ -121,9 +120,3 @@ def _show(comparison: Comparison) -> None:
         console.print()
     for line in (how(comparison), *notes(comparison)):
         console.print(line, highlight=False, markup=False)
-
-
-def _write(comparison: Comparison, path: Path) -> None:
-    from quals.compare.table import FORMATS
-
-    path.write_text(FORMATS[path.suffix](comparison), encoding="utf-8")

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from quals.cli.agree import progress_bars
-from quals.cli.fields import document_field
-from quals.cli.metrics import load_metrics, metric_names, metric_settings, workers_option
+from quals.cli.fields import document_field, format_option
+from quals.cli.metrics import load_metrics, metric_names, metric_settings, settings_option, workers_option
+from quals.cli.outputs import progress_bars
 from quals.cli.ranges import FiniteRange
 from quals.terminal import complain
 
@@ -41,7 +41,7 @@ _MEAN = "rouge"  # elsewhere this names three metrics
 @click.option("--device", default="auto", show_default=True, help="For --model: auto, cpu, cuda ...")
 @click.option("--metric", default="quals", show_default=True, help="What scores them; rouge: the mean of three ROUGEs.")
 @click.option("--confirm", metavar="METRIC", help="Leave out pairs that this second metric orders another way.")
-@click.option("--set", "settings", multiple=True, metavar="METRIC.NAME=VALUE", help="A metric's setting; repeatable.")
+@settings_option
 @workers_option
 @click.option("--negatives", default=0.3, show_default=True, type=_SHARE, help="Share of documents for S-.")
 @click.option("--positives", default=0.3, show_default=True, type=_SHARE, help="Share of documents for S+.")
@@ -81,7 +81,7 @@ _MEAN = "rouge"  # elsewhere this names three metrics
 @document_field
 @click.option("--reference-field", metavar="NAME", help="Default: reference, target, summary or highlights.")
 @click.option("--samples-field", metavar="NAME", help="Default: summaries or samples.")
-@click.option("--format", type=click.Choice(["jsonl", "csv", "tsv", "parquet"]), help="Default: by suffix.")
+@format_option
 def contrast(file: str, folder: Path, **options: Any) -> None:
     """Make contrast sets S+ and S- from documents, reference summaries and samples.
 

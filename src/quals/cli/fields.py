@@ -1,4 +1,4 @@
-"""Options that name the fields of rows."""
+"""Options that say what an input is and which of its fields hold the texts."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ def _field(role: str) -> str:
     return f"Default: {', '.join(names)} or {last}"
 
 
+format_option = click.option(
+    "--format", type=click.Choice(["jsonl", "csv", "tsv", "parquet"]), help="Default: by suffix; stdin is jsonl."
+)
 document_field = click.option("--document-field", metavar="NAME", help=f"{_field('document')}.")
 summary_field = click.option("--summary-field", metavar="NAME", help=f"{_field('summary')}.")
 reference_field = click.option("--reference-field", metavar="NAME", help=f"{_field('reference')}, if there is one.")

@@ -14,6 +14,9 @@ from quals.metrics.base import Metric
 
 Settings = dict[str, dict[str, object]]
 
+settings_option = click.option(
+    "--set", "settings", multiple=True, metavar="METRIC.NAME=VALUE", help="A metric's setting; repeatable."
+)
 workers_option = click.option(
     "--workers",
     default=1,

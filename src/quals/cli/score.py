@@ -13,8 +13,8 @@ import click
 
 from quals.calibrate.calibration import Calibration
 from quals.cli.exits import EXIT_TROUBLED, finish
-from quals.cli.fields import document_field, reference_field, summary_field
-from quals.cli.metrics import load_metrics, metric_names, metric_settings, workers_option
+from quals.cli.fields import document_field, format_option, reference_field, summary_field
+from quals.cli.metrics import load_metrics, metric_names, metric_settings, settings_option, workers_option
 from quals.cli.ranges import Threshold, threshold
 from quals.cli.score_view import View, Watch
 from quals.errors import InputError
@@ -75,9 +75,7 @@ class Options:
 @document_field
 @summary_field
 @reference_field
-@click.option(
-    "--format", type=click.Choice(["jsonl", "csv", "tsv", "parquet"]), help="Default: by suffix; stdin is jsonl."
-)
+@format_option
 @click.option(
     "--metric",
     "-m",
@@ -85,7 +83,7 @@ class Options:
     show_default=True,
     help=f"Comma-separated: {', '.join([*registry.METRICS, 'rouge'])} (all three).",
 )
-@click.option("--set", "settings", multiple=True, metavar="METRIC.NAME=VALUE", help="A metric's setting; repeatable.")
+@settings_option
 @click.option("--model", help="Of a single metric: a shipped name, a folder, or a Hub id; default: the metric's own.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps ...")
 @workers_option

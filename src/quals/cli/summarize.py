@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from quals.cli.exits import EXIT_TROUBLED, finish
-from quals.cli.fields import document_field
+from quals.cli.fields import document_field, format_option
 from quals.cli.score_view import View, Watch
 from quals.errors import InputError
 from quals.io import results
@@ -53,9 +53,7 @@ class Options:
 @click.option("--preset", type=click.Choice(list(PRESETS)), help="Beams and lengths of a data set; options win.")
 @options(GenerationSettings)
 @document_field
-@click.option(
-    "--format", type=click.Choice(["jsonl", "csv", "tsv", "parquet"]), help="Default: by suffix; stdin is jsonl."
-)
+@format_option
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ...")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run that wrote to the same --output.")
 @click.option("--batch-rows", type=click.IntRange(1), default=64, show_default=True, help="Documents held at a time.")
