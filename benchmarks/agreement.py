@@ -17,8 +17,8 @@ from pathlib import Path
 
 import click
 
-from quals.cli.agree import progress_bars
 from quals.cli.metrics import load_metrics
+from quals.cli.outputs import progress_bars
 from quals.evaluate.cache import ScoreCache
 from quals.evaluate.report import Options, make_report
 from quals.evaluate.table import to_json, to_markdown

@@ -17,7 +17,7 @@ import click
 import numpy as np
 
 from quals.calibrate import fit
-from quals.cli.agree import progress_bars
+from quals.cli.outputs import progress_bars
 from quals.evaluate.cache import ScoreCache
 from quals.evaluate.labelled import JudgedRow, read_judged
 from quals.evaluate.measure import score_rows
