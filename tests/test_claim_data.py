@@ -127,7 +127,7 @@ def test_rows_that_cannot_be_read_are_told_and_left_out(tmp_path: Path, capsys: 
     passages, validation = training_claims([data, bad], [bad], tmp_path / "claims", ClaimTrainSettings())
     assert ([passage.context for passage in passages], validation) == (NEWS[:1], [])
     told = capsys.readouterr().err
-    assert told.count(f"quals: left out: {bad}:1: document: expected text\n") == 2
+    assert told.count(f"quals: left out: {bad}:1: document: expected text, found int\n") == 2
     assert told.count(f"quals: left out: {bad}:2: not valid JSON") == 2
     assert "quals: 4 left out in all\n" in told
     with pytest.raises(InputError, match="no documents to make claims of"):

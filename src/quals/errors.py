@@ -10,6 +10,8 @@ A row that cannot be scored is not an exception: it is a result with a status (s
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class QualsError(Exception):
     """Base of every error raised on purpose; its message is meant for the user."""
@@ -22,6 +24,10 @@ class InputError(QualsError):
         self.message, self.file, self.line, self.field = message, file, line, field
         place = f"{file}:{line}" if file and line else file
         super().__init__(": ".join(part for part in (place, field, message) if part))
+
+    def at(self, file: str, line: int = 0) -> Self:
+        """The same error, with a place: it was found in a value by code that is not told where that stands."""
+        return type(self)(self.message, file=file, line=line, field=self.field)
 
 
 class ModelError(QualsError):

@@ -50,17 +50,20 @@ def read_labelled(
             found.faults.append(row)
             continue
         try:
-            scored = _scored(row, metric, str(path), line)
+            scored = _scored(row, metric)
             if scored.get("score") in (None, "") and scored.get("status", "ok") != "ok":  # CSV has no null
                 found.unscored += 1
                 continue
-            score = _number(scored, "score", str(path), line)
-            target = _target(row, label, str(path), line)
-            group = _document(row, document, str(path), line)
+            score = _number(finite(scored.get("score")), "score")
+            target = _target(row, label)
+            group = _document(row, document)
         except InputError as fault:
-            found.faults.append(fault)
+            found.faults.append(fault.at(str(path), line))
             continue
-        _keep_signature(found, str(scored.get("signature", "")), str(path), line)
+        try:
+            _keep_signature(found, str(scored.get("signature", "")))
+        except InputError as fault:
+            raise fault.at(str(path), line) from fault
         found.scores.append(score)
         found.labels.append(target)
         found.documents.append(group or f"{path}:{line}")
@@ -74,55 +77,47 @@ def _rows(paths: Iterable[str | Path]) -> Iterator[tuple[str | Path, int, dict[s
             yield path, line, error or row
 
 
-def _scored(row: dict[str, Any], metric: str | None, file: str, line: int) -> dict[str, Any]:
+def _scored(row: dict[str, Any], metric: str | None) -> dict[str, Any]:
     """What the metric says of the row, be it alone there or one of several."""
     if "score" in row or not row.get("scores"):
         alone = parse(str(row.get("signature", ""))).get("metric", metric)
         if metric is not None and alone != metric:
-            raise InputError(f"no score by {metric}, but by {alone}", file=file, line=line, field="score")
+            raise InputError(f"no score by {metric}, but by {alone}", field="score")
         return row
-    try:
-        several = several_scores(row["scores"])
-    except InputError as error:
-        raise InputError(error.message, file=file, line=line, field=error.field) from error
+    several = several_scores(row["scores"])
     name = next(iter(several), "") if metric is None else metric
     if (scored := several.get(name)) is None:
         there = ", ".join(several) or "none"
-        raise InputError(f"no score by {name} (there are: {there})", file=file, line=line, field="scores")
+        raise InputError(f"no score by {name} (there are: {there})", field="scores")
     return scored
 
 
-def _target(row: dict[str, Any], label: str, file: str, line: int) -> float:
-    target = judgement(row.get(label))
-    if target is None:
-        raise InputError("missing or not a number", file=file, line=line, field=label)
+def _target(row: dict[str, Any], label: str) -> float:
+    target = _number(judgement(row.get(label)), label)
     if not 0 <= target <= 1:
-        raise InputError(f"{target:g} is not in 0..1", file=file, line=line, field=label)
+        raise InputError(f"{target:g} is not in 0..1", field=label)
     return target
 
 
-def _document(row: dict[str, Any], field: str | None, file: str, line: int) -> str | None:
+def _number(value: float | None, field: str) -> float:
+    if value is None:
+        raise InputError("missing or not a number", field=field)
+    return value
+
+
+def _document(row: dict[str, Any], field: str | None) -> str | None:
     if field is not None and field not in row:
-        raise InputError(f"missing; the row has: {', '.join(row)}", file=file, line=line, field=field)
+        raise InputError(f"missing; the row has: {', '.join(row)}", field=field)
     name = field or field_among([name for name, value in row.items() if value], DEFAULT_FIELDS["document"])
     return str(joined_passages(row[name])) if name and row[name] else None
 
 
-def _keep_signature(found: Labelled, signature: str, file: str, line: int) -> None:
+def _keep_signature(found: Labelled, signature: str) -> None:
     if not signature:
-        raise InputError("the row has none: what settings was it scored with?", file=file, line=line, field="signature")
+        raise InputError("the row has none: what settings was it scored with?", field="signature")
     found.signature = found.signature or signature
     if not comparable(signature, found.signature):
         raise InputError(
             f"{signature!r} differs from {found.signature!r}: one calibration is for one way of scoring",
-            file=file,
-            line=line,
             field="signature",
         )
-
-
-def _number(row: dict[str, Any], field: str, file: str, line: int) -> float:
-    value = finite(row.get(field))
-    if value is None:
-        raise InputError("missing or not a number", file=file, line=line, field=field)
-    return value

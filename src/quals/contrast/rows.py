@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from quals.errors import InputError
-from quals.io.rows import DEFAULT_FIELDS, Entry, entries, field_among, refuse_written_list, row_id
-from quals.io.text import described, is_text, joined_passages
+from quals.io.rows import DEFAULT_FIELDS, Entry, entries, field_among, row_id
+from quals.io.text import described, is_text, joined_passages, single_text, text_value
 from quals.records import Status
 
 # Training data keeps its reference in the field that elsewhere holds the summary to judge.
@@ -81,7 +81,7 @@ def read_examples(
                 raise error
             examples.append(_example(row, names, line, references))
         except InputError as wrong:
-            problems.append(error or InputError(wrong.message, file=str(path), line=line, field=wrong.field))
+            problems.append(error or wrong.at(str(path), line))
     if not examples:
         raise problems[0]
     return examples, problems
@@ -130,7 +130,7 @@ def _example(row: Mapping[str, Any], names: Mapping[str, str], line: int, refere
     return Example(
         row_id(row) or f"line {line}",
         line,
-        _no_list(_text(joined_passages(row.get(names["document"])), names["document"]), names["document"]),
+        single_text(joined_passages(row.get(names["document"])), names["document"]),
         _reference(row, names, references),
         _samples(row.get(names["samples"]), names["samples"]),
         str(row.get("reason") or ""),
@@ -142,23 +142,10 @@ def _reference(row: Mapping[str, Any], names: Mapping[str, str], needed: bool) -
     value = row.get(field)
     if not needed and not (isinstance(value, str) and is_text(value)):
         return None
-    return _no_list(_text(value, field), field)
+    return single_text(value, field)
 
 
 def _samples(value: Any, field: str) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise InputError(f"expected a list of texts, found {described(value)}", field=field)
-    return tuple(_text(text, f"{field}[{place}]") for place, text in enumerate(value))
-
-
-def _no_list(text: str, field: str) -> str:
-    refuse_written_list(text, field=field)
-    return text
-
-
-def _text(value: Any, field: str) -> str:
-    if not isinstance(value, str):
-        raise InputError(f"expected text, found {described(value)}", field=field)
-    if not is_text(value):
-        raise InputError("holds half a surrogate pair, which is not text", field=field)
-    return value
+    return tuple(text_value(text, f"{field}[{place}]") for place, text in enumerate(value))

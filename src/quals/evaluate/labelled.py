@@ -14,8 +14,8 @@ from quals.errors import InputError
 from quals.evaluate.bootstrap import clusters
 from quals.evaluate.cache import Texts
 from quals.io.numbers import judgement
-from quals.io.rows import DEFAULT_FIELDS, FORMATS, entries_by_suffix, field_among, refuse_written_list
-from quals.io.text import NOT_UTF8, described, is_text, joined_passages
+from quals.io.rows import DEFAULT_FIELDS, FORMATS, entries_by_suffix, field_among
+from quals.io.text import is_text, joined_passages, single_text
 
 _LARGEST = 1e100  # of a label; the squares of larger ones could not be summed up
 
@@ -82,9 +82,9 @@ def read_judged(path: str | Path, label: str = "label") -> DataSet:
             if row.get(field) in (None, ""):  # CSV has no null
                 unlabelled += 1
             else:
-                rows.append(_judged(row, field, str(path), line))
+                rows.append(_judged(row, field))
         except InputError as problem:
-            problems.append(problem)
+            problems.append(error or problem.at(str(path), line))
     if not rows:
         raise problems[0] if problems else _nothing_labelled(str(path), label, fields)
     return DataSet(_name(path), str(path), tuple(rows), unlabelled, tuple(problems))
@@ -99,23 +99,17 @@ def with_unique_names(sets: Sequence[DataSet]) -> list[DataSet]:
     ]
 
 
-def _judged(row: dict[str, Any], label: str, file: str, line: int) -> JudgedRow:
+def _judged(row: dict[str, Any], label: str) -> JudgedRow:
     document, summary = (field_among(row, DEFAULT_FIELDS[role]) or role for role in ("document", "summary"))
-    texts = {document: joined_passages(row.get(document)), summary: row.get(summary)}
-    for field, value in texts.items():
-        if not isinstance(value, str):
-            raise InputError(f"expected text, found {described(value)}", file=file, line=line, field=field)
-        if not is_text(value):
-            raise InputError(NOT_UTF8, file=file, line=line, field=field)
-        refuse_written_list(value, file=file, line=line, field=field)
+    texts = single_text(joined_passages(row.get(document)), document), single_text(row.get(summary), summary)
     reference = row.get("reference")
     if not isinstance(reference, str) or not is_text(reference):
         reference = None  # the field may well hold something else
     number = judgement(row[label])
     if number is None or abs(number) > _LARGEST:
-        raise InputError(f"expected a number, found {_kind(row[label])}", file=file, line=line, field=label)
+        raise InputError(f"expected a number, found {_kind(row[label])}", field=label)
     pair = None if row.get("pair") in (None, "") else str(row["pair"])
-    return JudgedRow(Texts(texts[document], texts[summary], reference), number, pair)
+    return JudgedRow(Texts(*texts, reference), number, pair)
 
 
 def _name(path: str | Path) -> str:

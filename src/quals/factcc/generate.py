@@ -23,7 +23,7 @@ from quals.factcc.noise import apply_all, noise
 from quals.factcc.numbers import swap_number
 from quals.factcc.pronouns import swap_pronoun
 from quals.factcc.restated import Bases
-from quals.io.text import is_text, json_lines
+from quals.io.text import json_lines, text_value
 from quals.records import Span
 from quals.training.data import readable
 
@@ -120,10 +120,10 @@ def _article(row: dict[str, Any] | InputError, path: str, line: int) -> Article 
         return row
     if row.get("summary") is None:
         row["summary"] = ""
-    for field in ("document", "summary"):
-        if not isinstance(text := row.get(field), str) or not is_text(text):
-            return InputError("expected text", file=path, line=line, field=field)
-    return Article(row["document"], row["summary"])
+    try:
+        return Article(*(text_value(row.get(field), field) for field in ("document", "summary")))
+    except InputError as error:
+        return error.at(path, line)
 
 
 def make_claims(articles: Iterable[Article], pipeline: Language, settings: Settings | None = None) -> Iterator[Claim]:

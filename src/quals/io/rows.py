@@ -5,7 +5,6 @@ What is wrong with a single row travels in its ``error``; only what makes the wh
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from typing import Any, TypeVar
 
 from quals.errors import InputError
 from quals.io.separated import row_count, separated_rows
-from quals.io.text import NOT_UTF8, described, is_text, joined_passages, json_lines, text_lines, whole_text
+from quals.io.text import is_text, joined_passages, json_lines, single_text, text_lines, text_value, whole_text
 
 FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet"}
 DEFAULT_FIELDS = {  # the first that there is; "source" comes last, as it often holds a publisher or an address
@@ -106,7 +105,7 @@ def _with_document(row: Row, name: str) -> Row:
     try:
         return row if row.error else replace(row, document=_document(row, name))
     except InputError as error:
-        return replace(row, error=error)
+        return replace(row, error=error.at(row.file, row.line))
 
 
 def _peek(found: Iterator[Entry]) -> tuple[list[str], Iterator[Entry]]:
@@ -243,54 +242,22 @@ def _with_texts(row: Row, names: FieldNames, reference_named: bool) -> Row:
     try:
         document = _document(row, names.document or DEFAULT_FIELDS["document"][0])
         summary_name = names.summary or DEFAULT_FIELDS["summary"][0]
-        summary = _text(row, summary_name, row.fields.get(summary_name))
-        refuse_written_list(summary, file=row.file, line=row.line, field=summary_name)
+        summary = single_text(_value(row, summary_name), summary_name)
         reference = row.fields.get(names.reference) if names.reference else None
         if names.reference and reference is not None and reference_named:
-            reference = _text(row, names.reference, reference)
+            reference = text_value(reference, names.reference)
     except InputError as error:
-        return replace(row, error=error)
+        return replace(row, error=error.at(row.file, row.line))
     # A field that merely has a default name, such as "target", may well hold something else.
     reference = reference if isinstance(reference, str) and is_text(reference) else None
     return replace(row, document=document, summary=summary, reference=reference)
 
 
 def _document(row: Row, field: str) -> str:
-    text = _text(row, field, joined_passages(row.fields.get(field)))
-    refuse_written_list(text, file=row.file, line=row.line, field=field)
-    return text
+    return single_text(joined_passages(_value(row, field)), field)
 
 
-def refuse_written_list(text: str, *, file: str = "", line: int = 0, field: str = "") -> None:
-    """Make sure that a text is no list as Python or JSON writes it; tables made with pandas hold such cells.
-
-    Raises:
-        InputError: it is.
-    """
-    if _is_written_list(text):
-        raise InputError("a list written out as text; a list needs JSONL or Parquet", file=file, line=line, field=field)
-
-
-def _is_written_list(text: str) -> bool:
-    """Whether it is a list of texts as Python or JSON writes it."""
-    if not text.strip().startswith(("['", '["', "[ ")):
-        return False
-    try:
-        return isinstance(ast.literal_eval(text.strip()), list)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-
-
-def _text(row: Row, field: str, value: Any) -> str:
-    """The value of a field, if it is a text."""
-    if isinstance(value, str) and is_text(value):
-        return value
+def _value(row: Row, field: str) -> Any:
     if field not in row.fields:
-        message = f"missing; the row has: {', '.join(row.fields)}"
-    elif value is None:
-        message = "expected text, found null"
-    elif isinstance(value, str):
-        message = NOT_UTF8
-    else:
-        message = f"expected text, found {described(value)}"
-    raise InputError(message, file=row.file, line=row.line, field=field)
+        raise InputError(f"missing; the row has: {', '.join(row.fields)}", field=field)
+    return row.fields[field]

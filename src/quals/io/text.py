@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import gzip
 import io
 import json
@@ -67,6 +68,40 @@ def is_text(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def text_value(value: Any, field: str) -> str:
+    """The value of a row's field, if it is a text.
+
+    Raises:
+        InputError: it is none, or cannot be encoded.
+    """
+    if not isinstance(value, str):
+        raise InputError(f"expected text, found {described(value)}", field=field)
+    if not is_text(value):
+        raise InputError(NOT_UTF8, field=field)
+    return value
+
+
+def single_text(value: Any, field: str) -> str:
+    """The same, and no list as Python or JSON writes it: tables made with pandas hold such cells.
+
+    Raises:
+        InputError: it is one, or see `text_value`.
+    """
+    text = text_value(value, field)
+    if _is_written_list(text):
+        raise InputError("a list written out as text; a list needs JSONL or Parquet", field=field)
+    return text
+
+
+def _is_written_list(text: str) -> bool:
+    if not text.strip().startswith(("['", '["', "[ ")):
+        return False
+    try:
+        return isinstance(ast.literal_eval(text.strip()), list)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
 
 
 def whole_text(path: str | Path) -> str:

@@ -11,8 +11,8 @@ from typing import Any
 from quals.errors import InputError
 from quals.io.numbers import finite
 from quals.io.results import several_scores
-from quals.io.rows import DEFAULT_FIELDS, entries, field_among, refuse_written_list
-from quals.io.text import is_text, joined_passages
+from quals.io.rows import DEFAULT_FIELDS, entries, field_among
+from quals.io.text import is_text, joined_passages, single_text
 from quals.signature import parse
 from quals.study.records import Document
 
@@ -62,7 +62,7 @@ def read_documents(sources: Sequence[str]) -> Intake:
             try:
                 _add(gathered, _named(row) if system is None else {**_named(row), "system": system})
             except InputError as wrong:
-                problems.append(InputError(wrong.message, file=file, line=line, field=wrong.field))
+                problems.append(wrong.at(file, line))
     return _complete(gathered, problems)
 
 
@@ -102,7 +102,7 @@ def read_scores(sources: Sequence[str]) -> MetricScores:
                 row = _named(row)
                 _add_scores(found, (document_id(row), system or _text(row, "system")), _numbers(row))
             except InputError as wrong:
-                found.problems.append(InputError(wrong.message, file=file, line=line, field=wrong.field))
+                found.problems.append(wrong.at(file, line))
     if not found.metrics:
         raise found.problems[0] if found.problems else InputError("no column holds a number", file=", ".join(sources))
     return found
@@ -173,8 +173,7 @@ def _text(row: Row, name: str) -> str:
     value = row.get(name)
     if not isinstance(value, str) or not value.strip():
         raise InputError("missing" if value is None else "expected text that is not empty", field=name)
-    refuse_written_list(value, field=name)
-    return _storable(value, name)
+    return _storable(single_text(value, name), name)
 
 
 def _storable(text: str, name: str) -> str:
