@@ -27,9 +27,10 @@ from quals.io.results import (
     rows_path,
 )
 from quals.io.rows import Row, read_rows
-from quals.io.run import Tally, run, scored
 from quals.io.separated import jsonl_to_separated
 from quals.records import Scores, Status, SummaryScore
+from quals.scoring.run import run, scored
+from quals.scoring.tally import Tally
 
 SCORE = SummaryScore(-0.5, Status.OK, signature="s")
 

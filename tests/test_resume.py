@@ -10,9 +10,10 @@ from overlap import Overlap
 from quals.calibrate import Calibration, Logistic
 from quals.errors import InputError
 from quals.io.results import JsonlWriter
-from quals.io.resume import skip_finished
 from quals.io.rows import read_rows
-from quals.io.run import Tally, run
+from quals.scoring.resume import skip_finished
+from quals.scoring.run import run
+from quals.scoring.tally import Tally
 
 INPUT = [
     {"document": "a b", "summary": ["a \ud83d", "b", "", None], "score": float("nan")},

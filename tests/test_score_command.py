@@ -20,8 +20,8 @@ from quals.cli.main import cli
 from quals.cli.score_view import View
 from quals.errors import InputError
 from quals.io.rows import Row
-from quals.io.run import Tally
 from quals.metrics import registry
+from quals.scoring.tally import Tally
 
 ROOT = Path(__file__).parents[1]
 OVERLAP = [sys.executable, str(ROOT / "tests" / "overlap.py")]

@@ -19,11 +19,12 @@ from quals.cli.ranges import Threshold, threshold
 from quals.cli.score_view import View, Watch
 from quals.errors import InputError
 from quals.io import results
-from quals.io.resume import skip_finished
 from quals.io.rows import FieldNames, Row, count_rows, read_rows, read_texts
-from quals.io.run import Tally, rows_at_once, run_all
 from quals.metrics import registry
 from quals.metrics.base import Metric
+from quals.scoring.resume import skip_finished
+from quals.scoring.run import rows_at_once, run_all
+from quals.scoring.tally import Tally
 
 EXIT_BELOW = 1
 

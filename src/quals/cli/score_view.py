@@ -15,9 +15,9 @@ from rich.text import Text
 from quals.cli.console import Console
 from quals.io.results import Writer
 from quals.io.rows import Row, row_id
-from quals.io.run import Suspicion, Tally
 from quals.metrics.base import Metric
 from quals.records import Result, Scores, Status, SummaryScore, scores_of
+from quals.scoring.tally import Suspicion, Tally
 from quals.terminal import MOST_COMPLAINTS, one_line
 
 _PIPE_WIDTH = 120  # columns, where no terminal says how many there are

@@ -14,10 +14,10 @@ from typing import Any
 from quals.errors import InputError
 from quals.evaluate.cache import Texts, as_read, key
 from quals.io.results import json_line
-from quals.io.run import rows_at_once, safe_scores
 from quals.io.text import json_lines
 from quals.metrics.base import Metric
 from quals.records import Status
+from quals.scoring.run import rows_at_once, safe_scores
 
 Pieces = list[dict[str, Any]]
 

@@ -15,11 +15,11 @@ from quals.evaluate.agreement import Agreement, Labelled, agreement
 from quals.evaluate.bootstrap import Bootstrap, UndefinedError, clusters
 from quals.evaluate.cache import ScoreCache, Texts, as_read
 from quals.evaluate.labelled import DataSet, JudgedRow
-from quals.io.run import rows_at_once, safe_scores
 from quals.metrics.base import Metric
 from quals.metrics.combined import CombinedMetric
 from quals.metrics.rouge import Rouge2Precision
 from quals.records import Status, SummaryScore
+from quals.scoring.run import rows_at_once, safe_scores
 
 Advance = Callable[[int], object]
 

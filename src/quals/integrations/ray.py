@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 from quals.errors import InputError
 from quals.io.results import RESULT_FIELDS, input_fields
 from quals.io.rows import DEFAULT_FIELDS, Entry, FieldNames, Row, field_among, rows_of
-from quals.io.run import score_batch
 from quals.metrics import registry
 from quals.records import SummaryScore
+from quals.scoring.run import score_batch
 
 if TYPE_CHECKING:
     import pyarrow as pa

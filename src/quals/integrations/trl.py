@@ -14,9 +14,9 @@ from typing import Any
 
 from quals.errors import InputError
 from quals.evaluate.cache import Texts, as_read
-from quals.io.run import safe_scores
 from quals.io.text import is_text
 from quals.metrics.base import Metric
+from quals.scoring.run import safe_scores
 
 
 class Reward:

@@ -26,10 +26,10 @@ from typing import Any, TypeVar
 from quals.calibrate.calibration import Calibration
 from quals.errors import QualsError
 from quals.evaluate.cache import Texts
-from quals.io.run import safe_scores
 from quals.metrics import registry
 from quals.metrics.base import Metric
 from quals.records import SummaryScore
+from quals.scoring.run import safe_scores
 
 _PARTS = 4  # for each process and call: more even out the work, fewer make fuller batches
 _numbers = itertools.count()

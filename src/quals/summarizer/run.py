@@ -11,10 +11,10 @@ from typing import Any
 
 from quals.errors import InputError, QualsError
 from quals.io.results import input_fields, json_line
-from quals.io.resume import take_finished
 from quals.io.rows import Row, take
-from quals.io.run import windows
 from quals.records import Status
+from quals.scoring.resume import take_finished
+from quals.scoring.run import windows
 from quals.summarizer.model import Summaries, Summarizer
 from quals.summarizer.settings import GenerationSettings
 

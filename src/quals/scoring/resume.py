@@ -11,9 +11,9 @@ from typing import Any
 from quals.errors import InputError
 from quals.io.results import RESULT_FIELDS, SEVERAL_FIELDS, input_fields, json_line
 from quals.io.rows import Row
-from quals.io.run import Tally
 from quals.metrics.base import Metric
 from quals.records import Status
+from quals.scoring.tally import Tally
 
 
 def skip_finished(

@@ -7,16 +7,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
 
 from quals.errors import QualsError
 from quals.io.results import Writer
 from quals.io.rows import Row, take
 from quals.metrics.base import Metric
 from quals.records import Scores, Status, SummaryScore
+from quals.scoring.tally import Tally
 
 
 def rows_at_once(metric: Metric) -> int:
@@ -74,7 +73,7 @@ def score_batch(rows: Sequence[Row], metrics: Sequence[Metric]) -> Iterator[tupl
             yield row, [next(scores) for scores in found]
 
 
-class Texts(Protocol):
+class Scorable(Protocol):
     """What has a document, a summary of it, and perhaps a reference."""
 
     @property
@@ -90,7 +89,7 @@ class Texts(Protocol):
         """A reference summary; None or empty for none."""
 
 
-def safe_scores(metric: Metric, rows: Sequence[Texts], *, explain: bool = True) -> list[SummaryScore]:
+def safe_scores(metric: Metric, rows: Sequence[Scorable], *, explain: bool = True) -> list[SummaryScore]:
     """A score for each row; if the metric fails, only the rows at fault are without one (`Status.ERROR`).
 
     Args:
@@ -113,93 +112,6 @@ def safe_scores(metric: Metric, rows: Sequence[Texts], *, explain: bool = True) 
         if len(rows) == 1:
             return [metric.without(Status.ERROR, f"{type(error).__name__}: {error}")]
         return [result for row in rows for result in safe_scores(metric, [row], explain=explain)]
-
-
-@dataclass(frozen=True)
-class Suspicion:
-    """A piece of evidence that speaks against a summary, with the row it is from and what is doubted in that summary.
-
-    All as plain JSON values.
-    """
-
-    row: Row
-    evidence: Mapping[str, Any]
-    doubts: Sequence[Mapping[str, Any]] = ()
-
-
-@dataclass
-class Tally:
-    """What a run came to.
-
-    Attributes:
-        keep: how many of the worst pieces of evidence to keep.
-        statuses: how many summaries ended in which status.
-        total: the sum of all scores.
-        lowest: the lowest score; None if there is none.
-        read: how many scores have a probability.
-        least_probable: the lowest probability, in 0..1; None if there is none.
-        unread: what is said of the first score without a probability.
-        worst: the evidence with the lowest scores over all rows, worst first.
-    """
-
-    keep: int = 3
-    statuses: Counter[Status] = field(default_factory=Counter)
-    total: float = 0.0
-    lowest: float | None = None
-    read: int = 0
-    least_probable: float | None = None
-    unread: str = ""
-    worst: list[Suspicion] = field(default_factory=list)
-
-    @property
-    def count(self) -> int:
-        """How many summaries there were, with a score or without."""
-        return self.statuses.total()
-
-    @property
-    def mean(self) -> float | None:
-        """The mean score of the summaries that have one."""
-        return self.total / self.statuses[Status.OK] if self.lowest is not None else None
-
-    @property
-    def troubled(self) -> int:
-        """How many rows could not be read, or made the metric fail."""
-        return self.statuses[Status.INVALID_ROW] + self.statuses[Status.ERROR]
-
-    def shortfall(self, threshold: float, *, probability: bool = False) -> str:
-        """What is wrong, unless every summary has a score and none is below ``threshold``; else empty.
-
-        With ``probability`` the same of the probabilities that a calibration gives the scores.
-        """
-        lowest, there = (self.least_probable, self.read) if probability else (self.lowest, self.statuses[Status.OK])
-        what, wrong = "probability" if probability else "score", []
-        if lowest is not None and lowest < threshold:
-            wrong.append(f"the lowest {what} is {lowest:.4g}")
-        if missing := self.count - there:
-            why = f" ({self.unread})" if probability and self.unread else ""
-            wrong.append(f"{missing} of {self.count} summaries have no {what}{why}")
-        return " and ".join(wrong)
-
-    def add(
-        self,
-        row: Row,
-        score: Mapping[str, Any],
-        evidence: Iterable[Mapping[str, Any]],
-        doubts: Sequence[Mapping[str, Any]] = (),
-    ) -> None:
-        """Count one result (see `SummaryScore.to_dict`); ``evidence`` holds at least its ``keep`` worst pieces."""
-        self.statuses[Status(score["status"])] += 1
-        value, probability = score["score"], score["probability"]
-        if value is not None:
-            self.total += value
-            self.lowest = value if self.lowest is None else min(self.lowest, value)
-            if probability is None:
-                self.unread = self.unread or score["reason"]
-        if probability is not None:
-            self.read += 1
-            self.least_probable = probability if self.least_probable is None else min(self.least_probable, probability)
-        pieces = self.worst + [Suspicion(row, piece, doubts) for piece in evidence]
-        self.worst = sorted(pieces, key=lambda suspicion: suspicion.evidence["score"])[: self.keep]
 
 
 def run(rows: Iterable[Row], metric: Metric, writer: Writer, *, window: int = 64, tally: Tally | None = None) -> Tally:
