@@ -17,8 +17,9 @@ from quals.cli.ranges import FiniteRange
 from quals.terminal import complain
 
 if TYPE_CHECKING:
-    from quals.contrast.sets import Progress, Sets
+    from quals.contrast.sets import Sets
     from quals.metrics.base import Metric
+    from quals.scoring.progress import Progress
 
 _SHARE = FiniteRange(0, 1)
 _MEAN = "rouge"  # elsewhere this names three metrics

@@ -12,7 +12,7 @@ import click
 from quals.errors import InputError
 
 if TYPE_CHECKING:
-    from quals.evaluate.measure import Advance
+    from quals.scoring.progress import Advance
 
 Made = TypeVar("Made")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from quals.compare.paired import Paired, Resampling, against, at_equal_copying, mean
@@ -12,12 +12,12 @@ from quals.compare.texts import length, novel_bigrams
 from quals.errors import InputError
 from quals.evaluate.bootstrap import Estimate
 from quals.evaluate.cache import ScoreCache, Texts
-from quals.evaluate.measure import Advance, score_rows
+from quals.evaluate.measure import score_rows
 from quals.metrics.base import Metric
 from quals.records import Status
+from quals.scoring.progress import Progress, untold_of
 
 Values = Mapping[str, Sequence[float | None]]  # system -> a value for each document
-Progress = Callable[[str, int], Advance]
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def compare(
     baseline: str,
     resampling: Resampling,
     cache: ScoreCache,
-    progress: Progress = lambda name, rows: lambda done: None,
+    progress: Progress = untold_of,
 ) -> Comparison:
     """Score every summary with every metric, through the cache, and compare each system with the baseline.
 

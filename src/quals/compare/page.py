@@ -14,7 +14,7 @@ from typing import Any
 from markupsafe import Markup
 
 from quals.compare import table
-from quals.compare.comparison import Comparison, Progress, texts
+from quals.compare.comparison import Comparison, texts
 from quals.compare.differences import Piece, differences, pieces
 from quals.compare.systems import Document
 from quals.doubts import Losses, losses
@@ -27,6 +27,7 @@ from quals.report.marks import visible
 from quals.report.page import asset, environment, inline_hash
 from quals.report.rows import evidence_from_dict
 from quals.report.view import number_text
+from quals.scoring.progress import Progress, untold_of
 
 STYLES = ("report.css", "compare.css")
 _MEANINGS = {"word": "not in every summary", "fact": "name or number not in every summary"}
@@ -59,7 +60,7 @@ def write_page(
     *,
     doubting: Metric | None = None,
     limit: int = 50,
-    progress: Progress = lambda name, rows: lambda done: None,
+    progress: Progress = untold_of,
 ) -> None:
     """Write the page.
 

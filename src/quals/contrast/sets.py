@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -19,8 +19,8 @@ from quals.evaluate.cache import ScoreCache, Texts
 from quals.evaluate.evidence import Pieces, explained
 from quals.metrics.base import Metric
 from quals.records import Status, SummaryScore
+from quals.scoring.progress import Progress
 
-Progress = Callable[[str, int], Callable[[int], object]]
 Row = dict[str, Any]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,13 +19,8 @@ from quals.metrics.base import Metric
 from quals.metrics.combined import CombinedMetric
 from quals.metrics.rouge import Rouge2Precision
 from quals.records import Status, SummaryScore
+from quals.scoring.progress import Advance, untold
 from quals.scoring.run import rows_at_once, safe_scores
-
-Advance = Callable[[int], object]
-
-
-def _silent(rows: int) -> None:
-    """Nobody is told how far the work is."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +51,7 @@ def measure(
     *,
     positive_from: float = 1.0,
     bootstrap: Bootstrap | None = None,
-    advance: Advance = _silent,
+    advance: Advance = untold,
 ) -> Iterator[Result]:
     """Score each set with the metric, through the cache, and compare with its labels.
 
@@ -99,7 +94,7 @@ def measure(
 
 
 def score_rows(
-    metric: Metric, rows: Sequence[Texts], cache: ScoreCache, advance: Advance = _silent
+    metric: Metric, rows: Sequence[Texts], cache: ScoreCache, advance: Advance = untold
 ) -> list[SummaryScore]:
     """One score for each row, in order; only those not in the cache are computed, each once.
 
@@ -109,7 +104,7 @@ def score_rows(
     """
     if isinstance(metric, CombinedMetric):
         last = metric.parts[-1]
-        of_parts = [score_rows(part, rows, cache, advance if part is last else _silent) for part in metric.parts]
+        of_parts = [score_rows(part, rows, cache, advance if part is last else untold) for part in metric.parts]
         return [metric.combine(scores) for scores in zip(*of_parts, strict=True)]
     rows = as_read(metric, rows)
     known = {row: score for row, score in zip(rows, cache.get(metric.signature, rows), strict=True) if score}

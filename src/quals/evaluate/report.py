@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +10,10 @@ from quals.errors import InputError
 from quals.evaluate.bootstrap import Bootstrap
 from quals.evaluate.cache import ScoreCache
 from quals.evaluate.labelled import DataSet, read_judged, with_unique_names
-from quals.evaluate.measure import Advance, Result, measure
+from quals.evaluate.measure import Result, measure
 from quals.lm.store import sha256
 from quals.metrics.base import Metric
+from quals.scoring.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def make_report(
     metrics: Sequence[Metric],
     options: Options,
     cache: ScoreCache,
-    progress: Callable[[str, int], Advance],
+    progress: Progress,
     tune_on: Sequence[str] = (),
 ) -> Report:
     """Measure every metric on every file.
