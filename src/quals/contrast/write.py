@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from quals.contrast.sets import Row, Sets
 from quals.errors import InputError
+from quals.io.files import appearing_whole
 from quals.io.results import json_line
 
 PROMPT = "{document}\n\nTL;DR:"  # a completion follows after a blank, so that its first word is a whole token
@@ -38,7 +38,7 @@ def write_sets(sets: Sets, folder: Path, prompt: str, settings: dict[str, Any]) 
     check_prompt(prompt)
     preferences, feedback = preference_rows(sets, prompt), feedback_rows(sets, prompt)
     for name, rows in zip(_ROWS, (sets.positives, sets.negatives, preferences, feedback, sets.aside), strict=True):
-        _replace(folder / name, (json_line(row) for row in rows))
+        _write(folder / name, (json_line(row) for row in rows))
     selection = sets.selection
     summary = {
         "settings": settings,
@@ -48,7 +48,7 @@ def write_sets(sets: Sets, folder: Path, prompt: str, settings: dict[str, Any]) 
         "thresholds": {"positive_from": selection.positive_from, "negative_to": selection.negative_to},
         "eligible": {"positives": selection.eligible_positives, "negatives": selection.eligible_negatives},
     }
-    _replace(folder / "summary.json", [json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n"])
+    _write(folder / "summary.json", [json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n"])
 
 
 def preference_rows(sets: Sets, prompt: str) -> list[Row]:
@@ -79,8 +79,6 @@ def _prompt(row: Row, prompt: str) -> str:
     return prompt.replace("{document}", row["document"])  # a document may hold braces of its own
 
 
-def _replace(path: Path, lines: Iterable[str]) -> None:
-    partial = path.with_name(f"{path.name}.partial")
-    with partial.open("w", encoding="utf-8", newline="\n") as stream:
+def _write(path: Path, lines: Iterable[str]) -> None:
+    with appearing_whole(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as stream:
         stream.writelines(lines)
-    os.replace(partial, path)

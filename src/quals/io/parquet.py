@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import itertools
 import json
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quals.errors import InputError, MissingExtraError, QualsError
+from quals.io.files import appearing_whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -130,14 +130,15 @@ def jsonl_to_parquet(source: Path, target: Path, wanted: pa.Schema | None = None
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    partial = Path(f"{target}.partial")
     try:
         schema = _schema(source, wanted)
-        with pq.ParquetWriter(partial, schema, compression="zstd") as writer:
+        with (
+            appearing_whole(target) as partial,
+            pq.ParquetWriter(partial, schema, compression="zstd") as writer,
+        ):
             for rows in _batches(source):
                 columns = [_array([row.get(field.name) for row in rows], field.type) for field in schema]
                 writer.write_table(pa.Table.from_arrays(columns, schema=schema))
-        os.replace(partial, target)
     except (OSError, pa.ArrowException) as error:
         raise QualsError(f"{target}: cannot be written: {error}. The results are safe in {source}") from error
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from quals.errors import InputError, QualsError
+from quals.io.files import appearing_whole
 from quals.io.text import NOT_UTF8, is_text, text_lines
 
 _QUOTED = re.compile(r'"[^"]*"?')
@@ -102,17 +102,18 @@ def jsonl_to_separated(source: Path, target: Path) -> None:
     Raises:
         QualsError: it cannot be written; ``source`` stays.
     """
-    partial = Path(f"{target}.partial")
     try:
         columns = list(dict.fromkeys(name for row in _objects(source) for name in row))
-        with partial.open("w", encoding="utf-8", errors="replace", newline="") as stream:
+        with (
+            appearing_whole(target) as partial,
+            partial.open("w", encoding="utf-8", errors="replace", newline="") as stream,
+        ):
             delimiter = "\t" if target.suffix.lower() == ".tsv" else ","
             bare = csv.writer(stream, delimiter=delimiter, lineterminator="\n")
             quoted = csv.writer(stream, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
             for cells in chain([columns], ([_cell(row.get(name)) for name in columns] for row in _objects(source))):
                 # A lone carriage return ends a row for many readers, but is not quoted by itself.
                 (quoted if any("\r" in cell for cell in cells) else bare).writerow(cells)
-        os.replace(partial, target)
     except OSError as error:
         raise QualsError(f"{target}: cannot be written: {error}. The results are safe in {source}") from error
 

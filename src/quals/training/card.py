@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from quals.io.files import write_whole
 from quals.lm.format import FACTCC, QA, QAGEN, QG, PairFormat, Task
 from quals.lm.framed import CARD
 from quals.training.data import Passage
-from quals.training.run import write_whole
 from quals.training.settings import TrainSettings
 
 _ABOUT = {

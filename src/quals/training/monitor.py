@@ -12,10 +12,10 @@ from typing import Any
 
 import transformers
 
+from quals.io.files import write_whole
 from quals.lm.framed import FramedModel
 from quals.training.data import Passage
 from quals.training.loss import held_out_loss
-from quals.training.run import write_whole
 
 Measure = Callable[[Any, Sequence[Passage]], dict[str, float]]  # model and passages -> figures by name
 

@@ -12,6 +12,7 @@ from typing import Any
 import transformers
 
 from quals.errors import InputError, ModelError
+from quals.io.files import write_whole
 from quals.lm import store
 from quals.lm.framed import CARD
 from quals.terminal import complain
@@ -96,13 +97,6 @@ def newest_checkpoint(folder: Path) -> Path | None:
     """The last checkpoint of a run that was written to its end."""
     found = (folder / "checkpoints").glob("checkpoint-*")
     return max(filter(_state, found), key=lambda path: int(path.name.split("-")[1]), default=None)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
 
 
 def _state(checkpoint: Path) -> transformers.TrainerState | None:
