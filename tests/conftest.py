@@ -11,7 +11,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 import pytest
 from tiny import DECODERS, SEQ2SEQ, tiny_pretrained
 
-from quals.lm.model import LanguageModel, language_model
+from quals.lm.architectures import language_model
+from quals.lm.model import LanguageModel
 
 
 @pytest.fixture(params=[*DECODERS, *SEQ2SEQ])

@@ -12,8 +12,9 @@ from tiny import DECODERS, SEQ2SEQ, plain_log_probs, tiny_pretrained
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from quals.errors import ModelError
+from quals.lm.architectures import language_model
 from quals.lm.load import Pretrained
-from quals.lm.model import LanguageModel, language_model
+from quals.lm.model import LanguageModel
 from quals.lm.search import SearchSettings, diverse_beam_search
 
 SPECIAL = {"vocab_size": 320, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2}

@@ -12,10 +12,11 @@ from test_lm import END, make_end_likely, some_texts
 from tiny import plain_log_probs, tiny_pretrained
 
 from quals.errors import InputError
+from quals.lm.architectures import language_model
 from quals.lm.beam import BeamSettings, beam_search
-from quals.lm.flat import FlatSession
-from quals.lm.model import LanguageModel, language_model
+from quals.lm.model import LanguageModel
 from quals.lm.search import SearchSettings
+from quals.lm.session import Session
 from quals.settings import Settings
 
 Plain = list[tuple[list[int], list[float]]]
@@ -98,13 +99,13 @@ def test_what_prompts_share_is_read_once() -> None:
 def test_prompts_are_read_in_a_single_pass(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
     lm = language_model(tiny_pretrained(architecture))
     passes: list[int] = []
-    before = FlatSession._read
+    before = Session._read
 
-    def counted(self: FlatSession, *args: Any) -> torch.Tensor:
+    def counted(self: Session, *args: Any) -> torch.Tensor:
         passes.append(len(args[2]))
         return before(self, *args)
 
-    monkeypatch.setattr(FlatSession, "_read", counted)
+    monkeypatch.setattr(Session, "_read", counted)
     prompts = [[[5, 6, 7], [], [5, 8]], [], [[9], [9, 10]]]
     beam_search(lm, some_texts(3), prompts, END, BeamSettings(width=1, min_length=1, max_length=1))
     starts = 2 if architecture == "bart" else 0  # the start token behind each text that has prompts

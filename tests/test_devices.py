@@ -7,10 +7,11 @@ import torch
 from pretend import NAME, pretending
 from tiny import DECODERS, SEQ2SEQ, tiny_pretrained
 
+from quals.lm.architectures import language_model
 from quals.lm.beam import BeamSettings, Hypothesis, beam_search
 from quals.lm.constraints import Constraints
 from quals.lm.framed import TrainedModel
-from quals.lm.model import LanguageModel, language_model
+from quals.lm.model import LanguageModel
 from quals.lm.sampling import SamplingSettings, sample
 from quals.lm.search import Beam, SearchSettings, diverse_beam_search
 from quals.metrics import registry

@@ -10,8 +10,8 @@ from tiny import tiny_pretrained
 from torch import nn
 
 from quals.lm import linear
+from quals.lm.architectures import language_model
 from quals.lm.load import load_pretrained
-from quals.lm.model import language_model
 from quals.training.train import add_adapter
 
 

@@ -8,8 +8,9 @@ import pytest
 import torch
 from tiny import plain_log_probs, tiny_pretrained
 
+from quals.lm.architectures import language_model
 from quals.lm.batching import in_batches
-from quals.lm.model import LanguageModel, language_model
+from quals.lm.model import LanguageModel
 from quals.lm.search import SearchSettings, best_tokens, diverse_beam_search
 from quals.lm.tree import ROOT, Forest
 

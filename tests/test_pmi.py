@@ -12,8 +12,8 @@ from tiny import plain_log_probs, tiny_pretrained
 
 from quals.cli.main import cli
 from quals.errors import InputError, ModelError
+from quals.lm.architectures import language_model
 from quals.lm.load import load_pretrained
-from quals.lm.model import language_model
 from quals.metrics import registry
 from quals.metrics.pmi import Pmi, PmiSettings
 from quals.records import Span, Status, WordEvidence

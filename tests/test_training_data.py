@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from tiny import DECODERS, SEQ2SEQ, TEXT, tiny_pretrained, tiny_tokenizer
 
 from quals.errors import InputError, ModelError
+from quals.lm.architectures import language_model
 from quals.lm.format import QA, QAGEN, QG, PairFormat, Task, text_ids
-from quals.lm.model import language_model
 from quals.training.data import Pair, Passage, read_passages
 from quals.training.examples import IGNORE, Collator, lower_cased, of_like_length, plan_examples, with_mask
 from quals.training.negatives import with_unanswerable

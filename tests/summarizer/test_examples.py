@@ -7,8 +7,9 @@ import pytest
 import torch
 from tiny import DECODERS, SEQ2SEQ, TEXT, plain_log_probs, tiny_pretrained
 
+from quals.lm.architectures import language_model
 from quals.lm.format import PairFormat
-from quals.lm.model import LanguageModel, language_model
+from quals.lm.model import LanguageModel
 from quals.summarizer.data import Encoded
 from quals.summarizer.examples import Collator, Contrast, contrasted
 from quals.summarizer.loss import conseq_loss

@@ -20,9 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from quals.lm.constraints import FILLER, Constraints
-from quals.lm.model import Ids, LanguageModel
+from quals.lm.model import LanguageModel
 from quals.lm.search import best_tokens
-from quals.lm.tree import Ints
+from quals.lm.tree import Ids, Ints
 from quals.settings import Settings, setting
 
 

@@ -10,25 +10,26 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from quals.errors import ModelError
 from quals.lm.attention import Memory, share_keys
-from quals.lm.flat import FlatModel, FlatSession
-from quals.lm.model import Ids
+from quals.lm.model import LanguageModel
+from quals.lm.session import Session
+from quals.lm.tree import Ids
 
 
-class DecoderModel(FlatModel):
+class DecoderModel(LanguageModel):
     """SmolLM2, Llama-like models, GPT-2."""
 
-    def open(self, texts: Sequence[Ids]) -> FlatSession:
-        """See `FlatModel.open`."""
+    def open(self, texts: Sequence[Ids]) -> Session:
+        """See `LanguageModel.open`."""
         return _TextSession(self, texts)
 
     @torch.inference_mode()
     def plain(self, text: Ids, target: Ids) -> torch.Tensor:
-        """See `FlatModel.plain`."""
+        """See `LanguageModel.plain`."""
         logits: torch.Tensor = self.model(input_ids=self.tensor([[*text, *target]]), use_cache=False).logits
         return logits[0, len(text) - 1 : -1]
 
 
-class _TextSession(FlatSession):
+class _TextSession(Session):
     """Reads the texts when it is made."""
 
     memory: TextMemory
@@ -45,7 +46,7 @@ class _TextSession(FlatSession):
         )
 
     def forward(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        """See `FlatSession.forward`."""
+        """See `Session.forward`."""
         return self._forward(tokens, positions, None)
 
     def _forward(self, tokens: torch.Tensor, positions: torch.Tensor, keep: torch.Tensor | None) -> torch.Tensor:

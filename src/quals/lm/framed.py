@@ -19,11 +19,13 @@ import torch
 
 from quals.errors import InputError, ModelError
 from quals.lm import store
+from quals.lm.architectures import language_model
 from quals.lm.batching import in_batches
 from quals.lm.beam import BeamSettings, Hypothesis, beam_search
 from quals.lm.format import PairFormat, Task, text_ids
 from quals.lm.load import Pretrained, load_pretrained
-from quals.lm.model import Ids, LanguageModel, language_model
+from quals.lm.model import LanguageModel
+from quals.lm.tree import Ids
 
 CARD = "quals.json"
 DTYPES = ("float32", "bfloat16", "float16")

@@ -5,6 +5,8 @@ the model might write after it. There are two things to ask:
 
 * `LanguageModel.log_probs`: how likely is each token of many given targets?
 * `LanguageModel.begin`: a `Session` that grows a tree of continuations step by step, for searches.
+
+A subclass for each kind of architecture says how texts are read; see `quals.lm.architectures`.
 """
 
 from __future__ import annotations
@@ -14,52 +16,16 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 
+from quals.errors import ModelError
+from quals.lm.attention import NAME
 from quals.lm.load import Pretrained
-from quals.lm.tree import Ints
+from quals.lm.session import Session, chosen
+from quals.lm.tree import Ids
 
-Ids = Sequence[int]
-
-
-class Session(ABC):
-    """A search under way over one or more texts, each encoded once.
-
-    Attributes:
-        counts: of each text, the nodes of the latest call of `grow`; at first its prompts.
-    """
-
-    counts: Sequence[int]
-
-    @property
-    @abstractmethod
-    def first(self) -> torch.Tensor:
-        """Log-probabilities of the token after each prompt: (prompts, text by text; vocabulary), float32."""
-
-    @abstractmethod
-    def grow(self, counts: Sequence[int], parents: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-        """Read one more token on each given branch.
-
-        Args:
-            counts: of each text, how many nodes are new.
-            parents: (nodes, text by text), which node of the previous call each follows, counted over all texts (in
-                the first call, which prompt).
-            tokens: (nodes), the new nodes' tokens.
-
-        Returns:
-            Log-probabilities of the token after each new node: (nodes; vocabulary), float32.
-        """
-
-    def extend(self, parents: Ints, tokens: Ints) -> torch.Tensor:
-        """`grow`, with arrays that are known on the CPU; the counts follow from the parents.
-
-        Args:
-            parents, tokens: (nodes), int64, text by text.
-        """
-        texts = np.repeat(np.arange(len(self.counts)), self.counts)[parents]
-        counts = np.bincount(texts, minlength=len(self.counts)).tolist()
-        return self.grow(counts, torch.as_tensor(parents), torch.as_tensor(tokens))
+# What a model is tried on; any tokens would do.
+_TEXTS, _TARGETS = [[5, 6, 7], [8, 9]], [[[6, 7, 8], [6, 9, 5]], [[7, 8, 5]]]
 
 
 class LanguageModel(ABC):
@@ -69,11 +35,29 @@ class LanguageModel(ABC):
         tokenizer: its tokenizer.
         limit: the most tokens a text and a target may have together.
         evaluated: tokens read so far, padding not counted.
+        root: tokens that stand before every continuation, as a decoder's start token does.
+
+    Raises:
+        ModelError: its architecture cannot be used.
     """
 
-    def __init__(self, pretrained: Pretrained, limit: int) -> None:
+    root: Ids = ()
+
+    def __init__(self, pretrained: Pretrained) -> None:
         self.model, self.tokenizer = pretrained.model, pretrained.tokenizer
-        self.limit, self.evaluated = limit, 0
+        self.limit, self.evaluated = _limit(pretrained.model.config), 0
+        try:
+            self._check()
+        except Exception as error:
+            raise ModelError(f"the architecture of '{pretrained.name}' cannot be used: {error}") from error
+
+    @abstractmethod
+    def open(self, texts: Sequence[Ids]) -> Session:
+        """A session that has read the texts, but nothing behind them."""
+
+    @abstractmethod
+    def plain(self, text: Ids, target: Ids) -> torch.Tensor:
+        """Logits that predict each token of one target, by `transformers` alone."""
 
     @property
     def device(self) -> torch.device:
@@ -92,40 +76,47 @@ class LanguageModel(ABC):
         if dtype.itemsize == 2 and isinstance(head, torch.nn.Linear) and head.bias is None:
             head.forward = partial(_logits, head.weight)
 
-    @abstractmethod
     def begin(self, texts: Sequence[Ids], prompts: Sequence[Sequence[Ids]] | None = None) -> Session:
         """Encode the texts and start a search from each, or from prompts behind it.
 
         ``prompts[i]`` are those of ``texts[i]``, all different, one of them perhaps empty; they are read in a single
         pass, and what they share is read once. If not given, each text has one, which is empty.
         """
+        session = self.open(texts)
+        session.follow([[[*self.root, *prompt] for prompt in group] for group in prompts or [[[]]] * len(texts)])
+        return session
 
-    @abstractmethod
     def log_probs(self, texts: Sequence[Ids], targets: Sequence[Sequence[Ids]]) -> list[list[list[float]]]:
         """Natural log-probability of every token of every target after its text.
 
         ``targets[i]`` are the targets of ``texts[i]``; the result has the same shape. Each text is encoded
-        once, however many targets it has.
+        once, however many targets it has; those of all texts go through as prefix trees, in a single pass.
         """
+        rooted = [[[*self.root, *target] for target in group] for group in targets]
+        values, first = iter(self.open(texts).read(rooted).tolist()), len(self.root)
+        return [[next(values)[first : first + len(target)] for target in group] for group in targets]
 
     def tensor(self, values: Any) -> torch.Tensor:
         """A tensor on the model's device."""
         return torch.as_tensor(values, device=self.device)
 
-
-def language_model(pretrained: Pretrained) -> LanguageModel:
-    """The implementation that fits a model's architecture.
-
-    Raises:
-        ModelError: there is none.
-    """
-    if pretrained.encoder_decoder:
-        from quals.lm.seq2seq import Seq2SeqModel
-
-        return Seq2SeqModel(pretrained, _limit(pretrained.model.config))
-    from quals.lm.decoder import DecoderModel
-
-    return DecoderModel(pretrained, _limit(pretrained.model.config))
+    def _check(self) -> None:
+        """Refuse a model that says something else in a flat row, for instance because it counts positions itself."""
+        expected = torch.cat(
+            [
+                chosen(self.plain(text, target), torch.tensor(target)).cpu()
+                for text, group in zip(_TEXTS, _TARGETS, strict=True)
+                for target in group
+            ]
+        )
+        self.model.set_attn_implementation(NAME)
+        if self.model.config._attn_implementation != NAME:
+            raise ModelError("its attention cannot be exchanged")
+        found = torch.tensor([values for group in self.log_probs(_TEXTS, _TARGETS) for values in group]).flatten()
+        off = float((found - expected).abs().max())
+        if not off <= 0.01:
+            raise ModelError(f"its log-probabilities are off by {off:.2g}")
+        self.evaluated = 0
 
 
 def _limit(config: Any) -> int:

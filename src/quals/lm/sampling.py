@@ -18,8 +18,8 @@ import torch
 
 from quals.lm.beam import Hypothesis
 from quals.lm.constraints import Constraints
-from quals.lm.model import Ids, LanguageModel
-from quals.lm.tree import Ints
+from quals.lm.model import LanguageModel
+from quals.lm.tree import Ids, Ints
 
 
 @dataclass(frozen=True)

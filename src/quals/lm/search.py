@@ -18,7 +18,8 @@ import numpy.typing as npt
 import torch
 from torch.nn.functional import pad
 
-from quals.lm.model import Ids, LanguageModel
+from quals.lm.model import LanguageModel
+from quals.lm.tree import Ids
 from quals.settings import Settings, setting
 
 

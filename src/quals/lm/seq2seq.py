@@ -18,32 +18,33 @@ from transformers import Cache, DynamicCache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
 
 from quals.lm.attention import Memory, share_keys
-from quals.lm.flat import FlatModel, FlatSession
 from quals.lm.load import Pretrained
-from quals.lm.model import Ids
+from quals.lm.model import LanguageModel
+from quals.lm.session import Session
+from quals.lm.tree import Ids
 
 
-class Seq2SeqModel(FlatModel):
+class Seq2SeqModel(LanguageModel):
     """BART, T5."""
 
-    def __init__(self, pretrained: Pretrained, limit: int) -> None:
+    def __init__(self, pretrained: Pretrained) -> None:
         self.root = (pretrained.model.config.decoder_start_token_id,)
-        super().__init__(pretrained, limit)
+        super().__init__(pretrained)
 
-    def open(self, texts: Sequence[Ids]) -> FlatSession:
-        """See `FlatModel.open`."""
+    def open(self, texts: Sequence[Ids]) -> Session:
+        """See `LanguageModel.open`."""
         return _CrossSession(self, texts)
 
     @torch.inference_mode()
     def plain(self, text: Ids, target: Ids) -> torch.Tensor:
-        """See `FlatModel.plain`."""
+        """See `LanguageModel.plain`."""
         inputs = self.tensor([[*self.root, *target[:-1]]])
         output = self.model(input_ids=self.tensor([text]), decoder_input_ids=inputs, use_cache=False)
         logits: torch.Tensor = output.logits[0]
         return logits
 
 
-class _CrossSession(FlatSession):
+class _CrossSession(Session):
     """Encodes the texts when it is made; the decoder makes keys of the states when it reads the first nodes."""
 
     memory: CrossMemory
@@ -61,7 +62,7 @@ class _CrossSession(FlatSession):
         self.states = lm.model.get_encoder()(input_ids=ids, attention_mask=mask).last_hidden_state
 
     def forward(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        """See `FlatSession.forward`."""
+        """See `Session.forward`."""
         no_mask = torch.empty(1, 1, 0, 0)  # none is to be made: the memory knows who sees whom
         with _positions(self.lm.model.get_decoder(), positions[0]):
             logits: torch.Tensor = self.lm.model(

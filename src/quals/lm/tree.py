@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 ROOT = -1
+Ids = Sequence[int]
 Ints = npt.NDArray[np.int64]
 
 

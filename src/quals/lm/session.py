@@ -1,4 +1,4 @@
-"""Trees of continuations behind many texts, read in one flat row: what all architectures have in common.
+"""Trees of continuations behind many texts, read in one flat row.
 
 Every node of a tree sees its text, its ancestors and itself, at the position it would have if it stood alone,
 so the numbers are those of separate rows while the text and every shared beginning are computed once::
@@ -11,92 +11,40 @@ How tokens find what they may see is told in `quals.lm.attention`.
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch.nn.functional import pad
 
-from quals.errors import ModelError
-from quals.lm.attention import NAME, Memory, Reading, Rows
-from quals.lm.load import Pretrained
-from quals.lm.model import Ids, LanguageModel, Session
-from quals.lm.tree import Forest, padded
+from quals.lm.attention import Memory, Reading, Rows
+from quals.lm.tree import Forest, Ids, Ints, padded
+
+if TYPE_CHECKING:
+    from quals.lm.model import LanguageModel
 
 _ROWS = 2048  # of logits that are summed up at a time
-# What a model is tried on; any tokens would do.
-_TEXTS, _TARGETS = [[5, 6, 7], [8, 9]], [[[6, 7, 8], [6, 9, 5]], [[7, 8, 5]]]
 
 
-class FlatModel(LanguageModel):
-    """A model that reads trees of continuations in one flat row.
+class Session(ABC):
+    """A search under way over one or more texts, each read once.
 
-    Attributes:
-        root: tokens that stand before every continuation, as a decoder's start token does.
-    """
-
-    root: Ids = ()
-
-    def __init__(self, pretrained: Pretrained, limit: int) -> None:
-        super().__init__(pretrained, limit)
-        try:
-            self._check()
-        except Exception as error:
-            raise ModelError(f"the architecture of '{pretrained.name}' cannot be used: {error}") from error
-
-    @abstractmethod
-    def open(self, texts: Sequence[Ids]) -> FlatSession:
-        """A session that has read the texts, but nothing behind them."""
-
-    @abstractmethod
-    def plain(self, text: Ids, target: Ids) -> torch.Tensor:
-        """Logits that predict each token of one target, by `transformers` alone."""
-
-    def begin(self, texts: Sequence[Ids], prompts: Sequence[Sequence[Ids]] | None = None) -> Session:
-        """See `LanguageModel.begin`."""
-        session = self.open(texts)
-        session.follow([[[*self.root, *prompt] for prompt in group] for group in prompts or [[[]]] * len(texts)])
-        return session
-
-    def log_probs(self, texts: Sequence[Ids], targets: Sequence[Sequence[Ids]]) -> list[list[list[float]]]:
-        """See `LanguageModel.log_probs`; the targets of all texts go through as prefix trees, in a single pass."""
-        rooted = [[[*self.root, *target] for target in group] for group in targets]
-        values, first = iter(self.open(texts).read(rooted).tolist()), len(self.root)
-        return [[next(values)[first : first + len(target)] for target in group] for group in targets]
-
-    def _check(self) -> None:
-        """Refuse a model that says something else in a flat row, for instance because it counts positions itself."""
-        expected = torch.cat(
-            [
-                _chosen(self.plain(text, target), torch.tensor(target)).cpu()
-                for text, group in zip(_TEXTS, _TARGETS, strict=True)
-                for target in group
-            ]
-        )
-        self.model.set_attn_implementation(NAME)
-        if self.model.config._attn_implementation != NAME:
-            raise ModelError("its attention cannot be exchanged")
-        found = torch.tensor([values for group in self.log_probs(_TEXTS, _TARGETS) for values in group]).flatten()
-        off = float((found - expected).abs().max())
-        if not off <= 0.01:
-            raise ModelError(f"its log-probabilities are off by {off:.2g}")
-        self.evaluated = 0
-
-
-class FlatSession(Session):
-    """Nodes are kept in a `Memory`; a node's path is where its ancestors and it stand in there.
-
-    A subclass has read the texts when it is made, and says how a row of nodes is read.
+    Nodes are kept in a `Memory`; a node's path is where its ancestors and it stand in there. A subclass has read the
+    texts when it is made, and says how a row of nodes is read.
 
     Args:
         lm: the model.
         memory: of the texts.
         starts: position of the first node behind each text.
         logits: after each text; None if something has to be read before the model says what follows.
+
+    Attributes:
+        counts: of each text, the nodes of the latest call of `grow`; at first its prompts.
     """
 
-    def __init__(self, lm: FlatModel, memory: Memory, starts: Sequence[int], logits: torch.Tensor | None) -> None:
+    def __init__(self, lm: LanguageModel, memory: Memory, starts: Sequence[int], logits: torch.Tensor | None) -> None:
         self.lm, self.memory, self.logits = lm, memory, logits
         self.starts, self.lengths = lm.tensor(starts), np.array(starts)
         # Of the nodes of the latest call; at first there is nothing but each text. A path ends at its node's depth,
@@ -113,13 +61,23 @@ class FlatSession(Session):
     @property
     @torch.inference_mode()
     def first(self) -> torch.Tensor:
-        """See `Session.first`."""
+        """Log-probabilities of the token after each prompt: (prompts, text by text; vocabulary), float32."""
         assert self.ends is not None
         return self.ends.float().log_softmax(-1)
 
     @torch.inference_mode()
     def grow(self, counts: Sequence[int], parents: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-        """See `Session.grow`."""
+        """Read one more token on each given branch.
+
+        Args:
+            counts: of each text, how many nodes are new.
+            parents: (nodes, text by text), which node of the previous call each follows, counted over all texts (in
+                the first call, which prompt).
+            tokens: (nodes), the new nodes' tokens.
+
+        Returns:
+            Log-probabilities of the token after each new node: (nodes; vocabulary), float32.
+        """
         parents, first = self.lm.tensor(parents), self.memory.nodes_read
         places = torch.arange(first, first + sum(counts), device=self.lm.device)
         paths, columns = self.paths[parents], None
@@ -133,6 +91,16 @@ class FlatSession(Session):
         reading = Reading(counts, self.paths, Rows(places[:, None], None, self.lm.device), columns)
         self.memory.reach = int(self.lengths[np.array(counts) > 0].max()) + depth + 1
         return self._read(reading, depth if columns is None else columns, tokens).float().log_softmax(-1)
+
+    def extend(self, parents: Ints, tokens: Ints) -> torch.Tensor:
+        """`grow`, with arrays that are known on the CPU; the counts follow from the parents.
+
+        Args:
+            parents, tokens: (nodes), int64, text by text.
+        """
+        texts = np.repeat(np.arange(len(self.counts)), self.counts)[parents]
+        counts = np.bincount(texts, minlength=len(self.counts)).tolist()
+        return self.grow(counts, torch.as_tensor(parents), torch.as_tensor(tokens))
 
     @torch.inference_mode()
     def follow(self, prompts: Sequence[Sequence[Ids]]) -> None:
@@ -172,7 +140,7 @@ class FlatSession(Session):
             if logits is None or not wanted.any():
                 continue
             at = np.maximum(before[wanted], ~before[wanted])
-            found = _chosen(logits, self.lm.tensor(tokens[rows[wanted], columns[wanted]]), self.lm.tensor(at))
+            found = chosen(logits, self.lm.tensor(tokens[rows[wanted], columns[wanted]]), self.lm.tensor(at))
             values[rows[wanted], columns[wanted]] = found.cpu()
         return values
 
@@ -199,7 +167,7 @@ class FlatSession(Session):
         return self.forward(self.lm.tensor(tokens)[None], (self.starts[reading.owners] + columns)[None])
 
 
-def _chosen(logits: torch.Tensor, tokens: torch.Tensor, rows: torch.Tensor | None = None) -> torch.Tensor:
+def chosen(logits: torch.Tensor, tokens: torch.Tensor, rows: torch.Tensor | None = None) -> torch.Tensor:
     """Log-probability of each token in its row of logits; without rows, in the row at its own place."""
     # Some rows at a time: on the way, torch makes another matrix of that size.
     totals = torch.cat([part.float().logsumexp(-1) for part in torch.split(logits, _ROWS)])
