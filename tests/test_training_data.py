@@ -270,9 +270,7 @@ def test_packed_pairs_have_the_log_probabilities_of_pairs_alone(kind: str, task:
     pretrained = tiny_pretrained(kind)
     lm = language_model(pretrained)
     form = PairFormat.choose(pretrained.tokenizer, encoder_decoder=pretrained.encoder_decoder)
-    start = pretrained.model.config.decoder_start_token_id if pretrained.encoder_decoder else 0
-    encoder_decoder = pretrained.encoder_decoder
-    collate = Collator(pretrained.tokenizer, form, task, encoder_decoder=encoder_decoder, decoder_start=start)
+    collate = Collator(pretrained, form, task)
     foreign = Pair("Who fell?", "") if task is QA else Pair("Who fell?", "Police")
     examples = [PASSAGE, Passage(TEXT, (Pair("Who resigned?", "The mayor", 0), foreign))]
     inputs = collate(examples)
@@ -295,9 +293,8 @@ def test_packed_pairs_have_the_log_probabilities_of_pairs_alone(kind: str, task:
 
 
 def test_nothing_to_learn_but_the_end_of_an_unanswerable_question() -> None:
-    tokenizer = tiny_tokenizer()
-    form = PairFormat.choose(tokenizer, encoder_decoder=False)
-    collate = Collator(tokenizer, form, QA, encoder_decoder=False, decoder_start=0)
-    inputs = collate([Passage("It rained.", (Pair("Who fell?", ""),))])
+    pretrained = tiny_pretrained("llama")
+    form = PairFormat.choose(pretrained.tokenizer, encoder_decoder=False)
+    inputs = Collator(pretrained, form, QA)([Passage("It rained.", (Pair("Who fell?", ""),))])
     assert inputs["labels"].tolist() == [[form.end]]
     assert inputs["input_ids"][0, -1] == form.separator

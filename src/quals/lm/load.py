@@ -30,6 +30,16 @@ class Pretrained:
         """Whether texts go to an encoder and pairs to a decoder."""
         return bool(self.model.config.is_encoder_decoder)
 
+    @property
+    def decoder_start(self) -> int:
+        """The first token that the decoder of an encoder-decoder model is given; 0 if there is none."""
+        return getattr(self.model.config, "decoder_start_token_id", None) or 0
+
+    @property
+    def adapted(self) -> bool:
+        """Whether it has an adapter of its own, to be trained or saved without the rest."""
+        return hasattr(self.model, "peft_config")
+
 
 @without_collecting()
 def load_pretrained(name: str, *, trainable: bool = False) -> Pretrained:

@@ -28,7 +28,7 @@ class Seq2SeqModel(LanguageModel):
     """BART, T5."""
 
     def __init__(self, pretrained: Pretrained) -> None:
-        self.root = (pretrained.model.config.decoder_start_token_id,)
+        self.root = (pretrained.decoder_start,)
         super().__init__(pretrained)
 
     def open(self, texts: Sequence[Ids]) -> Session:

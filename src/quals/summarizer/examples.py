@@ -30,8 +30,7 @@ class Collator:
     """Examples, plain or contrasted, -> model inputs (see `Packer`)."""
 
     def __init__(self, pretrained: Pretrained) -> None:
-        start = getattr(pretrained.model.config, "decoder_start_token_id", None) or 0
-        self.pack = Packer(encoder_decoder=pretrained.encoder_decoder, decoder_start=start)
+        self.pack = Packer(pretrained)
 
     def __call__(self, examples: Sequence[Encoded | Contrast]) -> dict[str, Any]:
         """Inputs of one forward pass."""

@@ -159,9 +159,9 @@ def _start(command: str, settings: FitSettings, folder: Path) -> _Start:
         form = PairFormat.from_dict(json.loads(card.read_text())["format"])
     else:
         form = PairFormat.choose(pretrained.tokenizer, encoder_decoder=pretrained.encoder_decoder)
-    if settings.lora_rank and not hasattr(pretrained.model, "peft_config"):
+    if settings.lora_rank and not pretrained.adapted:
         pretrained.model = add_adapter(pretrained, settings.lora_rank)
-    rate = settings.learning_rate or RATES[type(settings)][hasattr(pretrained.model, "peft_config")]
+    rate = settings.learning_rate or RATES[type(settings)][pretrained.adapted]
     return _Start(command, folder, replace(settings, learning_rate=rate), pretrained, form)
 
 

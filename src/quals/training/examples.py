@@ -23,6 +23,7 @@ from typing import Any
 import torch
 
 from quals.lm.format import PairFormat, Task, text_ids
+from quals.lm.load import Pretrained
 from quals.training.data import Passage
 
 IGNORE = -100
@@ -167,12 +168,11 @@ class Packer:
     made of them on the device (`with_mask`).
 
     Args:
-        encoder_decoder: whether targets go to a decoder of their own.
-        decoder_start: first decoder input of an encoder-decoder model.
+        pretrained: the model; it may have a decoder of its own for the targets.
     """
 
-    def __init__(self, *, encoder_decoder: bool, decoder_start: int) -> None:
-        self.encoder_decoder, self.decoder_start = encoder_decoder, decoder_start
+    def __init__(self, pretrained: Pretrained) -> None:
+        self.encoder_decoder, self.decoder_start = pretrained.encoder_decoder, pretrained.decoder_start
 
     def __call__(self, encoded: Sequence[tuple[list[int], list[Target]]]) -> dict[str, Any]:
         """Model inputs with ``labels``: already shifted, `IGNORE` where there is nothing to predict.
@@ -241,26 +241,15 @@ class Collator:
     """Passages -> the inputs of one forward pass.
 
     Args:
-        tokenizer: the model's tokenizer.
+        pretrained: the model.
         form: the frame.
         task: the order of a pair, and what is learnt of it.
-        encoder_decoder: whether pairs go to a decoder of their own.
-        decoder_start: first decoder input of an encoder-decoder model.
         max_context: tokens of context kept in training; longer ones lose their tail.
     """
 
-    def __init__(
-        self,
-        tokenizer: Any,
-        form: PairFormat,
-        task: Task,
-        *,
-        encoder_decoder: bool,
-        decoder_start: int,
-        max_context: int = 512,
-    ) -> None:
-        self.tokenizer, self.form, self.task, self.max_context = tokenizer, form, task, max_context
-        self.pack = Packer(encoder_decoder=encoder_decoder, decoder_start=decoder_start)
+    def __init__(self, pretrained: Pretrained, form: PairFormat, task: Task, *, max_context: int = 512) -> None:
+        self.tokenizer, self.form, self.task, self.max_context = pretrained.tokenizer, form, task, max_context
+        self.pack = Packer(pretrained)
 
     def __call__(self, examples: Sequence[Passage]) -> dict[str, Any]:
         """See `Packer`."""

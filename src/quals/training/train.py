@@ -91,7 +91,7 @@ def train_model(
     transformers.set_seed(settings.seed)
     pretrained = load_pretrained(settings.model, trainable=True)
     form = PairFormat.choose(pretrained.tokenizer, encoder_decoder=pretrained.encoder_decoder)
-    if settings.lora_rank and not hasattr(pretrained.model, "peft_config"):
+    if settings.lora_rank and not pretrained.adapted:
         pretrained.model = add_adapter(pretrained, settings.lora_rank)
     examples = plan_examples(
         passages,
@@ -142,7 +142,7 @@ def save_half(pretrained: Pretrained, folder: Path) -> None:
     if not all(bool(weights.isfinite().all()) for weights in pretrained.model.parameters()):
         raise ModelError("training diverged: some weights are not finite; choose a lower --learning-rate")
     pretrained.model.save_pretrained(folder)
-    if not hasattr(pretrained.model, "peft_config"):
+    if not pretrained.adapted:
         pretrained.tokenizer.save_pretrained(folder)
     pretrained.model.float()
 
@@ -190,14 +190,7 @@ def _trainer(
         save_steps=settings.save_every,
         seed=settings.seed,
     )
-    collator = Collator(
-        pretrained.tokenizer,
-        model.form,
-        model.task,
-        encoder_decoder=pretrained.encoder_decoder,
-        decoder_start=getattr(pretrained.model.config, "decoder_start_token_id", None) or 0,
-        max_context=settings.max_context,
-    )
+    collator = Collator(pretrained, model.form, model.task, max_context=settings.max_context)
     return PairTrainer(
         model=pretrained.model, args=arguments, train_dataset=examples, data_collator=collator, callbacks=[monitor]
     )
