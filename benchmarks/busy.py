@@ -68,8 +68,8 @@ def main(file: str, count: int, rounds: int, others: int, output: Path | None) -
                     first = first or scores
                     assert all(abs(a - b) < 1e-3 for a, b in zip(first, scores, strict=True)), (first, scores)
                     seconds[f"{wait}, {beside} others"].append(took)
-    for name, took in seconds.items():
-        click.echo(f"{name}: {statistics.median(took):.1f} s ({min(took):.1f} to {max(took):.1f})")
+    for name, all_took in seconds.items():
+        click.echo(f"{name}: {statistics.median(all_took):.1f} s ({min(all_took):.1f} to {max(all_took):.1f})")
     for beside in (0, others):
         ratios = [b / a for a, b in zip(*(seconds[f"{wait}, {beside} others"] for wait in WAITS), strict=True)]
         click.echo(

@@ -13,7 +13,8 @@ import datetime
 import json
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from workers import furthest, timed
 
 from quals.io.rows import read_rows
 from quals.lm.linear import Linear, worthwhile
-from quals.metrics import registry
+from quals.metrics import Quals
 
 KINDS: dict[str, type[nn.Linear]] = {"MKL": nn.Linear, "oneDNN": Linear}
 SHAPES = ((576, 1536), (1536, 576), (576, 49152))  # of SmolLM2-135M: up, down, vocabulary
@@ -50,11 +51,11 @@ def rates(rows: int, size: int, out: int, rounds: int) -> dict[str, list[float]]
     layers = {kind: made(size, out, bias=False) for kind, made in KINDS.items()}
     for _ in range(rounds):
         for kind, layer in layers.items():
-            found[kind].append(rate(lambda layer=layer: layer(inputs), 2 * rows * size * out))
+            found[kind].append(rate(partial(layer, inputs), 2 * rows * size * out))
     return found
 
 
-def told(times: dict[str, Sequence[float]]) -> str:
+def told(times: Mapping[str, Sequence[float]]) -> str:
     """oneDNN over MKL, with the spread."""
     ratios = [fast / usual for usual, fast in zip(times["MKL"], times["oneDNN"], strict=True)]
     return f"{statistics.median(ratios):.2f} times ({min(ratios):.2f} to {max(ratios):.2f})"
@@ -73,7 +74,7 @@ def main(file: str, count: int, rounds: int, output: Path | None) -> None:
             layers.append({"rows": rows, "in": size, "out": out, "rates": found})
             click.echo(f"{rows} x {size} x {out}: {told(found)}, {statistics.median(found['oneDNN']):.0f} GFLOP/s")
     texts = list(islice(read_rows(file), count))
-    metric = registry.load("quals", device="cpu")
+    metric = Quals(device="cpu")
     modules = [module for module in metric.qagen.lm.model.modules() if isinstance(module, nn.Linear)]
     seconds, scores = {kind: list[float]() for kind in KINDS}, {}
     for turn in range(rounds + 1):

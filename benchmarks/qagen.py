@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -46,7 +47,7 @@ def qagen(heldout: str, news: str, model: str, device: str, contexts: int, summa
         for question, answer in sample["pairs"]:
             click.echo(f"  {question} | {answer}")
     if output:
-        figures = {"model": generator.name, "revision": generator.revision, "loss": loss.to_dict()}
+        figures: dict[str, Any] = {"model": generator.name, "revision": generator.revision, "loss": loss.to_dict()}
         figures |= {"filter_share": share, "samples": samples}
         output.write_text(json.dumps(figures, indent=1) + "\n")
 

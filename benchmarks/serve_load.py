@@ -75,11 +75,13 @@ def load(
     return asyncio.run(_load(url, clients, seconds, rows, expected, token))
 
 
-def _headers(token):
+def _headers(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"} if token else {}
 
 
-async def _load(url, clients, seconds, rows, expected, token):
+async def _load(
+    url: str, clients: int, seconds: float, rows: list[dict[str, str]], expected: list[float | None], token: str
+) -> Result:
     limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients)
     async with httpx.AsyncClient(base_url=url, headers=_headers(token), limits=limits, timeout=900) as http:
         result, started = Result(clients), time.perf_counter()
@@ -90,7 +92,14 @@ async def _load(url, clients, seconds, rows, expected, token):
     return result
 
 
-async def _client(http, first, rows, expected, deadline, result):
+async def _client(
+    http: httpx.AsyncClient,
+    first: int,
+    rows: list[dict[str, str]],
+    expected: list[float | None],
+    deadline: float,
+    result: Result,
+) -> None:
     place = first
     while place == first or time.perf_counter() < deadline:  # each asks at least once
         row, place = place % len(rows), place + 1
@@ -112,9 +121,9 @@ async def _client(http, first, rows, expected, deadline, result):
             result.wrong.append(f"{answer.status_code} {answer.text[:200]}, expected {expected[row]}")
 
 
-def _same(one, other):
+def _same(one: float | None, other: float | None) -> bool:
     # The company a row has in its batch may change the last bits of a sum.
-    return one == other if None in (one, other) else abs(one - other) < 1e-3
+    return one == other if one is None or other is None else abs(one - other) < 1e-3
 
 
 def main() -> None:

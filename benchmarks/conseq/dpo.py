@@ -22,6 +22,7 @@ from datasets import Dataset
 from trl import DPOConfig, DPOTrainer
 
 from quals.errors import InputError
+from quals.io.files import write_whole
 from quals.io.text import json_lines
 from quals.lm import store
 from quals.lm.format import PairFormat, text_ids
@@ -31,7 +32,7 @@ from quals.settings import LARGEST_SEED
 from quals.summarizer.model import SUMMARIZER
 from quals.summarizer.settings import RATES, ConseqSettings
 from quals.training.card import table, write_both
-from quals.training.run import claim_folder, go_on, write_whole
+from quals.training.run import claim_folder, go_on
 from quals.training.train import save_half, training_arguments
 
 Row = dict[str, Any]
@@ -102,9 +103,9 @@ def arguments(folder: Path, settings: Row, adapter: bool) -> DPOConfig:
     loss: Row = {"loss_type": ["sigmoid"]}
     if settings["sft"]:
         loss = {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, settings["sft"]]}
-    names = ("output_dir", "num_train_epochs", "learning_rate", "lr_scheduler_type", "warmup_steps", "max_grad_norm")
-    names += ("save_steps", "seed", "per_device_train_batch_size", "gradient_accumulation_steps", "save_total_limit")
-    names += ("use_cpu", "bf16", "dataloader_pin_memory", "dataloader_num_workers", "ddp_find_unused_parameters")
+    names = ["output_dir", "num_train_epochs", "learning_rate", "lr_scheduler_type", "warmup_steps", "max_grad_norm"]
+    names += ["save_steps", "seed", "per_device_train_batch_size", "gradient_accumulation_steps", "save_total_limit"]
+    names += ["use_cpu", "bf16", "dataloader_pin_memory", "dataloader_num_workers", "ddp_find_unused_parameters"]
     same = {name: getattr(common, name) for name in names}
     same |= {"gradient_checkpointing": False, "max_length": None, "logging_steps": 1, "report_to": "none"}
     same["precompute_ref_log_probs"] = True  # once, not in each epoch, and no second model is kept for it
