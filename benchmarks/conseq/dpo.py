@@ -38,7 +38,7 @@ from quals.training.train import save_half, training_arguments
 Row = dict[str, Any]
 
 
-class FramedTrainer(DPOTrainer):
+class FramedTrainer(DPOTrainer):  # type: ignore[misc]
     """trl's trainer on token ids that are ready: its own preparation would tokenize text without the frame."""
 
     def _prepare_dataset(self, dataset: Dataset, *_: Any) -> Dataset:
