@@ -21,6 +21,7 @@ from quals.factcc import kept
 from quals.factcc.evaluate import BLIND, Judged, accuracies, balanced_accuracy, by_kind
 from quals.factcc.kept import ClaimPair, Slip
 from quals.factcc.model import ClaimChecker
+from quals.factcc.train import train_checker
 from quals.io.results import output_row
 from quals.io.rows import Row
 from quals.lm.chunks import chunks
@@ -32,7 +33,6 @@ from quals.records import ClaimEvidence, Span, Status
 from quals.report.rows import OtherEvidence, score_from_dict
 from quals.training.data import Passage
 from quals.training.settings import ClaimTrainSettings
-from quals.training.train import train_model
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 from factcc import main as benchmark
@@ -158,7 +158,7 @@ def trained(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = ClaimTrainSettings(
         model=str(base), contexts=2400, learning_rate=1e-2, batch=8, micro_batch=8, device="cpu", lora_rank=0
     )
-    train_model(ClaimChecker, toy(60), toy(9, seed=1), folder, settings, measure=accuracies)
+    train_checker(toy(60), toy(9, seed=1), folder, settings)
     return folder
 
 

@@ -23,6 +23,7 @@ from quals.metrics import registry
 from quals.metrics.qags import Qags, QagsSettings
 from quals.qags.answer import QuestionAnswerer
 from quals.qags.questions import QuestionGenerator
+from quals.qags.train import train_answerer
 from quals.records import QuestionEvidence, Span, Status
 from quals.training.data import Pair, Passage
 from quals.training.settings import AnswerTrainSettings, TrainSettings
@@ -92,7 +93,7 @@ def generator(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def answerer(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "tiny-qa"
     settings = AnswerTrainSettings(model=str(base), contexts=1600, evaluate_every=200, **FAST)
-    train_model(QuestionAnswerer, passages(30), passages(8, seed=1), folder, settings)
+    train_answerer(passages(30), passages(8, seed=1), folder, settings)
     return folder
 
 

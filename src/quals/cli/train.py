@@ -16,8 +16,8 @@ from quals.training.settings import AnswerTrainSettings, ClaimTrainSettings, Tra
 
 if TYPE_CHECKING:
     from quals.io.rows import FieldNames
-    from quals.lm.framed import FramedModel
     from quals.summarizer.data import Data
+    from quals.training.data import Passage
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -54,8 +54,9 @@ def qagen(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, **setti
     are named and left out. A run that was stopped goes on when the same command is given again.
     """
     from quals.qagen.model import QAGen
+    from quals.training.train import train_model
 
-    _train(QAGen, data, valid, output, TrainSettings(**settings))
+    train_model(QAGen, *_read(data, valid), output, TrainSettings(**settings))
 
 
 @train.command()
@@ -66,8 +67,9 @@ def qg(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, **settings
     It is given the answer. DATA and resuming: as for qagen.
     """
     from quals.qags.questions import QuestionGenerator
+    from quals.training.train import train_model
 
-    _train(QuestionGenerator, data, valid, output, TrainSettings(**settings))
+    train_model(QuestionGenerator, *_read(data, valid), output, TrainSettings(**settings))
 
 
 @train.command()
@@ -78,9 +80,9 @@ def qa(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, **settings
     Or to find that the text has no answer. DATA and resuming: as for qagen. Questions without one are taken
     from other passages of the same article if the rows have its title, else from passages alike in words.
     """
-    from quals.qags.answer import QuestionAnswerer
+    from quals.qags.train import train_answerer
 
-    _train(QuestionAnswerer, data, valid, output, AnswerTrainSettings(**settings))
+    train_answerer(*_read(data, valid), output, AnswerTrainSettings(**settings))
 
 
 @train.command()
@@ -94,15 +96,12 @@ def factcc(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, claims
     and resuming: as for qagen.
     """
     from quals.factcc.data import training_claims
-    from quals.factcc.evaluate import accuracies
-    from quals.factcc.model import ClaimChecker
-    from quals.training.train import train_model
+    from quals.factcc.train import train_checker
 
     chosen = ClaimTrainSettings(**settings)
     passages, validation = training_claims(data, valid, output / "claims", chosen)
-    if claims_only:
-        return
-    train_model(ClaimChecker, passages, validation, output, chosen, measure=accuracies)
+    if not claims_only:
+        train_checker(passages, validation, output, chosen)
 
 
 def _summaries(settings: type) -> Callable[[Command], Command]:
@@ -202,14 +201,12 @@ def _held_out(sources: tuple[str, ...], names: FieldNames) -> Data:
     return read_data(sources, names, split="validation")
 
 
-def _train(
-    kind: type[FramedModel], data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, settings: TrainSettings
-) -> None:
+def _read(data: tuple[Path, ...], valid: tuple[Path, ...]) -> tuple[list[Passage], list[Passage]]:
+    """Passages to train on and held-out ones; rows that cannot be read are told."""
     from quals.training.data import read_passages
     from quals.training.run import tell_left_out
-    from quals.training.train import train_model
 
     left_out: list[InputError] = []
     passages, validation = (read_passages(paths, left_out) for paths in (data, valid))
     tell_left_out(left_out)
-    train_model(kind, passages, validation, output, settings)
+    return passages, validation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +12,6 @@ import torch
 import transformers
 
 from quals.errors import InputError, ModelError
-from quals.factcc.data import with_unsupported
 from quals.lm import store
 from quals.lm.format import PairFormat
 from quals.lm.framed import FramedModel, pick_device
@@ -21,9 +20,8 @@ from quals.training.card import write_card
 from quals.training.data import Passage
 from quals.training.examples import IGNORE, Collator, lower_cased, of_like_length, plan_examples, with_mask
 from quals.training.monitor import Measure, Monitor
-from quals.training.negatives import with_unanswerable
 from quals.training.run import claim_folder, go_on
-from quals.training.settings import AnswerTrainSettings, ClaimTrainSettings, TrainSettings
+from quals.training.settings import TrainSettings
 
 Model = TypeVar("Model", bound=FramedModel)
 
@@ -73,6 +71,7 @@ def train_model(
     folder: Path,
     settings: TrainSettings,
     *,
+    vary: Callable[[list[Passage]], list[Passage]] | None = None,
     measure: Measure | None = None,
 ) -> Model:
     """Fine-tune a model for the task of its ``kind`` and write it to ``folder``.
@@ -80,7 +79,8 @@ def train_model(
     Checkpoints go to ``folder/checkpoints``; a run that was stopped goes on from the newest when called again
     with the same data and settings. What ends up in ``folder``: the weights in half precision, ``quals.json``,
     a model card ``README.md`` and ``history.jsonl`` with every validation result. Runs on several devices
-    under ``torchrun`` or ``accelerate launch``. ``measure`` finds further figures on the validation data.
+    under ``torchrun`` or ``accelerate launch``. ``vary`` makes of the examples that were planned those that are
+    learnt from, and ``measure`` finds further figures on the validation data.
 
     Raises:
         InputError: there is nothing to train on, or ``folder`` holds a run with other data or settings.
@@ -103,20 +103,17 @@ def train_model(
         joined=settings.joined,
         span=(settings.joined_min, settings.joined_max),
     )
-    validation = validation[: settings.validate]
-    if isinstance(settings, AnswerTrainSettings):
-        share, seed = settings.unanswerable, settings.seed
-        examples = with_unanswerable(examples, passages, share=share, seed=seed)
-        validation = with_unanswerable(validation, validation, share=share, seed=seed)
-    if isinstance(settings, ClaimTrainSettings):
-        examples = with_unsupported(examples, passages, share=settings.unsupported, seed=settings.seed)
+    if vary:
+        examples = vary(examples)
     if settings.lowercase:
         examples = lower_cased(examples, share=settings.lowercase, seed=settings.seed)
     if settings.micro_batch > 1:
         examples = of_like_length(examples, settings.micro_batch, settings.seed)
     model = kind.of(pretrained, form, name=folder.resolve().name)
     claim_folder(folder, settings.to_dict(), {"data": _fingerprint(examples)})
-    monitor = Monitor(model, validation, folder / "history.jsonl", settings.evaluate_every, measure)
+    monitor = Monitor(
+        model, validation[: settings.validate], folder / "history.jsonl", settings.evaluate_every, measure
+    )
     trainer = _trainer(settings, pretrained, model, examples, folder, monitor)
     go_on(trainer, folder)
     if trainer.is_world_process_zero():
