@@ -144,7 +144,7 @@ def toy(count: int, seed: int = 0) -> list[Passage]:
         false = [(f"{other} resigned on {day}.", "entity", Slip(other, name)) for other in NAMES if other != name]
         false += [(f"{name} resigned on {other}.", "date", Slip(other, day)) for other in DAYS if other != day]
         pairs = [
-            ClaimPair(text, verdict, 0, kind, sentence)
+            ClaimPair(text, verdict, 0, sentence, kind)
             for claim, kind, slip in false
             for text, verdict in ((sentence, "yes"), (claim, slip.verdict))
         ]

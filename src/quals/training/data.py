@@ -30,6 +30,18 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class BasedPair(Pair):
+    """A pair that rests on ``basis``, a part of the context, which begins at ``start``."""
+
+    basis: str = ""
+
+    @property
+    def end(self) -> int:
+        """The character behind the basis."""
+        return self.start + len(self.basis)
+
+
+@dataclass(frozen=True)
 class Passage:
     """A context, the pairs that are about it, and the title of the article it is from, if known."""
 
