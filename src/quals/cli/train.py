@@ -12,7 +12,7 @@ from quals.cli.fields import document_field, summary_field
 from quals.errors import InputError
 from quals.settings import options
 from quals.summarizer.settings import ConseqSettings, SummarizerSettings
-from quals.training.settings import AnswerTrainSettings, ClaimTrainSettings, TrainSettings
+from quals.training.settings import AnswerTrainSettings, ClaimTrainSettings, ContrastTrainSettings, TrainSettings
 
 if TYPE_CHECKING:
     from quals.io.rows import FieldNames
@@ -102,6 +102,43 @@ def factcc(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, claims
     passages, validation = training_claims(data, valid, output / "claims", chosen)
     if not claims_only:
         train_checker(passages, validation, output, chosen)
+
+
+@train.command()
+@_training(ContrastTrainSettings)
+@click.option(
+    "--held-out",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Held-out documents, as DATA; repeatable.",
+)
+@click.option(
+    "--replay",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Question-answer data, as of qagen, to go on learning from; repeatable.",
+)
+def contrast(
+    data: tuple[Path, ...],
+    valid: tuple[Path, ...],
+    held_out: tuple[Path, ...],
+    replay: tuple[Path, ...],
+    output: Path,
+    **settings: Any,
+) -> None:
+    """Train a QAGen model on, to tell what a document bears out (QUALS).
+
+    DATA: JSONL rows {document} or {document, summary}, plain or gzipped. True and false claims are made of the
+    sentences, and question-answer pairs of the claims, once; they are kept in OUTPUT. The model learns that pairs which
+    the document bears out are likely, and others unlikely. --valid is question-answer data, as for qagen. Rows that
+    cannot be read, and resuming: as there.
+    """
+    from quals.factcc.data import training_claims
+    from quals.qagen.train import train_contrast
+
+    chosen = ContrastTrainSettings(**settings)
+    claims, windows = training_claims(data, held_out, output / "claims", chosen)
+    train_contrast(claims, windows, *_read(replay, valid), output, chosen)
 
 
 def _summaries(settings: type) -> Callable[[Command], Command]:

@@ -42,7 +42,7 @@ def write_card(
     card = {"task": task.name, "format": form.to_dict(), "training": settings.to_dict()}
     parts = [
         f"# {folder.resolve().name}",
-        f"{_ABOUT[task]} Fine-tuned from `{settings.model}` by `quals train {task.name}`.",
+        f"{_ABOUT[task]} Fine-tuned from `{settings.model}` by `quals train {settings.command or task.name}`.",
         "## Data",
         f"{sum(len(passage.pairs) for passage in passages)} pairs on {len(passages)} contexts; "
         f"{settings.contexts} training examples were drawn from them.",

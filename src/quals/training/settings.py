@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from quals.nlp import PIPELINE
 from quals.settings import LARGEST_SEED, Settings, setting
@@ -10,7 +11,12 @@ from quals.settings import LARGEST_SEED, Settings, setting
 
 @dataclass(frozen=True)
 class TrainSettings(Settings):
-    """Options of all tasks, with the values used for the shipped models."""
+    """Options of all tasks, with the values used for the shipped models.
+
+    ``command`` is what is said behind ``quals train``, where that is not the task's name.
+    """
+
+    command: ClassVar[str] = ""
 
     model: str = setting("smollm2-135m-instruct", "What to fine-tune: a shipped name, a folder or a Hub id.")
     contexts: int = setting(10_000, "Training examples in all, repeated epochs counted.", least=1)
@@ -71,3 +77,29 @@ class ClaimTrainSettings(TrainSettings):
     unsupported: float = setting(
         0.2, "Share of claims replaced by ones made of a sentence outside the window.", least=0, most=1
     )
+
+
+@dataclass(frozen=True)
+class ContrastTrainSettings(ClaimTrainSettings):
+    """Options of ``quals train contrast``."""
+
+    command: ClassVar[str] = "contrast"
+
+    model: str = setting("quals-small", "QAGen model to go on from: a shipped name, a folder or a Hub id.")
+    contexts: int = setting(3_000, "Windows of documents in all, repeated epochs counted.", least=1)
+    max_pairs: int = setting(60, "Pairs of one window to choose from.", least=2)
+    balanced: int = setting(14, "Pairs of them in one example, at most; half of them are supported.", least=2)
+    window_max: int = setting(340, "Words of the longest window; a last sentence may go beyond.", least=1)
+    learning_rate: float = setting(3e-4, "Peak learning rate; a cosine takes it to 2 %.", above=0)
+    warmup: int = setting(10, "Steps of linear warm-up.", least=0)
+    batch: int = setting(32, "Windows, claims and replayed contexts a step, over all devices.", least=1)
+    documents: int = setting(900, "Documents that claims are made of, drawn at random.", least=1)
+    sentences: int = setting(3, "Sentences of an article that a true and a false claim are made of, at most.", least=1)
+    noised: float = setting(0.0, "Share of claims with token noise.", least=0, most=1)
+    foreign: float = setting(
+        0.6, "Share of true claims that another false one is made of, by what another document has.", least=0, most=1
+    )
+    unsupported: float = setting(
+        0.5, "Share of windows with a pair about a sentence outside the window.", least=0, most=1
+    )
+    replayed: float = setting(0.15, "Contexts of --replay for each window.", least=0)

@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 import transformers
@@ -28,6 +28,8 @@ Model = TypeVar("Model", bound=FramedModel)
 
 class PairTrainer(transformers.Trainer):  # type: ignore[misc]
     """`transformers.Trainer` with the loss of packed pairs: mean negative log-probability per target token."""
+
+    collator: ClassVar[type[Collator]] = Collator
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -73,6 +75,7 @@ def train_model(
     *,
     vary: Callable[[list[Passage]], list[Passage]] | None = None,
     measure: Measure | None = None,
+    trainer: type[PairTrainer] = PairTrainer,
 ) -> Model:
     """Fine-tune a model for the task of its ``kind`` and write it to ``folder``.
 
@@ -80,7 +83,7 @@ def train_model(
     with the same data and settings. What ends up in ``folder``: the weights in half precision, ``quals.json``,
     a model card ``README.md`` and ``history.jsonl`` with every validation result. Runs on several devices
     under ``torchrun`` or ``accelerate launch``. ``vary`` makes of the examples that were planned those that are
-    learnt from, and ``measure`` finds further figures on the validation data.
+    learnt from, ``measure`` finds further figures on the validation data, and ``trainer`` knows the loss.
 
     Raises:
         InputError: there is nothing to train on, or ``folder`` holds a run with other data or settings.
@@ -114,9 +117,9 @@ def train_model(
     monitor = Monitor(
         model, validation[: settings.validate], folder / "history.jsonl", settings.evaluate_every, measure
     )
-    trainer = _trainer(settings, pretrained, model, examples, folder, monitor)
-    go_on(trainer, folder)
-    if trainer.is_world_process_zero():
+    running = _trainer(trainer, settings, pretrained, model, examples, folder, monitor)
+    go_on(running, folder)
+    if running.is_world_process_zero():
         save_half(pretrained, folder)
         write_card(folder, kind.task, form, settings, passages, monitor.read())
     return model
@@ -162,6 +165,7 @@ def add_adapter(pretrained: Pretrained, rank: int) -> Any:
 
 
 def _trainer(
+    kind: type[PairTrainer],
     settings: TrainSettings,
     pretrained: Pretrained,
     model: FramedModel,
@@ -187,8 +191,8 @@ def _trainer(
         save_steps=settings.save_every,
         seed=settings.seed,
     )
-    collator = Collator(pretrained, model.form, model.task, max_context=settings.max_context)
-    return PairTrainer(
+    collator = kind.collator(pretrained, model.form, model.task, max_context=settings.max_context)
+    return kind(
         model=pretrained.model, args=arguments, train_dataset=examples, data_collator=collator, callbacks=[monitor]
     )
 

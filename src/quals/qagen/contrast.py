@@ -1,0 +1,109 @@
+"""Training QAGen on to tell what a document bears out: likely pairs where it does, unlikely ones where it does not.
+
+QUALS compares how likely a pair is given the document and given the summary. A model that has only learnt to write
+pairs has seen none that its text does not bear out. Here it sees both, about true and false claims, and learns that
+their difference, d = ll(pair | document) - ll(pair | claim) in nats per token, is above or below a threshold c::
+
+    L = - sum over tokens of supported pairs of log p(token)
+        + w * sum over tokens of judged pairs of -log sigmoid(+-k (d - c))
+
+with + for pairs that the document supports. Pairs about the claims themselves, and pairs that people wrote, are learnt
+as ever, so that what it writes stays what it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+
+from quals.qagen.judged import JudgedPair
+from quals.qagen.model import QAGen
+from quals.training.data import Passage
+from quals.training.examples import IGNORE, Collator, with_mask
+from quals.training.train import PairTrainer
+
+WEIGHT, SLOPE, THRESHOLD = 1.5, 3.0, -1.5  # w, k and c
+DIFFERENCES = "d of supported pairs", "d of others"
+
+
+class ContrastCollator(Collator):
+    """Passages, some of them with judged pairs -> the inputs of one forward pass, and what is known of their pairs.
+
+    Beside what `Packer` gives there are ``owners``, of the shape of the labels: the number of the pair that each is of;
+    and for each pair whether it is ``supported``, and its log-probability ``given`` its claim (NaN: nobody judged it).
+    """
+
+    def __call__(self, examples: Sequence[Passage]) -> dict[str, Any]:
+        """See the class."""
+        inputs = super().__call__(examples)
+        judged = [pair if isinstance(pair, JudgedPair) else None for example in examples for pair in example.pairs]
+        inputs["owners"] = _owners(inputs, [len(example.pairs) for example in examples])
+        inputs["supported"] = torch.tensor([pair is None or pair.supported for pair in judged])
+        inputs["given"] = torch.tensor([pair.log_prob if pair else torch.nan for pair in judged])
+        return inputs
+
+
+def _owners(inputs: dict[str, Any], counts: Sequence[int]) -> torch.Tensor:
+    if "segments" not in inputs:  # a row for each pair
+        labels: torch.Tensor = inputs["labels"]
+        return torch.arange(len(labels))[:, None].expand_as(labels)
+    before = torch.tensor([0, *counts[:-1]]).cumsum(0)
+    owners: torch.Tensor = inputs["segments"][:, inputs["logits_to_keep"]] - 1 + before[:, None]
+    return owners.clamp(min=0)
+
+
+def contrast_loss(
+    losses: torch.Tensor, labels: torch.Tensor, owners: torch.Tensor, supported: torch.Tensor, given: torch.Tensor
+) -> torch.Tensor:
+    """The loss of the module's formula, summed.
+
+    Args:
+        losses: -log p of each label.
+        labels, owners: of the same shape; see `ContrastCollator`.
+        supported, given: (pairs).
+    """
+    known = labels != IGNORE
+    losses, owners = losses[known], owners[known]
+    count = torch.bincount(owners, minlength=len(given))
+    mean = losses.new_zeros(len(given)).index_add(0, owners, losses) / count
+    judged = given.isfinite()
+    logits = SLOPE * (-mean - given.nan_to_num() - THRESHOLD)
+    wrong = binary_cross_entropy_with_logits(logits, supported.to(losses.dtype), reduction="none")
+    return losses[supported[owners]].sum() + WEIGHT * (wrong * count)[judged].sum()
+
+
+class ContrastTrainer(PairTrainer):
+    """`PairTrainer` with that loss; its data comes from a `ContrastCollator`."""
+
+    collator: ClassVar[type[Collator]] = ContrastCollator
+
+    def summed_loss(self, model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, Any]:
+        """`contrast_loss`, and what the model put out."""
+        labels, *pairs = (inputs.pop(name) for name in ("labels", "owners", "supported", "given"))
+        outputs = model(**with_mask(inputs))
+        logits = outputs.logits.flatten(0, 1).float()
+        losses = cross_entropy(logits, labels.flatten(), ignore_index=IGNORE, reduction="none")
+        return contrast_loss(losses.view_as(labels), labels, *pairs), outputs
+
+
+def told_apart(model: QAGen, passages: Sequence[Passage]) -> dict[str, float]:
+    """How well d tells supported pairs from others (ROC-AUC), and its mean for either; see the module."""
+    pairs = [[pair for pair in passage.pairs if isinstance(pair, JudgedPair)] for passage in passages]
+    found = model.log_probs(
+        [model.frame(passage.context) for passage in passages],
+        [[model.target(pair.question, pair.answer) for pair in of] for of in pairs],
+    )
+    sides: dict[bool, list[float]] = {True: [], False: []}
+    for of, values in zip(pairs, found, strict=True):
+        for pair, log_probs in zip(of, values, strict=True):
+            sides[pair.supported].append(float(np.mean(log_probs)) - pair.log_prob)
+    if not all(sides.values()):
+        return {}
+    yes, no = np.sort(sides[True]), np.sort(sides[False])
+    below = (np.searchsorted(no, yes, "left") + np.searchsorted(no, yes, "right")) / 2
+    means = zip(DIFFERENCES, (float(yes.mean()), float(no.mean())), strict=True)
+    return {"told apart (AUC)": float(below.mean() / len(no)), **dict(means)}

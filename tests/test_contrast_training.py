@@ -1,0 +1,223 @@
+"""Training QAGen with contrast: judged pairs from real claims, the loss by hand, and what a tiny model learns by it."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import pytest
+import torch
+from claims import NEWS, write
+from click.testing import CliRunner
+from tiny import DECODERS, SEQ2SEQ, tiny_pretrained
+
+from quals.cli.main import cli
+from quals.factcc.generate import Article, Settings, plain
+from quals.factcc.kept import ClaimPair, Slip, kept_claims
+from quals.lm.format import QAGEN, PairFormat
+from quals.nlp import load_pipeline
+from quals.qagen import judged
+from quals.qagen.contrast import SLOPE, THRESHOLD, WEIGHT, ContrastCollator, contrast_loss, told_apart
+from quals.qagen.judged import FOREIGN, JudgedPair, about_claims, balanced, judged_pairs, with_foreign
+from quals.qagen.model import QAGen
+from quals.qagen.train import train_contrast
+from quals.training.data import Pair, Passage
+from quals.training.examples import IGNORE, plan_examples, with_mask
+from quals.training.settings import ContrastTrainSettings, TrainSettings
+from quals.training.train import train_model
+
+DAYS, NAMES = ("Monday", "Tuesday", "Friday"), ("The mayor", "The chief", "The owner")
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Any:
+    return load_pipeline()
+
+
+@pytest.fixture(scope="module")
+def claims(pipeline: Any, tmp_path_factory: pytest.TempPathFactory) -> list[Passage]:
+    articles = [Article(document) for document in NEWS]
+    return kept_claims(articles, pipeline, Settings(noised=0.0), tmp_path_factory.mktemp("claims"))
+
+
+def test_what_other_documents_have_makes_further_claims_false(pipeline: Any, claims: list[Passage]) -> None:
+    made = with_foreign(claims, pipeline, share=1.0, seed=0)
+    assert made == with_foreign(claims, pipeline, share=1.0, seed=0)
+    assert with_foreign(claims, pipeline, share=0.0, seed=0) == claims
+    pairs = [(passage, pair) for passage in made for pair in passage.pairs if isinstance(pair, ClaimPair)]
+    foreign = [(passage, pair) for passage, pair in pairs if pair.kind == FOREIGN]
+    assert len(foreign) > 3
+    assert made[0] == claims[0]  # there is no other document before it
+    for passage, pair in foreign:
+        slip = Slip.parse(pair.answer)
+        assert slip
+        assert plain(slip.words) not in plain(passage.context)
+        assert slip.mend(pair.question) in {true.question for true in passage.pairs if true.answer == "yes"}
+        assert passage.context[pair.start : pair.end] == pair.basis
+
+
+def passages(count: int, seed: int = 0) -> list[Passage]:
+    """One-sentence texts about who did it and when, to be learnt by heart."""
+    chance, made = random.Random(seed), []
+    for _ in range(count):
+        name, day = chance.choice(NAMES), chance.choice(DAYS)
+        text = f"{name} resigned on {day}."
+        made.append(Passage(text, (Pair("Who resigned?", name, 0), Pair("When?", day, text.index(day)))))
+    return made
+
+
+def toy(count: int, seed: int = 0) -> list[Passage]:
+    """The same texts as documents, with true claims and such as have another name or day."""
+    chance, made = random.Random(seed), []
+    for number in range(count):
+        name, day = chance.choice(NAMES), chance.choice(DAYS)
+        text = f"{name} resigned on {day}."
+        wrong = [(f"{other} resigned on {day}.", "entity", Slip(other, name)) for other in NAMES if other != name]
+        wrong += [(f"{name} resigned on {other}.", "date", Slip(other, day)) for other in DAYS if other != day]
+        pairs = [ClaimPair(text, "yes", 0, text), *(ClaimPair(c, s.verdict, 0, text, kind) for c, kind, s in wrong)]
+        made.append(Passage(text, tuple(pairs), str(number)))
+    return made
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny QAGen model."""
+    folder = tmp_path_factory.mktemp("base")
+    pretrained = tiny_pretrained("llama")
+    pretrained.model.save_pretrained(folder)
+    pretrained.tokenizer.save_pretrained(folder)
+    settings = TrainSettings(
+        model=str(folder),
+        contexts=1200,
+        crop=0.0,
+        learning_rate=1e-2,
+        batch=8,
+        micro_batch=8,
+        device="cpu",
+        lora_rank=0,
+    )
+    train_model(QAGen, passages(30), [], folder / "qagen", settings)
+    return folder / "qagen"
+
+
+def test_pairs_are_judged_by_the_words_that_make_a_claim_false(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    qagen, documents = QAGen.load(str(base), device="cpu"), toy(3)
+    found = judged_pairs(documents, qagen, tmp_path)
+    assert [passage.title for passage in found] == ["0", "1", "2"]
+    for passage in found:
+        of = {pair.claim for pair in passage.pairs if isinstance(pair, JudgedPair)}
+        assert of <= {pair.question for pair in toy(3)[int(passage.title)].pairs}
+        for pair in passage.pairs:
+            assert isinstance(pair, JudgedPair)
+            says = f"{pair.question} {pair.answer}"
+            wrong = {word for word in (*NAMES, *DAYS) if word in pair.claim and word not in passage.context}
+            assert pair.supported == (not any(word.split()[-1] in says for word in wrong))
+            ((log_probs,),) = qagen.log_probs([qagen.frame(pair.claim)], [[qagen.target(pair.question, pair.answer)]])
+            assert pair.log_prob == pytest.approx(sum(log_probs) / len(log_probs), abs=1e-3)
+    assert {vars(pair)["supported"] for passage in found for pair in passage.pairs} == {True, False}
+    monkeypatch.setattr(judged, "_judged", lambda *_: pytest.fail("made again"))
+    assert judged_pairs(documents, qagen, tmp_path) == found
+
+
+def pair(supported: bool, claim: str = "C.", basis: str = "It rained.") -> JudgedPair:
+    return JudgedPair("What?", "rain", 0, basis, claim, -0.5, supported)
+
+
+def test_windows_have_as_many_supported_pairs_as_others() -> None:
+    elsewhere = pair(True, basis="He left.")
+    whole = Passage("It rained. He left.", (*[pair(True)] * 5, *[pair(False)] * 3, elsewhere), "d")
+    window = Passage("It rained.", whole.pairs[:-1], "d")
+    alone = Passage("It rained.", (pair(True),), "d")
+    (found,) = balanced([window, alone], [whole], most=4, outside=0.0, seed=0)
+    assert found.pairs == (pair(True), pair(True), pair(False), pair(False))
+    (found,) = balanced([window], [whole], most=14, outside=1.0, seed=0)
+    assert found.pairs == (*[pair(True)] * 3, *[pair(False)] * 2, replace(elsewhere, supported=False, start=-1))
+    assert about_claims([whole]) == [Passage("C.", tuple(Pair("What?", "rain") for _ in range(9)), "d")]
+
+
+@pytest.mark.parametrize("kind", [*DECODERS, *SEQ2SEQ])
+def test_the_loss_is_that_of_its_formula(kind: str) -> None:
+    pretrained = tiny_pretrained(kind)
+    form = PairFormat.choose(pretrained.tokenizer, encoder_decoder=pretrained.encoder_decoder)
+    qagen = QAGen.of(pretrained, form)
+    examples = [
+        Passage("It rained on Friday.", (pair(True), replace(pair(False), question="Who fell?", log_prob=-2.0))),
+        Passage("The mayor resigned.", (Pair("Who resigned?", "The mayor"),)),
+    ]
+    inputs = ContrastCollator(pretrained, form, QAGEN)(examples)
+    labels, owners, supported, given = (inputs.pop(name) for name in ("labels", "owners", "supported", "given"))
+    with torch.inference_mode():
+        logits = pretrained.model(**with_mask(inputs)).logits
+    losses = torch.nn.functional.cross_entropy(
+        logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORE, reduction="none"
+    ).view_as(labels)
+    expected = 0.0
+    for example in examples:
+        for each in example.pairs:
+            target = qagen.target(each.question, each.answer)
+            ((values,),) = qagen.log_probs([qagen.frame(example.context)], [[target]])
+            if not isinstance(each, JudgedPair) or each.supported:
+                expected -= sum(values)
+            if isinstance(each, JudgedPair):
+                logit = SLOPE * (fmean(values) - each.log_prob - THRESHOLD) * (1 if each.supported else -1)
+                expected += WEIGHT * len(values) * math.log1p(math.exp(-logit))
+    assert float(contrast_loss(losses, labels, owners, supported, given)) == pytest.approx(expected, rel=1e-3)
+
+
+def test_training_teaches_to_tell_pairs_apart(base: Path, tmp_path: Path) -> None:
+    settings = ContrastTrainSettings(
+        model=str(base), contexts=600, learning_rate=3e-3, batch=8, micro_batch=8, crop=0.0, device="cpu",
+        unsupported=0.0, foreign=0.0, lora_rank=0,
+    )  # fmt: skip
+    before, held_out = QAGen.load(str(base), device="cpu"), toy(9, seed=1)
+    windows = judged_pairs(held_out, before, tmp_path)
+    model = train_contrast(toy(30), held_out, passages(30), passages(5, seed=1), tmp_path / "model", settings)
+    was, now = told_apart(before, windows), told_apart(model, windows)
+    assert now["told apart (AUC)"] > 0.95
+    assert now["d of others"] < was["d of others"] - 1
+    assert now["d of supported pairs"] > -0.7
+    (record,) = map(json.loads, (tmp_path / "model" / "history.jsonl").read_text().splitlines())
+    assert record["figures"] == pytest.approx(now, abs=1e-2)
+    assert record["both"] < 0.3  # it still writes the pairs that people wrote
+
+
+def test_the_command_goes_on_from_a_model(base: Path, tmp_path: Path) -> None:
+    news = [
+        f"The mayor resigned on {day} after a long vote. The chief resigned on {other} after a short vote."
+        for day in DAYS
+        for other in DAYS
+        if day != other
+    ]
+    data, held_out = write(tmp_path / "news.jsonl", news[:4]), write(tmp_path / "held.jsonl", news[4:])
+    (tmp_path / "qa.jsonl").write_text(json.dumps({"context": "It rained.", "question": "What?", "answer": "rain"}))
+    options = ["--model", base, "--contexts", 16, "--batch", 4, "--device", "cpu", "--held-out", held_out]
+    options += ["--replay", tmp_path / "qa.jsonl", "--valid", tmp_path / "qa.jsonl", "--replayed", 0.5]
+    done = CliRunner().invoke(
+        cli, list(map(str, ["train", "contrast", data, "-o", tmp_path / "model", *options])), catch_exceptions=False
+    )
+    assert done.exit_code == 0, done.output
+    assert json.loads((tmp_path / "model" / "quals.json").read_text())["task"] == "qagen"
+    assert "`quals train contrast`" in (tmp_path / "model" / "README.md").read_text()
+    (record,) = map(json.loads, (tmp_path / "model" / "history.jsonl").read_text().splitlines())
+    assert record["contexts"] == 40  # windows, as many claims, and half as many contexts of --replay
+    assert record["figures"]["told apart (AUC)"] > 0.5
+
+
+def test_windows_are_cut_around_what_pairs_rest_on() -> None:
+    document = " ".join(f"Sentence number {i} stands here." for i in range(40))
+    pairs = [
+        JudgedPair("What?", "number", document.index(basis), basis, basis)
+        for basis in (f"Sentence number {i} stands here." for i in (3, 30))
+    ]
+    for window in plan_examples([Passage(document, tuple(pairs))], count=20, max_pairs=9, crop=1.0, seed=0):
+        assert 1 <= len(window.pairs) < 3
+        for each in window.pairs:
+            assert isinstance(each, JudgedPair)
+            assert window.context[each.start : each.end] == each.basis
