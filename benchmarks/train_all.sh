@@ -5,17 +5,18 @@
 #   benchmarks/train_all.sh DATA OUTPUT [PROCESSES] [more options of all `quals train` commands]
 #
 # DATA/qa is as for train_quals_small.sh, DATA/summarization as for train_factcc.sh.
-# The models go to OUTPUT/quals-small and so on, what the trainings say to OUTPUT/quals-small.log and so on. A run that
-# was stopped goes on when the command is repeated; a model that is finished is not trained again; one that fails does
-# not stop the others. On a GPU they are trained side by side, factcc-small behind qa-small, and its claims are made
-# meanwhile: AT_ONCE=yes, or AT_ONCE=no for one after the other, as without a GPU.
+# The models go to OUTPUT/quals-small and so on (with OUTPUT/quals-first, which that one goes on from), what the trainings
+# say to OUTPUT/quals-small.log and so on. A run that was stopped goes on when the command is repeated; a model that is
+# finished is not trained again; one that fails does not stop the others. On a GPU they are trained side by side,
+# factcc-small behind qa-small, and its claims are made meanwhile: AT_ONCE=yes, or AT_ONCE=no for one after the other,
+# as without a GPU.
 set -uo pipefail
 data=$1 output=$2 processes=${3:-1}
 shift $(($# < 3 ? $# : 3))
 here=$(dirname "$0")
 # Steps of 64 contexts.
-export QUALS_STEPS=${QUALS_STEPS:-900} QG_STEPS=${QG_STEPS:-300} QA_STEPS=${QA_STEPS:-600} \
-    FACTCC_STEPS=${FACTCC_STEPS:-600}
+export QUALS_STEPS=${QUALS_STEPS:-700} CONTRAST_STEPS=${CONTRAST_STEPS:-200} QG_STEPS=${QG_STEPS:-300} \
+    QA_STEPS=${QA_STEPS:-600} FACTCC_STEPS=${FACTCC_STEPS:-600}
 at_once=no
 if python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then
     at_once=yes
@@ -37,7 +38,11 @@ model() {
         return 1
     fi
 }
-quals() { model quals-small "$here/train_quals_small.sh" "$data/qa" "$output/quals-small" "$processes" "$@"; }
+quals() {
+    model quals-first "$here/train_quals_small.sh" "$data/qa" "$output/quals-first" "$processes" "$@" &&
+        model quals-small "$here/train_contrast.sh" "$data" "$output/quals-small" "$processes" "$@" \
+            --model "$output/quals-first"
+}
 qg() { TASKS=qg model qg-small "$here/train_qags.sh" "$data/qa" "$output" "$processes" "$@"; }
 qa() { TASKS=qa model qa-small "$here/train_qags.sh" "$data/qa" "$output" "$processes" "$@"; }
 factcc() {
