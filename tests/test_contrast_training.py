@@ -14,6 +14,7 @@ import pytest
 import torch
 from claims import NEWS, write
 from click.testing import CliRunner
+from pretend import pretending, same_weights, train_there
 from tiny import DECODERS, SEQ2SEQ, tiny_pretrained
 
 from quals.cli.main import cli
@@ -188,26 +189,36 @@ def test_training_teaches_to_tell_pairs_apart(base: Path, tmp_path: Path) -> Non
     assert record["both"] < 0.3  # it still writes the pairs that people wrote
 
 
-def test_the_command_goes_on_from_a_model(base: Path, tmp_path: Path) -> None:
+def command(base: Path, folder: Path, output: str, device: str) -> list[str]:
     news = [
         f"The mayor resigned on {day} after a long vote. The chief resigned on {other} after a short vote."
         for day in DAYS
         for other in DAYS
         if day != other
     ]
-    data, held_out = write(tmp_path / "news.jsonl", news[:4]), write(tmp_path / "held.jsonl", news[4:])
-    (tmp_path / "qa.jsonl").write_text(json.dumps({"context": "It rained.", "question": "What?", "answer": "rain"}))
-    options = ["--model", base, "--contexts", 16, "--batch", 4, "--device", "cpu", "--held-out", held_out]
-    options += ["--replay", tmp_path / "qa.jsonl", "--valid", tmp_path / "qa.jsonl", "--replayed", 0.5]
-    done = CliRunner().invoke(
-        cli, list(map(str, ["train", "contrast", data, "-o", tmp_path / "model", *options])), catch_exceptions=False
-    )
+    data, held_out = write(folder / "news.jsonl", news[:4]), write(folder / "held.jsonl", news[4:])
+    (folder / "qa.jsonl").write_text(json.dumps({"context": "It rained.", "question": "What?", "answer": "rain"}))
+    options = ["--model", base, "--contexts", 16, "--batch", 4, "--micro-batch", 4, "--device", device, "--held-out"]
+    options += [held_out, "--replay", folder / "qa.jsonl", "--valid", folder / "qa.jsonl", "--replayed", 0.5]
+    return list(map(str, ["train", "contrast", data, "-o", folder / output, *options]))
+
+
+def test_the_command_goes_on_from_a_model_and_on_a_device_as_on_the_cpu(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = CliRunner().invoke(cli, command(base, tmp_path, "cpu", "cpu"), catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    assert json.loads((tmp_path / "model" / "quals.json").read_text())["task"] == "qagen"
-    assert "`quals train contrast`" in (tmp_path / "model" / "README.md").read_text()
-    (record,) = map(json.loads, (tmp_path / "model" / "history.jsonl").read_text().splitlines())
+    assert json.loads((tmp_path / "cpu" / "quals.json").read_text())["task"] == "qagen"
+    assert "`quals train contrast`" in (tmp_path / "cpu" / "README.md").read_text()
+    (record,) = map(json.loads, (tmp_path / "cpu" / "history.jsonl").read_text().splitlines())
     assert record["contexts"] == 40  # windows, as many claims, and half as many contexts of --replay
     assert record["figures"]["told apart (AUC)"] > 0.5
+    train_there(monkeypatch)
+    with pretending() as counts:
+        done = CliRunner().invoke(cli, command(base, tmp_path, "there", "auto"), catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert counts["sent"] > 20
+    same_weights(tmp_path / "cpu", tmp_path / "there")
 
 
 def test_windows_are_cut_around_what_pairs_rest_on() -> None:
