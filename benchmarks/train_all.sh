@@ -15,12 +15,13 @@ data=$1 output=$2 processes=${3:-1}
 shift $(($# < 3 ? $# : 3))
 here=$(dirname "$0")
 # Steps of 64 contexts.
-export QUALS_STEPS=${QUALS_STEPS:-700} CONTRAST_STEPS=${CONTRAST_STEPS:-200} QG_STEPS=${QG_STEPS:-300} \
+export QUALS_STEPS=${QUALS_STEPS:-700} GROUNDING_STEPS=${GROUNDING_STEPS:-200} QG_STEPS=${QG_STEPS:-300} \
     QA_STEPS=${QA_STEPS:-600} FACTCC_STEPS=${FACTCC_STEPS:-600}
-at_once=no
+at_once=no mixed=()
 if python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then
     at_once=yes
     set -- --micro-batch 64 --loaders 3 "$@"  # a GPU has room for a whole step at once
+    mixed=(--micro-batch 8)  # but where windows and claims are learnt from, a step has to have both
 fi
 at_once=${AT_ONCE:-$at_once}
 mkdir -p "$output"
@@ -39,9 +40,10 @@ model() {
     fi
 }
 quals() {
+    [ ! -f "$output/quals-small/quals.json" ] || { echo "quals-small is finished"; return; }
     model quals-first "$here/train_quals_small.sh" "$data/qa" "$output/quals-first" "$processes" "$@" &&
-        model quals-small "$here/train_contrast.sh" "$data" "$output/quals-small" "$processes" "$@" \
-            --model "$output/quals-first"
+        model quals-small "$here/train_grounding.sh" "$data" "$output/quals-small" "$processes" "$@" \
+            "${mixed[@]}" --model "$output/quals-first"
 }
 qg() { TASKS=qg model qg-small "$here/train_qags.sh" "$data/qa" "$output" "$processes" "$@"; }
 qa() { TASKS=qa model qa-small "$here/train_qags.sh" "$data/qa" "$output" "$processes" "$@"; }

@@ -121,6 +121,13 @@ def test_a_model_that_counts_positions_itself_is_refused() -> None:
         language_model(pretrained)
 
 
+def test_a_decoder_that_nobody_knows_how_to_start_is_refused() -> None:
+    pretrained = tiny_pretrained("bart")
+    pretrained.model.config.decoder_start_token_id = None
+    with pytest.raises(ModelError, match="does not say which token its decoder starts with"):
+        language_model(pretrained)
+
+
 def test_a_sliding_window_is_never_too_small() -> None:
     lm = language_model(made("Mistral", **DECODER | {"sliding_window": 12}))
     assert lm.limit == 12

@@ -37,6 +37,12 @@ def test_import_is_light_and_offline() -> None:
     assert run_python(code).strip() == "[]"
 
 
+def test_no_metric_imports_what_models_are_built_with_before_it_loads_one() -> None:
+    code = "import sys, quals.metrics.quals, quals.metrics.qags, quals.metrics.factcc, quals.metrics.pmi\n"
+    code += "print(sorted({'transformers', 'scipy', 'spacy', 'peft'} & set(sys.modules)))"
+    assert run_python(code).strip() == "[]"
+
+
 def test_threads_soon_sleep_unless_somebody_says_how_they_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
         monkeypatch.delenv(name, raising=False)

@@ -180,7 +180,7 @@ def test_one_script_trains_everything(tmp_path: Path) -> None:
     codes, runs = script("train_all.sh", tmp_path, "1", "--seed", "3", times=3)
     assert codes == [1, 0, 0]
     # The first fails, which does not stop the others, and is trained by the second call.
-    assert [task(run) for run in runs] == ["qagen", "qg", "qa", "factcc", "qagen", "contrast"]
+    assert [task(run) for run in runs] == ["qagen", "qg", "qa", "factcc", "qagen", "grounding"]
     assert runs[5].endswith(f" --seed 3 --model {tmp_path / 'models' / 'quals-first'}")
     assert all(" --seed 3" in run for run in runs)
     output = tmp_path / "models" / "factcc-small"

@@ -12,7 +12,7 @@ from quals.cli.fields import document_field, summary_field
 from quals.errors import InputError
 from quals.settings import options
 from quals.summarizer.settings import ConseqSettings, SummarizerSettings
-from quals.training.settings import AnswerTrainSettings, ClaimTrainSettings, ContrastTrainSettings, TrainSettings
+from quals.training.settings import AnswerTrainSettings, ClaimTrainSettings, GroundingTrainSettings, TrainSettings
 
 if TYPE_CHECKING:
     from quals.io.rows import FieldNames
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from quals.training.data import Passage
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group()
@@ -29,15 +31,14 @@ def train() -> None:
 
 def _training(settings: type[TrainSettings]) -> Callable[[Command], Command]:
     """What every training command is given."""
-    existing = click.Path(exists=True, dir_okay=False, path_type=Path)
     folder = click.Path(file_okay=False, path_type=Path)
 
     def decorate(command: Command) -> Command:
         for add in (
             options(settings),
             click.option("-o", "--output", required=True, type=folder, help="Model folder."),
-            click.option("--valid", multiple=True, type=existing, help="Held-out data; repeatable."),
-            click.argument("data", nargs=-1, required=True, type=existing),
+            click.option("--valid", multiple=True, type=_FILE, help="Held-out data; repeatable."),
+            click.argument("data", nargs=-1, required=True, type=_FILE),
         ):
             command = add(command)
         return command
@@ -105,20 +106,10 @@ def factcc(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, claims
 
 
 @train.command()
-@_training(ContrastTrainSettings)
-@click.option(
-    "--held-out",
-    multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Held-out documents, as DATA; repeatable.",
-)
-@click.option(
-    "--replay",
-    multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Question-answer data, as of qagen, to go on learning from; repeatable.",
-)
-def contrast(
+@_training(GroundingTrainSettings)
+@click.option("--held-out", multiple=True, type=_FILE, help="Held-out documents, as DATA; repeatable.")
+@click.option("--replay", multiple=True, type=_FILE, help="Question-answer data to go on learning from; repeatable.")
+def grounding(
     data: tuple[Path, ...],
     valid: tuple[Path, ...],
     held_out: tuple[Path, ...],
@@ -130,15 +121,12 @@ def contrast(
 
     DATA: JSONL rows {document} or {document, summary}, plain or gzipped. True and false claims are made of the
     sentences, and question-answer pairs of the claims, once; they are kept in OUTPUT. The model learns that pairs which
-    the document bears out are likely, and others unlikely. --valid is question-answer data, as for qagen. Rows that
-    cannot be read, and resuming: as there.
+    the document bears out are likely, and others unlikely. --replay and --valid are question-answer data, as for qagen.
+    Rows that cannot be read, and resuming: as there.
     """
-    from quals.factcc.data import training_claims
-    from quals.qagen.train import train_contrast
+    from quals.qagen.train import train_grounding
 
-    chosen = ContrastTrainSettings(**settings)
-    claims, windows = training_claims(data, held_out, output / "claims", chosen)
-    train_contrast(claims, windows, *_read(replay, valid), output, chosen)
+    train_grounding(data, held_out, *_read(replay, valid), output, GroundingTrainSettings(**settings))
 
 
 def _summaries(settings: type) -> Callable[[Command], Command]:

@@ -68,8 +68,6 @@ def kept_claims(
 
     ``workers`` processes make them.
     """
-    if not articles:
-        return []
     key = [quals.__version__, pipeline_name(pipeline), asdict(settings), [astuple(article) for article in articles]]
     make = partial(_made, pipeline=pipeline, settings=settings, workers=workers)
     records = kept_records(folder, key, articles, make, "claims")

@@ -15,15 +15,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from quals.lm.constraints import FILLER, Constraints
-from quals.lm.model import LanguageModel
 from quals.lm.search import best_tokens
 from quals.lm.tree import Ids, Ints
 from quals.settings import Settings, setting
+
+if TYPE_CHECKING:
+    from quals.lm.model import LanguageModel
 
 
 @dataclass(frozen=True)

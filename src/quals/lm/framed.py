@@ -13,19 +13,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import torch
 
 from quals.errors import InputError, ModelError
 from quals.lm import store
-from quals.lm.architectures import language_model
 from quals.lm.batching import in_batches
 from quals.lm.beam import BeamSettings, Hypothesis, beam_search
 from quals.lm.format import PairFormat, Task, text_ids
 from quals.lm.load import Pretrained, load_pretrained
-from quals.lm.model import LanguageModel
 from quals.lm.tree import Ids
+
+if TYPE_CHECKING:
+    from quals.lm.model import LanguageModel
 
 CARD = "quals.json"
 DTYPES = ("float32", "bfloat16", "float16")
@@ -82,6 +83,8 @@ class TrainedModel:
     @classmethod
     def of(cls, pretrained: Pretrained, form: PairFormat, name: str = "", revision: str = "") -> Self:
         """From a model that is already in memory; without a revision it gets one that no other model has."""
+        from quals.lm.architectures import language_model  # and with it transformers
+
         return cls(language_model(pretrained), form, name, revision or f"unsaved-{uuid.uuid4().hex[:8]}")
 
     @property
@@ -300,6 +303,18 @@ def pick_device(device: str) -> str:
         return device
     rank = os.environ.get("LOCAL_RANK")  # set by torchrun and accelerate
     return "cpu" if not found else "cuda" if rank is None else f"cuda:{int(rank) % torch.cuda.device_count()}"
+
+
+def form_of(pretrained: Pretrained) -> PairFormat:
+    """The frame that a model was trained in; if it was not, one that its tokenizer has room for.
+
+    Raises:
+        ModelError: it has none.
+    """
+    card = store.resolve(pretrained.name) / CARD
+    if card.is_file():
+        return PairFormat.from_dict(store.read_object(card)["format"])
+    return PairFormat.choose(pretrained.tokenizer, encoder_decoder=pretrained.encoder_decoder)
 
 
 def read_card(folder: Path, name: str, task: Task) -> dict[str, Any]:

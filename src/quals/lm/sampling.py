@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +19,10 @@ import torch
 
 from quals.lm.beam import Hypothesis
 from quals.lm.constraints import Constraints
-from quals.lm.model import LanguageModel
 from quals.lm.tree import Ids, Ints
+
+if TYPE_CHECKING:
+    from quals.lm.model import LanguageModel
 
 
 @dataclass(frozen=True)

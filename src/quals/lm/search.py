@@ -12,15 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch.nn.functional import pad
 
-from quals.lm.model import LanguageModel
 from quals.lm.tree import Ids
 from quals.settings import Settings, setting
+
+if TYPE_CHECKING:
+    from quals.lm.model import LanguageModel
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import Cache, DynamicCache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
 
+from quals.errors import ModelError
 from quals.lm.attention import Memory, share_keys
 from quals.lm.load import Pretrained
 from quals.lm.model import LanguageModel
@@ -28,6 +29,8 @@ class Seq2SeqModel(LanguageModel):
     """BART, T5."""
 
     def __init__(self, pretrained: Pretrained) -> None:
+        if pretrained.model.config.decoder_start_token_id is None:
+            raise ModelError(f"'{pretrained.name}' does not say which token its decoder starts with")
         self.root = (pretrained.decoder_start,)
         super().__init__(pretrained)
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 import quals
+from quals.factcc.changes import change_at
 from quals.factcc.generate import plain
-from quals.factcc.kept import CONSISTENT, ClaimPair, Slip
+from quals.factcc.kept import CONSISTENT, RESTATED, ClaimPair, Slip
 from quals.lm.search import Beam, SearchSettings
 from quals.qagen.model import QAGen
 from quals.qagen.select import choose, parse
@@ -23,10 +25,14 @@ from quals.training.kept import Record, kept_records
 
 if TYPE_CHECKING:
     from spacy.language import Language
+    from spacy.tokens import Doc
+    from spacy.tokens import Span as Entity
 
 FOREIGN = "foreign"  # the kind of claims with a name, number or date of another document
 _SWAPPED = {"PERSON", "ORG", "GPE", "LOC", "NORP", "FAC", "EVENT", "PRODUCT"}
 _SWAPPED |= {"CARDINAL", "ORDINAL", "DATE", "TIME", "MONEY", "PERCENT", "QUANTITY"}
+# By themselves these say nothing wrong.
+_SMALL = {"a", "an", "the", "of", "in", "on", "at", "to", "for", "by", "and", "or", "from", "with", "as"}
 _BEAMS, _PAIRS = 16, 6  # of a claim: fewer than of a summary, since a claim is one sentence
 _POOL = 300  # texts of one label that a foreign one is drawn from, those of the latest documents
 
@@ -37,11 +43,13 @@ class JudgedPair(BasedPair):
 
     Attributes:
         claim: what it was written about.
+        kind: how that was made, as of a `ClaimPair`.
         log_prob: its mean log-probability per token given the claim, in nats.
         supported: true unless it speaks of what makes the claim false.
     """
 
     claim: str = ""
+    kind: str = ""
     log_prob: float = 0.0
     supported: bool = True
 
@@ -52,26 +60,44 @@ def with_foreign(passages: Sequence[Passage], pipeline: Language, *, share: floa
     A name, number or date is replaced by one with the same label in spaCy that does not occur in the document: what
     summaries make up need not stand anywhere in it.
     """
-    chance, pools = random.Random(seed), defaultdict[str, list[str]](list)
-    true = [[pair for pair in passage.pairs if pair.answer == CONSISTENT] for passage in passages]
+    chance, pools = random.Random(seed), defaultdict[str, deque[str]](lambda: deque(maxlen=_POOL))
+    true = [[pair for pair in _claims(passage) if pair.answer == CONSISTENT] for passage in passages]
     parsed = pipeline.pipe([pair.question for pairs in true for pair in pairs])
     made = []
     for passage, pairs in zip(passages, true, strict=True):
-        said, claims, names = plain(passage.context), list(passage.pairs), list[tuple[str, str]]()
-        for pair, doc in zip(pairs, parsed, strict=False):
-            entities = [entity for entity in doc.ents if entity.label_ in _SWAPPED]
-            names += [(entity.label_, entity.text) for entity in entities]
-            if not entities or chance.random() >= share or not isinstance(pair, ClaimPair):
-                continue
-            old = chance.choice(entities)
-            if fitting := [new for new in pools[old.label_] if plain(new) not in said]:
-                new = chance.choice(fitting)
-                claim = pair.question[: old.start_char] + new + pair.question[old.end_char :]
-                claims.append(replace(pair, question=claim, answer=Slip(new, old.text).verdict, kind=FOREIGN))
-        for label, text in names:
-            pools[label] = [*pools[label], text][-_POOL:]
-        made.append(replace(passage, pairs=tuple(claims)))
+        said, docs = plain(passage.context), list(islice(parsed, len(pairs)))
+        foreign = [
+            _foreign(pair, doc, pools, said, chance)
+            for pair, doc in zip(pairs, docs, strict=True)
+            if chance.random() < share
+        ]
+        made.append(replace(passage, pairs=(*passage.pairs, *filter(None, foreign))))
+        for entity in (entity for doc in docs for entity in _swapped(doc)):
+            pools[entity.label_].append(entity.text)
     return made
+
+
+def _foreign(
+    claim: ClaimPair, doc: Doc, pools: Mapping[str, Iterable[str]], said: str, chance: random.Random
+) -> ClaimPair | None:
+    """The claim with something of another document in place of something of its own; None if nothing fits."""
+    choices = [(old, [new for new in pools[old.label_] if plain(new) not in said]) for old in _swapped(doc)]
+    if not (choices := [(old, new) for old, new in choices if new]):
+        return None
+    old, fitting = chance.choice(choices)
+    change = change_at(doc[:], old.start_char, old.end_char, chance.choice(fitting))
+    if change is None:
+        return None
+    slip = Slip(change.new, change.old)
+    return replace(claim, question=change.apply(doc.text), answer=slip.verdict, kind=FOREIGN)
+
+
+def _swapped(doc: Doc) -> list[Entity]:
+    return [entity for entity in doc.ents if entity.label_ in _SWAPPED]
+
+
+def _claims(passage: Passage) -> list[ClaimPair]:
+    return [pair for pair in passage.pairs if isinstance(pair, ClaimPair)]
 
 
 def judged_pairs(passages: Sequence[Passage], qagen: QAGen, folder: Path) -> list[Passage]:
@@ -81,7 +107,7 @@ def judged_pairs(passages: Sequence[Passage], qagen: QAGen, folder: Path) -> lis
     a pair.
     """
     key = [quals.__version__, qagen.revision, _BEAMS, _PAIRS, [asdict(passage) for passage in passages]]
-    records = kept_records(folder, key, passages, partial(_made, qagen=qagen), "pairs") if passages else []
+    records = kept_records(folder, key, passages, partial(_made, qagen=qagen), "pairs")
     return [
         replace(passage, pairs=tuple(JudgedPair(**pair) for pair in record["pairs"]))
         for passage, record in zip(passages, records, strict=True)
@@ -91,35 +117,46 @@ def judged_pairs(passages: Sequence[Passage], qagen: QAGen, folder: Path) -> lis
 
 def _made(batches: Sequence[Sequence[Passage]], qagen: QAGen) -> Iterator[list[Record]]:
     for batch in batches:
-        claims = [[pair for pair in passage.pairs if isinstance(pair, ClaimPair)] for passage in batch]
+        claims = [[claim for claim in _claims(passage) if _wrong(claim) is not None] for passage in batch]
         texts = [claim.question for of in claims for claim in of]
         beams = iter(qagen.search(texts, SearchSettings(groups=_BEAMS)))
         judged = [[pair for claim in of for pair in _judged(claim, qagen, next(beams))] for of in claims]
         yield [{"pairs": [asdict(pair) for pair in pairs]} for pairs in judged]
 
 
+def _wrong(claim: ClaimPair) -> set[str] | None:
+    """The words that make a claim false, none of a true one; None if that is not known."""
+    if claim.answer == CONSISTENT:
+        return set()
+    slip = Slip.parse(claim.answer)
+    found = {*words(claim.question)} - {*words(slip.mend(claim.question))} - _SMALL if slip else set()
+    return found or None
+
+
 def _judged(claim: ClaimPair, qagen: QAGen, beams: list[Beam]) -> Iterator[JudgedPair]:
     """The pairs about a claim: those that have a word which makes it false are not supported."""
-    wrong = set[str]()
-    if claim.answer != CONSISTENT:
-        slip = Slip.parse(claim.answer)
-        wrong = {*words(slip.words)} - {*words(slip.instead)} if slip else wrong
-        if not wrong:
-            return
+    wrong = _wrong(claim) or set()
     for pair in choose(parse(qagen, claim.question, beams), _PAIRS):
-        supported = wrong.isdisjoint((*words(pair.question), *words(pair.answer)))
-        log_prob = round(fmean(pair.log_probs), 5)
-        yield JudgedPair(pair.question, pair.answer, claim.start, claim.basis, claim.question, log_prob, supported)
+        yield JudgedPair(
+            pair.question,
+            pair.answer,
+            claim.start,
+            claim.basis,
+            claim.question,
+            claim.kind,
+            round(fmean(pair.log_probs), 5),
+            wrong.isdisjoint((*words(pair.question), *words(pair.answer))),
+        )
 
 
 def about_claims(passages: Sequence[Passage]) -> list[Passage]:
     """Each claim as a passage of its own, with the pairs about it: of that text all are true."""
     found: list[Passage] = []
     for passage in passages:
-        of = defaultdict[str, list[Pair]](list)
+        of = defaultdict[str, dict[Pair, None]](dict)
         for pair in passage.pairs:
             if isinstance(pair, JudgedPair):
-                of[pair.claim].append(Pair(pair.question, pair.answer))
+                of[pair.claim][Pair(pair.question, pair.answer)] = None
         found += [Passage(claim, tuple(pairs), passage.title) for claim, pairs in of.items()]
     return found
 
@@ -130,7 +167,9 @@ def balanced(
     """The examples, windows of ``passages``, with as many supported pairs as others, ``most`` in all.
 
     With the probability ``outside`` one of the others is a pair about a sentence that stands elsewhere in the document,
-    as in use, where most chunks lack what a pair is about. An example that has but one kind is left out.
+    if there is one whose answer the window lacks: as in use, where most chunks lack what a pair is about. What a
+    summary says stands in more than one place, so its sentences give none of these. An example that has but one kind of
+    pairs is left out.
     """
     chance, whole = random.Random(seed), {passage.title: passage for passage in passages}
     made = []
@@ -141,12 +180,13 @@ def balanced(
                 sides[pair.supported].append(pair)
         count = min(most // 2, *map(len, sides.values()))
         kept = [pair for side in sides.values() for pair in chance.sample(side, count)]
-        said = plain(example.context)
         if count and chance.random() < outside:
+            said = plain(example.context)
             others = [
                 replace(pair, supported=False, start=-1)
                 for pair in whole[example.title].pairs
-                if isinstance(pair, JudgedPair) and plain(pair.basis) not in said
+                if isinstance(pair, JudgedPair) and pair.kind != RESTATED
+                if plain(pair.basis) not in said and plain(pair.answer) not in said
             ]
             kept[-1:] = [chance.choice(others)] if others else kept[-1:]
         if count:

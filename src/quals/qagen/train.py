@@ -1,77 +1,83 @@
-"""Training QAGen on with contrast: documents -> claims -> judged pairs -> examples."""
+"""Training QAGen on, to tell what a document bears out: documents -> claims -> judged pairs -> examples."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
+from quals.factcc.data import training_claims
 from quals.nlp import load_pipeline
-from quals.qagen.contrast import ContrastTrainer, told_apart
+from quals.qagen.grounding import GroundingTrainer, told_apart
 from quals.qagen.judged import about_claims, balanced, judged_pairs, with_foreign
 from quals.qagen.model import QAGen
 from quals.training.data import Passage
 from quals.training.examples import plan_examples
-from quals.training.settings import ContrastTrainSettings
-from quals.training.train import train_model
+from quals.training.settings import GroundingTrainSettings
+from quals.training.train import train_model, training_arguments
 
-_PAIRS, _CROP = 6, 0.65  # of claims and replayed contexts, as in the training before
+_PAIRS, _CROP = 6, 0.65  # of claims and of replayed contexts: as quals-small learnt to write pairs
 
 
-def train_contrast(
-    claims: Sequence[Passage],
-    held_out: Sequence[Passage],
+def train_grounding(
+    data: Iterable[str | Path],
+    held_out: Iterable[str | Path],
     replay: Sequence[Passage],
     validation: Sequence[Passage],
     folder: Path,
-    settings: ContrastTrainSettings,
+    settings: GroundingTrainSettings,
 ) -> QAGen:
-    """Train a QAGen model on, by `contrast_loss`; see `train_model` for the rest.
+    """Train a QAGen model on, by `grounding_loss`; see `train_model` for the rest.
 
     Args:
-        claims: documents with the claims made of them (see `training_claims`).
-        held_out: windows of others, to see how well pairs are told apart.
+        data: files of documents (see `training_claims`).
+        held_out: files of others, to see how well pairs about them are told apart.
         replay: contexts with pairs that people wrote, to go on learning from.
         validation: the same, held out.
-        folder: of the model; the pairs are kept in ``folder/pairs``.
+        folder: of the model; claims and pairs are kept in there.
         settings: see there.
     """
-    qagen = QAGen.load(settings.model, device=settings.device)
-    pipeline = load_pipeline(settings.pipeline)
-    documents, windows = (
-        judged_pairs(
-            with_foreign(passages, pipeline, share=settings.foreign, seed=settings.seed), qagen, folder / "pairs"
-        )
-        for passages in (claims, held_out)
-    )
-
-    def vary(examples: list[Passage]) -> list[Passage]:
-        """The windows with balanced pairs, claims and replayed contexts between them."""
-        chosen = balanced(examples, documents, most=settings.balanced, outside=settings.unsupported, seed=settings.seed)
-        return _mixed(chosen, about_claims(documents), replay, settings)
-
+    # What would be refused after the pairs are made is refused before.
+    training_arguments(folder, device=settings.device, batch=settings.batch, micro_batch=settings.micro_batch)
+    documents, windows = _judged(data, held_out, folder, settings)
     return train_model(
         QAGen,
         documents,
         validation,
         folder,
         settings,
-        vary=vary,
+        vary=partial(_mixed, documents=documents, replay=replay, settings=settings),
         measure=lambda model, _: told_apart(model, windows),
-        trainer=ContrastTrainer,
+        trainer=GroundingTrainer,
     )
+
+
+def _judged(
+    data: Iterable[str | Path], held_out: Iterable[str | Path], folder: Path, settings: GroundingTrainSettings
+) -> tuple[list[Passage], list[Passage]]:
+    """Documents with the pairs that the model writes before it is trained on, and windows of those held out."""
+    qagen, pipeline = QAGen.load(settings.model, device=settings.device), load_pipeline(settings.pipeline)
+    foreign = partial(with_foreign, pipeline=pipeline, share=settings.foreign, seed=settings.seed)
+    documents, windows = (
+        judged_pairs(foreign(passages), qagen, folder / "pairs")
+        for passages in training_claims(data, held_out, folder / "claims", settings)
+    )
+    return documents, windows
 
 
 def _mixed(
-    windows: Sequence[Passage], claims: Sequence[Passage], replay: Sequence[Passage], settings: ContrastTrainSettings
+    examples: Sequence[Passage],
+    documents: Sequence[Passage],
+    replay: Sequence[Passage],
+    settings: GroundingTrainSettings,
 ) -> list[Passage]:
-    """Each window with a claim, and the replayed contexts spread evenly over them."""
-    chance = random.Random(settings.seed)
-    alone = plan_examples(claims, count=len(windows), max_pairs=_PAIRS, crop=0.0, seed=settings.seed)
-    replayed = plan_examples(
-        replay, count=int(settings.replayed * len(windows)), max_pairs=_PAIRS, crop=_CROP, seed=settings.seed
-    )
-    mixed = [example for both in zip(windows, alone, strict=True) for example in both]
-    for example in replayed:
+    """Each window, its pairs balanced, with a claim; the replayed contexts stand at random between them."""
+    seed, chance = settings.seed, random.Random(settings.seed)
+    windows = balanced(examples, documents, most=settings.balanced, outside=settings.unsupported, seed=seed)
+    claims = plan_examples(about_claims(documents), count=len(windows), max_pairs=_PAIRS, crop=0.0, seed=seed)
+    count = int(settings.replayed * len(windows))
+    mixed = [example for both in zip(windows, claims, strict=True) for example in both]
+    for example in plan_examples(replay, count=count, max_pairs=_PAIRS, crop=_CROP, seed=seed):
         mixed.insert(chance.randint(0, len(mixed)), example)
     return mixed

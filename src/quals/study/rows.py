@@ -12,7 +12,7 @@ from quals.errors import InputError
 from quals.io.numbers import finite
 from quals.io.results import several_scores
 from quals.io.rows import DEFAULT_FIELDS, entries, field_among
-from quals.io.text import is_text, joined_passages, single_text
+from quals.io.text import joined_passages, single_text, text_value
 from quals.signature import parse
 from quals.study.records import Document
 
@@ -125,7 +125,7 @@ def document_id(row: Row) -> str:
     if row.get("id") not in (None, ""):
         if isinstance(row["id"], bool) or not isinstance(row["id"], str | int):
             raise InputError("expected text or a whole number", field="id")
-        return _storable(str(row["id"]), "id")
+        return _storable(text_value(str(row["id"]), "id"), "id")
     return "text-" + hashlib.sha256(_text(row, "document").encode()).hexdigest()[:12]
 
 
@@ -177,8 +177,8 @@ def _text(row: Row, name: str) -> str:
 
 
 def _storable(text: str, name: str) -> str:
-    if "\0" in text or not is_text(text):
-        raise InputError("holds a NUL or half a surrogate pair, which no database stores", field=name)
+    if "\0" in text:
+        raise InputError("holds a NUL, which no database stores", field=name)
     return text
 
 

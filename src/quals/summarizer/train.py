@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ import transformers
 from quals.errors import InputError
 from quals.lm import store
 from quals.lm.format import PairFormat
-from quals.lm.framed import CARD, read_card
+from quals.lm.framed import form_of, read_card
 from quals.lm.load import Pretrained, load_pretrained
 from quals.summarizer.card import DataUsed, write_card
 from quals.summarizer.data import Data, drop_long_summaries, encode, keep_together
@@ -154,11 +153,7 @@ def _start(command: str, settings: FitSettings, folder: Path) -> _Start:
     """Load the model, give it an adapter if it is to have one, and choose what is left open in the settings."""
     transformers.set_seed(settings.seed)
     pretrained = load_pretrained(settings.model, trainable=True)
-    card = store.resolve(settings.model) / CARD
-    if card.is_file():
-        form = PairFormat.from_dict(json.loads(card.read_text())["format"])
-    else:
-        form = PairFormat.choose(pretrained.tokenizer, encoder_decoder=pretrained.encoder_decoder)
+    form = form_of(pretrained)
     if settings.lora_rank and not pretrained.adapted:
         pretrained.model = add_adapter(pretrained, settings.lora_rank)
     rate = settings.learning_rate or RATES[type(settings)][pretrained.adapted]

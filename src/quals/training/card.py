@@ -36,6 +36,7 @@ def write_card(
     form: PairFormat,
     settings: TrainSettings,
     passages: Sequence[Passage],
+    count: int,
     history: Sequence[dict[str, Any]],
 ) -> None:
     """Write both files into the model's folder."""
@@ -45,7 +46,7 @@ def write_card(
         f"{_ABOUT[task]} Fine-tuned from `{settings.model}` by `quals train {settings.command or task.name}`.",
         "## Data",
         f"{sum(len(passage.pairs) for passage in passages)} pairs on {len(passages)} contexts; "
-        f"{settings.contexts} training examples were drawn from them.",
+        f"{count} training examples were drawn from them.",
         "## Settings",
         table(["setting", "value"], [[name, value] for name, value in settings.to_dict().items()]),
         "## Results",
@@ -61,19 +62,20 @@ def write_both(folder: Path, card: dict[str, Any], parts: Sequence[str]) -> None
 
 
 def _results(history: Sequence[dict[str, Any]]) -> str:
-    measured = [record for record in history if "both" in record]
+    measured = [record for record in history if "both" in record or "figures" in record]
     if not measured:
         return "No validation data was looked at."
-    columns = [column for column in _COLUMNS if measured[0][column] is not None]
+    columns = [column for column in _COLUMNS if measured[-1].get(column) is not None]
     figures = list(measured[-1].get("figures", ()))
+    seen = [record | record.get("figures", {}) for record in measured]
     losses = table(
         [*(_COLUMNS[column] for column in columns), *figures],
-        [
-            [*(_number(record[column]) for column in columns), *(_number(record["figures"][name]) for name in figures)]
-            for record in measured
-        ],
+        [[_number(record.get(name, "")) for name in (*columns, *figures)] for record in seen],
     )
-    pairs = [f"- {question} | {answer}" for sample in measured[-1]["samples"] for question, answer in sample["pairs"]]
+    samples = measured[-1].get("samples", ())
+    pairs = [f"- {question} | {answer}" for sample in samples for question, answer in sample["pairs"]]
+    if not pairs:
+        return losses
     return "\n\n".join([losses, "What it made of held-out contexts at the end (question | answer):", "\n".join(pairs)])
 
 
@@ -83,5 +85,5 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
-def _number(value: float) -> str:
+def _number(value: float | str) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -30,6 +30,8 @@ def kept_records(folder: Path, key: object, items: Sequence[Item], make: Make[It
     """
     from filelock import FileLock
 
+    if not items:
+        return []
     path = folder / f"{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}.jsonl"
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{path}.lock"):

@@ -93,14 +93,14 @@ class Monitor(Watcher):
 
     def measure(self, title: str) -> dict[str, Any]:
         """Held-out loss, what ``figures`` finds, and a few generated pairs."""
-        if not self.validation:
-            return {}
-        loss = held_out_loss(self.model, self.validation)
         figures = self.figures(self.model, self.validation) if self.figures else {}
+        for name, value in figures.items():
+            print(f"{title}: {name} {value:.3f}", file=sys.stderr)
+        if not self.validation:
+            return {"figures": figures} if figures else {}
+        loss = held_out_loss(self.model, self.validation)
         samples = [{"context": passage.context, "pairs": self._sample(passage)} for passage in self.validation[:2]]
         print(f"\n{title}: held-out {loss}", file=sys.stderr)
-        for name, value in figures.items():
-            print(f"  {name} {value:.3f}", file=sys.stderr)
         for sample in samples:
             for question, answer in sample["pairs"]:
                 print(f"  {question} | {answer}", file=sys.stderr)

@@ -80,15 +80,19 @@ class ClaimTrainSettings(TrainSettings):
 
 
 @dataclass(frozen=True)
-class ContrastTrainSettings(ClaimTrainSettings):
-    """Options of ``quals train contrast``."""
+class GroundingTrainSettings(ClaimTrainSettings):
+    """Options of ``quals train grounding``."""
 
-    command: ClassVar[str] = "contrast"
+    command: ClassVar[str] = "grounding"
 
     model: str = setting("quals-small", "QAGen model to go on from: a shipped name, a folder or a Hub id.")
     contexts: int = setting(3_000, "Windows of documents in all, repeated epochs counted.", least=1)
     max_pairs: int = setting(60, "Pairs of one window to choose from.", least=2)
     balanced: int = setting(14, "Pairs of them in one example, at most; half of them are supported.", least=2)
+    # The log-probability that a pair had is that given a claim as it stands, and pairs are about one document.
+    crop: float = setting(1.0, "Every document is cut to a window.", least=1, most=1)
+    joined: float = setting(0.0, "No document is joined with others.", least=0, most=0)
+    lowercase: float = setting(0.0, "No example is brought to lower case.", least=0, most=0)
     window_max: int = setting(340, "Words of the longest window; a last sentence may go beyond.", least=1)
     learning_rate: float = setting(3e-4, "Peak learning rate; a cosine takes it to 2 %.", above=0)
     warmup: int = setting(10, "Steps of linear warm-up.", least=0)
@@ -100,6 +104,6 @@ class ContrastTrainSettings(ClaimTrainSettings):
         0.6, "Share of true claims that another false one is made of, by what another document has.", least=0, most=1
     )
     unsupported: float = setting(
-        0.5, "Share of windows with a pair about a sentence outside the window.", least=0, most=1
+        0.5, "Share of windows with a pair about a sentence outside them, where there is one.", least=0, most=1
     )
     replayed: float = setting(0.15, "Contexts of --replay for each window.", least=0)

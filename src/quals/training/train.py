@@ -13,8 +13,7 @@ import transformers
 
 from quals.errors import InputError, ModelError
 from quals.lm import store
-from quals.lm.format import PairFormat
-from quals.lm.framed import FramedModel, pick_device
+from quals.lm.framed import FramedModel, form_of, pick_device
 from quals.lm.load import Pretrained, load_pretrained, saved_alone, without_future_warnings
 from quals.training.card import write_card
 from quals.training.data import Passage
@@ -93,7 +92,7 @@ def train_model(
         raise InputError("no question-answer pairs to train on", field="data")
     transformers.set_seed(settings.seed)
     pretrained = load_pretrained(settings.model, trainable=True)
-    form = PairFormat.choose(pretrained.tokenizer, encoder_decoder=pretrained.encoder_decoder)
+    form = form_of(pretrained)
     if settings.lora_rank and not pretrained.adapted:
         pretrained.model = add_adapter(pretrained, settings.lora_rank)
     examples = plan_examples(
@@ -106,8 +105,8 @@ def train_model(
         joined=settings.joined,
         span=(settings.joined_min, settings.joined_max),
     )
-    if vary:
-        examples = vary(examples)
+    if vary and not (examples := vary(examples)):
+        raise InputError("no training example can be made of them", field="data")
     if settings.lowercase:
         examples = lower_cased(examples, share=settings.lowercase, seed=settings.seed)
     if settings.micro_batch > 1:
@@ -121,7 +120,7 @@ def train_model(
     go_on(running, folder)
     if running.is_world_process_zero():
         save_half(pretrained, folder)
-        write_card(folder, kind.task, form, settings, passages, monitor.read())
+        write_card(folder, kind.task, form, settings, passages, len(examples), monitor.read())
     return model
 
 

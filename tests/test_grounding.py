@@ -1,4 +1,4 @@
-"""Training QAGen with contrast: judged pairs from real claims, the loss by hand, and what a tiny model learns by it."""
+"""Training QAGen on: judged pairs from real claims, the loss by hand, and what a tiny model learns by it."""
 
 from __future__ import annotations
 
@@ -18,18 +18,21 @@ from pretend import pretending, same_weights, train_there
 from tiny import DECODERS, SEQ2SEQ, tiny_pretrained
 
 from quals.cli.main import cli
+from quals.errors import InputError
 from quals.factcc.generate import Article, Settings, plain
-from quals.factcc.kept import ClaimPair, Slip, kept_claims
+from quals.factcc.kept import RESTATED, ClaimPair, Slip, kept_claims
 from quals.lm.format import QAGEN, PairFormat
 from quals.nlp import load_pipeline
-from quals.qagen import judged
-from quals.qagen.contrast import SLOPE, THRESHOLD, WEIGHT, ContrastCollator, contrast_loss, told_apart
+from quals.qagen import judged, train
+from quals.qagen.grounding import SLOPE, THRESHOLD, WEIGHT, GroundingCollator, grounding_loss, told_apart
 from quals.qagen.judged import FOREIGN, JudgedPair, about_claims, balanced, judged_pairs, with_foreign
 from quals.qagen.model import QAGen
-from quals.qagen.train import train_contrast
+from quals.qagen.select import GeneratedPair
+from quals.qagen.train import train_grounding
+from quals.records import Span
 from quals.training.data import Pair, Passage
 from quals.training.examples import IGNORE, plan_examples, with_mask
-from quals.training.settings import ContrastTrainSettings, TrainSettings
+from quals.training.settings import GroundingTrainSettings, TrainSettings
 from quals.training.train import train_model
 
 DAYS, NAMES = ("Monday", "Tuesday", "Friday"), ("The mayor", "The chief", "The owner")
@@ -127,20 +130,40 @@ def test_pairs_are_judged_by_the_words_that_make_a_claim_false(
     assert judged_pairs(documents, qagen, tmp_path) == found
 
 
-def pair(supported: bool, claim: str = "C.", basis: str = "It rained.") -> JudgedPair:
-    return JudgedPair("What?", "rain", 0, basis, claim, -0.5, supported)
+def pair(supported: bool, claim: str = "C.", basis: str = "It rained.", kind: str = "entity") -> JudgedPair:
+    return JudgedPair("What?", "the rain", 0, basis, claim, kind, -0.5, supported)
 
 
 def test_windows_have_as_many_supported_pairs_as_others() -> None:
-    elsewhere = pair(True, basis="He left.")
-    whole = Passage("It rained. He left.", (*[pair(True)] * 5, *[pair(False)] * 3, elsewhere), "d")
-    window = Passage("It rained.", whole.pairs[:-1], "d")
+    elsewhere = replace(pair(True, basis="He left."), answer="He")
+    here, restated = replace(elsewhere, answer="rained"), replace(elsewhere, kind=RESTATED)
+    whole = Passage("It rained. He left.", (*[pair(True)] * 5, *[pair(False)] * 3, here, restated, elsewhere), "d")
+    window = Passage("It rained.", whole.pairs[:8], "d")
     alone = Passage("It rained.", (pair(True),), "d")
     (found,) = balanced([window, alone], [whole], most=4, outside=0.0, seed=0)
     assert found.pairs == (pair(True), pair(True), pair(False), pair(False))
-    (found,) = balanced([window], [whole], most=14, outside=1.0, seed=0)
-    assert found.pairs == (*[pair(True)] * 3, *[pair(False)] * 2, replace(elsewhere, supported=False, start=-1))
-    assert about_claims([whole]) == [Passage("C.", tuple(Pair("What?", "rain") for _ in range(9)), "d")]
+    for seed in range(9):  # what the window has, and what a summary says, may be true of it
+        (found,) = balanced([window], [whole], most=14, outside=1.0, seed=seed)
+        assert found.pairs == (*[pair(True)] * 3, *[pair(False)] * 2, replace(elsewhere, supported=False, start=-1))
+    assert about_claims([whole]) == [
+        Passage("C.", (Pair("What?", "the rain"), Pair("What?", "rained"), Pair("What?", "He")), "d")
+    ]
+
+
+def test_small_words_make_no_pair_wrong(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "The mayor resigned on Monday."
+    written = Pair("Who resigned?", "The mayor"), Pair("When?", "Monday"), Pair("What did the chief do?", "resigned")
+    generated = [GeneratedPair(each.question, each.answer, (1,), (-1.0,), -1.0, Span(0, 1)) for each in written]
+    monkeypatch.setattr(judged, "parse", lambda *_: generated)
+    monkeypatch.setattr(judged, "choose", lambda pairs, _: pairs)
+    claims = [
+        ClaimPair(text, "yes", 0, text),
+        ClaimPair("The mayor resigned on the Friday.", Slip("on the Friday", "on Monday").verdict, 0, text),
+        ClaimPair("The chief resigned on Monday.", Slip("The chief", "The mayor").verdict, 0, text),
+        ClaimPair("The mayor resigned on a Monday.", Slip("on a Monday", "on Monday").verdict, 0, text),  # not known
+    ]
+    (found,) = judged_pairs([Passage(text, tuple(claims))], QAGen.load(str(base), device="cpu"), tmp_path)
+    assert [vars(each)["supported"] for each in found.pairs] == [True] * 3 + [True] * 3 + [True, True, False]
 
 
 @pytest.mark.parametrize("kind", [*DECODERS, *SEQ2SEQ])
@@ -152,7 +175,7 @@ def test_the_loss_is_that_of_its_formula(kind: str) -> None:
         Passage("It rained on Friday.", (pair(True), replace(pair(False), question="Who fell?", log_prob=-2.0))),
         Passage("The mayor resigned.", (Pair("Who resigned?", "The mayor"),)),
     ]
-    inputs = ContrastCollator(pretrained, form, QAGEN)(examples)
+    inputs = GroundingCollator(pretrained, form, QAGEN)(examples)
     labels, owners, supported, given = (inputs.pop(name) for name in ("labels", "owners", "supported", "given"))
     with torch.inference_mode():
         logits = pretrained.model(**with_mask(inputs)).logits
@@ -169,17 +192,18 @@ def test_the_loss_is_that_of_its_formula(kind: str) -> None:
             if isinstance(each, JudgedPair):
                 logit = SLOPE * (fmean(values) - each.log_prob - THRESHOLD) * (1 if each.supported else -1)
                 expected += WEIGHT * len(values) * math.log1p(math.exp(-logit))
-    assert float(contrast_loss(losses, labels, owners, supported, given)) == pytest.approx(expected, rel=1e-3)
+    assert float(grounding_loss(losses, labels, owners, supported, given)) == pytest.approx(expected, rel=1e-3)
 
 
-def test_training_teaches_to_tell_pairs_apart(base: Path, tmp_path: Path) -> None:
-    settings = ContrastTrainSettings(
-        model=str(base), contexts=600, learning_rate=3e-3, batch=8, micro_batch=8, crop=0.0, device="cpu",
+def test_training_teaches_to_tell_pairs_apart(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = GroundingTrainSettings(
+        model=str(base), contexts=600, learning_rate=3e-3, batch=8, micro_batch=8, device="cpu",
         unsupported=0.0, foreign=0.0, lora_rank=0,
     )  # fmt: skip
     before, held_out = QAGen.load(str(base), device="cpu"), toy(9, seed=1)
     windows = judged_pairs(held_out, before, tmp_path)
-    model = train_contrast(toy(30), held_out, passages(30), passages(5, seed=1), tmp_path / "model", settings)
+    monkeypatch.setattr(train, "training_claims", lambda *_: (toy(30), held_out))
+    model = train_grounding([], [], passages(30), passages(5, seed=1), tmp_path / "model", settings)
     was, now = told_apart(before, windows), told_apart(model, windows)
     assert now["told apart (AUC)"] > 0.95
     assert now["d of others"] < was["d of others"] - 1
@@ -200,7 +224,7 @@ def command(base: Path, folder: Path, output: str, device: str) -> list[str]:
     (folder / "qa.jsonl").write_text(json.dumps({"context": "It rained.", "question": "What?", "answer": "rain"}))
     options = ["--model", base, "--contexts", 16, "--batch", 4, "--micro-batch", 4, "--device", device, "--held-out"]
     options += [held_out, "--replay", folder / "qa.jsonl", "--valid", folder / "qa.jsonl", "--replayed", 0.5]
-    return list(map(str, ["train", "contrast", data, "-o", folder / output, *options]))
+    return list(map(str, ["train", "grounding", data, "-o", folder / output, *options]))
 
 
 def test_the_command_goes_on_from_a_model_and_on_a_device_as_on_the_cpu(
@@ -209,7 +233,7 @@ def test_the_command_goes_on_from_a_model_and_on_a_device_as_on_the_cpu(
     done = CliRunner().invoke(cli, command(base, tmp_path, "cpu", "cpu"), catch_exceptions=False)
     assert done.exit_code == 0, done.output
     assert json.loads((tmp_path / "cpu" / "quals.json").read_text())["task"] == "qagen"
-    assert "`quals train contrast`" in (tmp_path / "cpu" / "README.md").read_text()
+    assert "`quals train grounding`" in (tmp_path / "cpu" / "README.md").read_text()
     (record,) = map(json.loads, (tmp_path / "cpu" / "history.jsonl").read_text().splitlines())
     assert record["contexts"] == 40  # windows, as many claims, and half as many contexts of --replay
     assert record["figures"]["told apart (AUC)"] > 0.5
@@ -221,14 +245,48 @@ def test_the_command_goes_on_from_a_model_and_on_a_device_as_on_the_cpu(
     same_weights(tmp_path / "cpu", tmp_path / "there")
 
 
+def test_figures_need_no_validation_data_and_a_card_none_of_them(base: Path, tmp_path: Path) -> None:
+    arguments = command(base, tmp_path, "model", "cpu")
+    at = arguments.index("--valid")
+    arguments[at : at + 2] = ["--save-every", "4", "--evaluate-every", "4"]
+    done = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    card, history = (tmp_path / "model" / name for name in ("README.md", "history.jsonl"))
+    assert "| contexts seen | hours | told apart (AUC) | d of supported pairs | d of others |" in card.read_text()
+    # As if it had been looked at without held-out documents at first.
+    first, *rest = history.read_text().splitlines(keepends=True)
+    without = {name: value for name, value in json.loads(first).items() if name != "figures"}
+    history.write_text(json.dumps(without | {"figures": {}}) + "\n" + "".join(rest))
+    (tmp_path / "model" / "quals.json").unlink()
+    done = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert "|  |  |  |" in card.read_text()
+
+
+def test_what_cannot_be_trained_is_said_before_pairs_are_made(base: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="4 examples cannot be dealt out to 1 devices, 3 at a time"):
+        CliRunner().invoke(
+            cli, [*command(base, tmp_path, "model", "cpu"), "--micro-batch", "3"], catch_exceptions=False
+        )
+    assert not (tmp_path / "model").exists()
+
+
+def test_nothing_to_learn_from_is_said(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        train, "training_claims", lambda *_: ([replace(one, pairs=one.pairs[:1]) for one in toy(3)], [])
+    )
+    settings = GroundingTrainSettings(model=str(base), device="cpu", foreign=0.0)
+    with pytest.raises(InputError, match="no training example can be made of them"):
+        train_grounding([], [], [], [], tmp_path / "model", settings)
+
+
 def test_windows_are_cut_around_what_pairs_rest_on() -> None:
     document = " ".join(f"Sentence number {i} stands here." for i in range(40))
     pairs = [
-        JudgedPair("What?", "number", document.index(basis), basis, basis)
+        JudgedPair("What?", "number", document.index(basis), basis)
         for basis in (f"Sentence number {i} stands here." for i in (3, 30))
     ]
     for window in plan_examples([Passage(document, tuple(pairs))], count=20, max_pairs=9, crop=1.0, seed=0):
-        assert 1 <= len(window.pairs) < 3
-        for each in window.pairs:
-            assert isinstance(each, JudgedPair)
-            assert window.context[each.start : each.end] == each.basis
+        (each,) = window.pairs
+        assert isinstance(each, JudgedPair)
+        assert window.context[each.start : each.end] == each.basis

@@ -30,7 +30,7 @@ WEIGHT, SLOPE, THRESHOLD = 1.5, 3.0, -1.5  # w, k and c
 DIFFERENCES = "d of supported pairs", "d of others"
 
 
-class ContrastCollator(Collator):
+class GroundingCollator(Collator):
     """Passages, some of them with judged pairs -> the inputs of one forward pass, and what is known of their pairs.
 
     Beside what `Packer` gives there are ``owners``, of the shape of the labels: the number of the pair that each is of;
@@ -50,44 +50,45 @@ class ContrastCollator(Collator):
 def _owners(inputs: dict[str, Any], counts: Sequence[int]) -> torch.Tensor:
     if "segments" not in inputs:  # a row for each pair
         labels: torch.Tensor = inputs["labels"]
-        return torch.arange(len(labels))[:, None].expand_as(labels)
+        return torch.arange(len(labels))[:, None].repeat(1, labels.shape[1])
     before = torch.tensor([0, *counts[:-1]]).cumsum(0)
     owners: torch.Tensor = inputs["segments"][:, inputs["logits_to_keep"]] - 1 + before[:, None]
     return owners.clamp(min=0)
 
 
-def contrast_loss(
+def grounding_loss(
     losses: torch.Tensor, labels: torch.Tensor, owners: torch.Tensor, supported: torch.Tensor, given: torch.Tensor
 ) -> torch.Tensor:
     """The loss of the module's formula, summed.
 
     Args:
         losses: -log p of each label.
-        labels, owners: of the same shape; see `ContrastCollator`.
+        labels, owners: of the same shape; see `GroundingCollator`.
         supported, given: (pairs).
     """
-    known = labels != IGNORE
-    losses, owners = losses[known], owners[known]
-    count = torch.bincount(owners, minlength=len(given))
-    mean = losses.new_zeros(len(given)).index_add(0, owners, losses) / count
-    judged = given.isfinite()
-    logits = SLOPE * (-mean - given.nan_to_num() - THRESHOLD)
+
+    def of_pairs(values: torch.Tensor) -> torch.Tensor:
+        return losses.new_zeros(len(given)).index_add(0, owners.flatten(), values.flatten())
+
+    # Nothing here waits for the device. A loss without a label is 0.
+    total, count = of_pairs(losses), of_pairs((labels != IGNORE).to(losses.dtype))
+    logits = SLOPE * (-total / count - given.nan_to_num() - THRESHOLD)
     wrong = binary_cross_entropy_with_logits(logits, supported.to(losses.dtype), reduction="none")
-    return losses[supported[owners]].sum() + WEIGHT * (wrong * count)[judged].sum()
+    return (total * supported).sum() + WEIGHT * (wrong * count * given.isfinite()).sum()
 
 
-class ContrastTrainer(PairTrainer):
-    """`PairTrainer` with that loss; its data comes from a `ContrastCollator`."""
+class GroundingTrainer(PairTrainer):
+    """`PairTrainer` with that loss; its data comes from a `GroundingCollator`."""
 
-    collator: ClassVar[type[Collator]] = ContrastCollator
+    collator: ClassVar[type[Collator]] = GroundingCollator
 
     def summed_loss(self, model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, Any]:
-        """`contrast_loss`, and what the model put out."""
+        """`grounding_loss`, and what the model put out."""
         labels, *pairs = (inputs.pop(name) for name in ("labels", "owners", "supported", "given"))
         outputs = model(**with_mask(inputs))
         logits = outputs.logits.flatten(0, 1).float()
         losses = cross_entropy(logits, labels.flatten(), ignore_index=IGNORE, reduction="none")
-        return contrast_loss(losses.view_as(labels), labels, *pairs), outputs
+        return grounding_loss(losses.view_as(labels), labels, *pairs), outputs
 
 
 def told_apart(model: QAGen, passages: Sequence[Passage]) -> dict[str, float]:
