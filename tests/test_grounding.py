@@ -15,6 +15,7 @@ import torch
 from claims import NEWS, write
 from click.testing import CliRunner
 from pretend import pretending, same_weights, train_there
+from test_train import DAYS, NAMES, passages
 from tiny import DECODERS, SEQ2SEQ, tiny_pretrained
 
 from quals.cli.main import cli
@@ -34,8 +35,6 @@ from quals.training.data import Pair, Passage
 from quals.training.examples import IGNORE, plan_examples, with_mask
 from quals.training.settings import GroundingTrainSettings, TrainSettings
 from quals.training.train import train_model
-
-DAYS, NAMES = ("Monday", "Tuesday", "Friday"), ("The mayor", "The chief", "The owner")
 
 
 @pytest.fixture(scope="module")
@@ -63,16 +62,6 @@ def test_what_other_documents_have_makes_further_claims_false(pipeline: Any, cla
         assert plain(slip.words) not in plain(passage.context)
         assert slip.mend(pair.question) in {true.question for true in passage.pairs if true.answer == "yes"}
         assert passage.context[pair.start : pair.end] == pair.basis
-
-
-def passages(count: int, seed: int = 0) -> list[Passage]:
-    """One-sentence texts about who did it and when, to be learnt by heart."""
-    chance, made = random.Random(seed), []
-    for _ in range(count):
-        name, day = chance.choice(NAMES), chance.choice(DAYS)
-        text = f"{name} resigned on {day}."
-        made.append(Passage(text, (Pair("Who resigned?", name, 0), Pair("When?", day, text.index(day)))))
-    return made
 
 
 def toy(count: int, seed: int = 0) -> list[Passage]:
