@@ -12,12 +12,8 @@ set -euo pipefail
 data=$1 output=$2 processes=${3:-1} steps=${FACTCC_STEPS:-600}
 shift $(($# < 3 ? $# : 3))
 files=("$data/cnndm.jsonl.gz" "$data/xsum.jsonl.gz")
-mkdir -p "$output"
 heldout=$output/heldout.jsonl
-if [ ! -f "$heldout" ]; then
-    for file in "${files[@]}"; do zcat "$file" | tail -n 250; done > "$heldout.partial"
-    mv "$heldout.partial" "$heldout"
-fi
+"$(dirname "$0")/held_out.sh" "$output" "${files[@]}"
 
 workers=${CLAIM_WORKERS:-$(env -u OMP_NUM_THREADS nproc)}  # nproc would take it for the number of cores
 # What is held out is left out of the data by the command itself.

@@ -13,12 +13,8 @@ data=$1 output=$2 processes=${3:-1} steps=${GROUNDING_STEPS:-200}
 shift $(($# < 3 ? $# : 3))
 here=$(dirname "$0")
 files=("$data/summarization/cnndm.jsonl.gz" "$data/summarization/xsum.jsonl.gz")
-mkdir -p "$output"
 heldout=$output/heldout.jsonl
-if [ ! -f "$heldout" ]; then
-    for file in "${files[@]}"; do zcat "$file" | tail -n 250; done > "$heldout.partial"
-    mv "$heldout.partial" "$heldout"
-fi
+"$here/held_out.sh" "$output" "${files[@]}"
 replay=()
 questions=$("$here/qa_files.sh" "$data/qa" "$output")
 while read -r file; do replay+=(--replay "$file"); done <<< "$questions"
