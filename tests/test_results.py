@@ -49,7 +49,7 @@ def read_jsonl(path):
 def test_output_row_is_the_input_row_and_the_result():
     row = Row({"id": 1, "document": "D", "summary": "S"}, "f", 1, "D", "S")
     result = {"score": -0.5, "probability": None, "band": None}
-    result |= {"status": "ok", "reason": "", "pairs": 0, "chunks": 1, "signature": "s"}
+    result |= {"status": "ok", "reason": "", "evidence_count": 0, "chunks": 1, "signature": "s"}
     assert output_row(row, SCORE) == {"id": 1, "document": "D", "summary": "S", **result}
     assert output_row(row, SCORE, explain=True)["evidence"] == []
     assert output_row(Row({}, "f", 1, summary_index=0), SCORE) == {"summary_index": 0, **result}
@@ -216,7 +216,7 @@ def test_parquet_output_of_parquet_input_keeps_values_and_types(tmp_path):
     source = tmp_path / "i.parquet"
     pq.write_table(table, source)
     made = write_parquet(tmp_path / "o.parquet", list(read_rows(source)), schema=parquet_schema(source))
-    results = ["score", "probability", "band", "status", "reason", "pairs", "chunks", "signature"]
+    results = ["score", "probability", "band", "status", "reason", "evidence_count", "chunks", "signature"]
     assert made.column_names[-8:] == results
     for name in columns:
         assert made[name].equals(table[name]), name
@@ -337,7 +337,7 @@ def test_parquet_of_rows_without_any_score_fits_that_of_others(tmp_path):
     rows = rows_of(("a b", ""))
     results = [result for _, result in scored(rows, Overlap())]
     schema = write_parquet(tmp_path / "o.parquet", rows, results).schema
-    types = [str(schema.field(name).type) for name in ("score", "probability", "pairs", "chunks")]
+    types = [str(schema.field(name).type) for name in ("score", "probability", "evidence_count", "chunks")]
     assert types == ["double", "double", "int64", "int64"]
 
 

@@ -51,7 +51,7 @@ def test_the_table_and_the_report(tmp_path):
     result = score(jsonl(tmp_path / "a.jsonl", *rows))
     assert result.exit_code == 0
     header, first, second, third, _, totals, reading, signature, *worst = result.stdout.splitlines()
-    assert header.split() == ["row", "summary", "score", "status", "pairs"]
+    assert header.split() == ["row", "summary", "score", "status", "evidence"]
     assert first.split() == ["x1", "the", "mayor", "stayed", "-0.333", "ok", "3"]
     assert second.split() == ["line", "2", "[0]", "a", "b", "0.000", "ok", "2"]
     assert "b b b…" in third
@@ -105,7 +105,7 @@ def test_output_files(tmp_path, explain):
         assert (result.exit_code, "1 scored" in result.stdout) == (0, True)
     made = read_jsonl(tmp_path / "o.jsonl")
     assert pq.read_table(tmp_path / "o.parquet").to_pylist() == made
-    assert made[0].items() >= {**GOOD, "status": "ok", "pairs": 3, "score": -1 / 3}.items()
+    assert made[0].items() >= {**GOOD, "status": "ok", "evidence_count": 3, "score": -1 / 3}.items()
     assert [pair["answer"] for pair in made[0].get("evidence", [])] == ["the", "mayor", "stayed"] * explain
 
 

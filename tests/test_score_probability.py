@@ -22,7 +22,7 @@ def test_a_calibration_gives_probabilities(tmp_path):
     source = jsonl(tmp_path / "a.jsonl", GOOD, {"document": "a", "summary": " "}, {"document": "a", "summary": "b"})
     options = [source, "--calibration", calibration(tmp_path / "c.json")]
     table = score(*options).stdout.splitlines()
-    assert table[0].split()[2:] == ["score", "consistent", "status", "pairs"]
+    assert table[0].split()[2:] == ["score", "consistent", "status", "evidence"]
     assert table[1].split()[-6:] == ["-0.333", "34%", "look", "closer", "ok", "3"]
     assert table[3].split()[-6:] == ["-1.000", "0%", "likely", "inconsistent", "ok", "1"]
     for name in ("o.jsonl", "o.parquet"):

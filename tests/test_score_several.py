@@ -63,7 +63,7 @@ def test_each_score_is_what_it_is_alone(tmp_path: Path, explain: bool) -> None:
     for name in ("quals", "factcc"):
         score(source, "-m", name, "-o", tmp_path / f"{name}.jsonl", *options)
         alone = results(tmp_path / f"{name}.jsonl")
-        fields = ["score", "probability", "band", "status", "reason", "pairs", "chunks", "signature"]
+        fields = ["score", "probability", "band", "status", "reason", "evidence_count", "chunks", "signature"]
         fields += ["evidence", "doubts"] if explain else []
         assert [row["scores"][name] for row in both] == [{field: row[field] for field in fields} for row in alone]
     assert [list(row["scores"]) for row in both] == [["quals", "factcc"]] * 5

@@ -34,7 +34,7 @@ def test_every_row_has_its_evidence(scored: list[dict[str, object]]) -> None:
     assert {row["status"] for row in scored} == {"ok"}
     assert len({row["signature"] for row in scored}) == 1
     for row in scored:
-        assert row["pairs"] == len(row["evidence"]) >= 3
+        assert row["evidence_count"] == len(row["evidence"]) >= 3
         for pair in row["evidence"]:
             span = pair["summary_span"]
             assert row["summary"][span["start"] : span["end"]].casefold() == pair["answer"].casefold()

@@ -178,7 +178,7 @@ class SummaryScore:
             "band": str(self.reading.band) if self.reading else None,
             "status": str(self.status),
             "reason": self.reason,
-            "pairs": len(self.evidence),
+            "evidence_count": len(self.evidence),
             "chunks": self.chunks,
             "signature": self.signature,
         }

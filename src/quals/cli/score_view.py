@@ -22,7 +22,7 @@ from quals.terminal import MOST_COMPLAINTS, one_line
 
 _PIPE_WIDTH = 120  # columns, where no terminal says how many there are
 _MOST, _DOUBT = 5, 40  # doubts shown of a summary, columns of each
-_ROW, _SCORE, _SHARE, _BAND, _STATUS, _PAIRS = 18, 9, 4, 24, 19, 5
+_ROW, _SCORE, _SHARE, _BAND, _STATUS, _EVIDENCE = 18, 9, 4, 24, 19, 8
 
 
 class Outcome(Protocol):
@@ -65,7 +65,7 @@ class View:
     def _header(self, result: Result) -> str:
         if not isinstance(result, Scores):
             read = f" {'consistent':<{_BAND}}" if self.calibrated else ""
-            return f"{'score':>{_SCORE}}{read} {'status':<{_STATUS}} {'pairs':>{_PAIRS}}"
+            return f"{'score':>{_SCORE}}{read} {'status':<{_STATUS}} {'evidence':>{_EVIDENCE}}"
         return " ".join(f"{name:>{self._width_of(name)}}" for name in result.by_metric)
 
     def _single(self, score: SummaryScore) -> str:
@@ -74,7 +74,7 @@ class View:
         if score.value is not None and not score.reading:
             words = "  no probability"
         read = f" {words:<{_BAND}}" if self.calibrated else ""
-        return f"{value:>{_SCORE}}{read} {score.status:<{_STATUS}} {len(score.evidence):>{_PAIRS}}"
+        return f"{value:>{_SCORE}}{read} {score.status:<{_STATUS}} {len(score.evidence):>{_EVIDENCE}}"
 
     def _several(self, result: Scores) -> str:
         """The scores in columns under the metrics' names, with their probabilities; a dash where there is none."""

@@ -161,7 +161,8 @@ def _clean(value: Any) -> Any:
 def _schema(source: Path, wanted: pa.Schema | None) -> pa.Schema:
     import pyarrow as pa
 
-    numbers = {name: pa.float64() for name in ("score", "probability")} | {n: pa.int64() for n in ("pairs", "chunks")}
+    numbers = dict.fromkeys(("score", "probability"), pa.float64())
+    numbers |= dict.fromkeys(("evidence_count", "chunks"), pa.int64())
     asked = numbers | ({} if wanted is None else {field.name: field.type for field in wanted})
     shared: dict[str, pa.DataType] = {}
     large: set[str] = set()  # columns with whole numbers that no floating-point column could hold

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 RESULT_FIELDS = (
-    *("summary_index", "score", "probability", "band", "status", "reason", "pairs", "chunks", "signature"),
+    *("summary_index", "score", "probability", "band", "status", "reason", "evidence_count", "chunks", "signature"),
     *("evidence", "doubts"),
 )
 SEVERAL_FIELDS = ("scores", *RESULT_FIELDS)  # reserved where there are several metrics

@@ -182,7 +182,7 @@ def _storable(text: str, name: str) -> str:
     return text
 
 
-_NOT_METRICS = ("id", "document", "summary", "system", "reference", "pairs", "chunks")
+_NOT_METRICS = ("id", "document", "summary", "system", "reference", "evidence_count", "chunks")
 
 
 def _numbers(row: Row) -> dict[str, float]:

@@ -60,7 +60,7 @@ class Score(BaseModel):
     score: float | None = Field(description="Higher is more consistent; null if there is none, see status.")
     status: Status
     reason: str = Field(description="Why there is no score, or a note on how it came about.")
-    pairs: int = Field(description="Number of pieces of evidence.")
+    evidence_count: int = Field(description="Number of pieces of evidence.")
     chunks: int = Field(description="Parts the document was read in.")
     signature: str = Field(description="How the number was made; only numbers with equal signatures compare.")
     probability: float | None = Field(
