@@ -180,6 +180,21 @@ def test_a_summary_gives_claims_in_its_own_words(pipeline: Any) -> None:
     assert (true.document, false.consistent) == (RESTATED.document, False)
 
 
+def test_a_whole_summary_is_a_claim_about_a_short_document(pipeline: Any) -> None:
+    words = len(RESTATED.document.split())
+    without = list(make_claims([RESTATED], pipeline, Settings(noised=0.0, whole=words - 1)))
+    assert without == list(make_claims([RESTATED], pipeline, Settings(noised=0.0)))
+    true, false, *rest = make_claims([RESTATED], pipeline, Settings(noised=0.0, whole=words))
+    assert true.claim == true.sentence == false.sentence == RESTATED.summary
+    assert true.basis == false.basis == RESTATED.document
+    assert false.change
+    assert false.claim == false.change.apply(RESTATED.summary)
+    assert all(claim.sentence != RESTATED.summary for claim in rest)
+    assert not list(make_claims([Article("", RESTATED.summary)], pipeline, Settings(whole=9)))
+    fragments = Article(RESTATED.document, "Weather: 5 degrees")
+    assert all(claim.sentence == claim.basis for claim in make_claims([fragments], pipeline, Settings(whole=999)))
+
+
 def test_two_neighbouring_sentences_can_bear_out_one(pipeline: Any) -> None:
     text = (
         "It rained. The mayor of Leeds opened the new bridge. Thousands of cyclists crossed it on Friday. He was glad."

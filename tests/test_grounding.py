@@ -120,6 +120,18 @@ def test_pairs_are_judged_by_the_words_that_make_a_claim_false(
     assert judged_pairs(documents, qagen, tmp_path) == found
 
 
+def test_names_that_a_document_lacks_are_not_supported_by_it(base: Path, tmp_path: Path) -> None:
+    qagen, name, day = QAGen.load(str(base), device="cpu"), NAMES[0], DAYS[0]
+    claims = (ClaimPair(f"{name} resigned on {day}.", "yes", 0, kind=RESTATED),)
+    texts = {f"{name} resigned on {DAYS[1]}.": False, f"{DAYS[1]}, {day}: {name} resigned.": True}
+    # The first word of a sentence need not be a name.
+    texts |= {f"On {day} a {name.split()[1]} resigned.": True}
+    found = judged_pairs([Passage(text, claims) for text in texts], qagen, tmp_path)
+    assert [passage.context for passage in found] == list(texts)
+    for passage in found:
+        assert {vars(pair)["supported"] for pair in passage.pairs} == {texts[passage.context]}
+
+
 def pair(supported: bool, claim: str = "C.", basis: str = "It rained.", kind: str = "entity") -> JudgedPair:
     return JudgedPair("What?", "the rain", 0, basis, claim, kind, -0.5, supported)
 

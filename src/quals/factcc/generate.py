@@ -1,4 +1,4 @@
-"""Documents in, claims out: sentences of the document or its summary, true as they stand or made false by one edit.
+"""Documents in, claims out: what the document or its summary says, true as it stands or made false by one edit.
 
 A sentence gives both a true and a false claim or none, so that what kind of sentence it is tells nothing
 of the label; and both may be noised, so that noise tells nothing either.
@@ -61,12 +61,15 @@ class Settings:
         pairs: at most so many true and as many false claims of each document.
         noised: share of the claims that get token noise.
         noise_rate: share of the words of such a claim that are repeated or dropped.
+        whole: where a document has at most so many words, its whole summary is a claim as well, with the document as
+            its basis. That is held to be true, whatever words it uses.
     """
 
     seed: int = 0
     pairs: int = 4
     noised: float = 0.3
     noise_rate: float = 0.05
+    whole: int = 0
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class Claim:
         consistent: the label.
         kind: which transformation made it false, or ``none``.
         basis: the part of the document that bears out what is true in it.
-        sentence: what it was made from: the basis itself, or a sentence of the summary that says the same.
+        sentence: what it was made from: the basis itself, a sentence of the summary that says the same, or the summary.
         change: what made it false, in terms of ``sentence``; None for a true claim.
         noise: further changes that leave the meaning alone, in terms of the text after ``change``.
     """
@@ -146,7 +149,7 @@ def _short_enough(texts: Iterable[tuple[str, Article]], most: int) -> Iterator[t
 def _claims_of(parsed: Doc, document: str, settings: Settings) -> Iterator[Claim]:
     random = Random(f"{settings.seed}:{document}")
     said, made = plain(parsed.text), 0
-    for sentence, basis in _sources(parsed, document, random):
+    for sentence, basis in _sources(parsed, document, random, settings.whole):
         if made == settings.pairs:
             return
         if (false := make_false(sentence, random, said)) is None:
@@ -157,13 +160,15 @@ def _claims_of(parsed: Doc, document: str, settings: Settings) -> Iterator[Claim
             yield _claim(document, basis, sentence.text, edit, label, random, settings)
 
 
-def _sources(parsed: Doc, document: str, random: Random) -> Iterator[tuple[Sentence, str]]:
-    """Sentences to make claims of, and what they rest on: first the summary's, then the document's."""
+def _sources(parsed: Doc, document: str, random: Random, whole: int) -> Iterator[tuple[Sentence, str]]:
+    """What to make claims of, and what that rests on: first the summary, then its sentences and the document's."""
     sentences, said = [_trimmed(one) for one in parsed.sents], plain(document)
     own = [sentence for sentence in sentences if sentence.end_char <= len(document)]
     bases = Bases(own)
-    summary = [sentence for sentence in sentences if sentence.start_char > len(document) and _is_claim(sentence)]
-    for sentence in summary:
+    summary = [sentence for sentence in sentences if sentence.start_char > len(document)]
+    if any(map(_is_claim, summary)) and 0 < len(document.split()) <= whole:
+        yield parsed[summary[0].start : summary[-1].end], document
+    for sentence in filter(_is_claim, summary):
         if plain(sentence.text) not in said and (basis := bases.of(sentence)):
             yield sentence, basis.text
     own = [sentence for sentence in own if _is_claim(sentence)]

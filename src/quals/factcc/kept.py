@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from spacy.language import Language
 
 CONSISTENT, INCONSISTENT = "yes", "no"  # single tokens of the usual vocabularies
-RESTATED = "restated"  # the kind of all claims made of a summary's sentences
+RESTATED = "restated"  # the kind of all claims made of a summary
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -33,7 +34,8 @@ _SWAPPED = {"PERSON", "ORG", "GPE", "LOC", "NORP", "FAC", "EVENT", "PRODUCT"}
 _SWAPPED |= {"CARDINAL", "ORDINAL", "DATE", "TIME", "MONEY", "PERCENT", "QUANTITY"}
 # By themselves these say nothing wrong.
 _SMALL = {"a", "an", "the", "of", "in", "on", "at", "to", "for", "by", "and", "or", "from", "with", "as"}
-_BEAMS, _PAIRS = 16, 6  # of a claim: fewer than of a summary, since a claim is one sentence
+_EXACT = re.compile(r"(?<=[^\W_]\s)[A-Z]\w*|\w*\d\w*")  # names, unless a sentence begins with them, and numbers
+_BEAMS, _PAIRS = 16, 6  # of a claim: fewer than of a summary, since most claims are one sentence
 _POOL = 300  # texts of one label that a foreign one is drawn from, those of the latest documents
 
 
@@ -45,7 +47,7 @@ class JudgedPair(BasedPair):
         claim: what it was written about.
         kind: how that was made, as of a `ClaimPair`.
         log_prob: its mean log-probability per token given the claim, in nats.
-        supported: true unless it speaks of what makes the claim false.
+        supported: true unless it speaks of what makes the claim false, or of a name or number that the document lacks.
     """
 
     claim: str = ""
@@ -117,25 +119,29 @@ def judged_pairs(passages: Sequence[Passage], qagen: QAGen, folder: Path) -> lis
 
 def _made(batches: Sequence[Sequence[Passage]], qagen: QAGen) -> Iterator[list[Record]]:
     for batch in batches:
-        claims = [[claim for claim in _claims(passage) if _wrong(claim) is not None] for passage in batch]
-        texts = [claim.question for of in claims for claim in of]
+        claims = [
+            [(claim, wrong) for claim in _claims(passage) if (wrong := _wrong(claim, passage.context)) is not None]
+            for passage in batch
+        ]
+        texts = [claim.question for of in claims for claim, _ in of]
         beams = iter(qagen.search(texts, SearchSettings(groups=_BEAMS)))
-        judged = [[pair for claim in of for pair in _judged(claim, qagen, next(beams))] for of in claims]
+        judged = [[pair for claim in of for pair in _judged(*claim, qagen, next(beams))] for of in claims]
         yield [{"pairs": [asdict(pair) for pair in pairs]} for pairs in judged]
 
 
-def _wrong(claim: ClaimPair) -> set[str] | None:
-    """The words that make a claim false, none of a true one; None if that is not known."""
+def _wrong(claim: ClaimPair, document: str) -> set[str] | None:
+    """The words of a claim that the document does not bear out; None if it is not known which make it false."""
+    # References name what their documents do not.
+    absent = {*words(" ".join(_EXACT.findall(claim.question)))} - {*words(document)}
     if claim.answer == CONSISTENT:
-        return set()
+        return absent
     slip = Slip.parse(claim.answer)
     found = {*words(claim.question)} - {*words(slip.mend(claim.question))} - _SMALL if slip else set()
-    return found or None
+    return found | absent if found else None
 
 
-def _judged(claim: ClaimPair, qagen: QAGen, beams: list[Beam]) -> Iterator[JudgedPair]:
-    """The pairs about a claim: those that have a word which makes it false are not supported."""
-    wrong = _wrong(claim) or set()
+def _judged(claim: ClaimPair, wrong: set[str], qagen: QAGen, beams: list[Beam]) -> Iterator[JudgedPair]:
+    """The pairs about a claim: those that have one of the ``wrong`` words are not supported."""
     for pair in choose(parse(qagen, claim.question, beams), _PAIRS):
         yield JudgedPair(
             pair.question,

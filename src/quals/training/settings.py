@@ -74,6 +74,7 @@ class ClaimTrainSettings(TrainSettings):
     noise_rate: float = setting(
         0.05, "Share of the words of such a claim that are repeated or dropped.", least=0, most=1
     )
+    whole: int = setting(0, "Words up to which a document's whole reference summary is a claim as well.", least=0)
     unsupported: float = setting(
         0.2, "Share of claims replaced by ones made of a sentence outside the window.", least=0, most=1
     )
@@ -100,6 +101,7 @@ class GroundingTrainSettings(ClaimTrainSettings):
     documents: int = setting(900, "Documents that claims are made of, drawn at random.", least=1)
     sentences: int = setting(3, "Sentences of an article that a true and a false claim are made of, at most.", least=1)
     noised: float = setting(0.0, "Share of claims with token noise.", least=0, most=1)
+    whole: int = setting(340, "Words up to which a document's whole reference summary is a claim as well.", least=0)
     foreign: float = setting(
         0.6, "Share of true claims that another false one is made of, by what another document has.", least=0, most=1
     )
