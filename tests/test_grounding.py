@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
@@ -26,8 +27,18 @@ from quals.factcc.kept import RESTATED, ClaimPair, Slip, kept_claims
 from quals.lm.format import QAGEN, PairFormat
 from quals.nlp import load_pipeline
 from quals.qagen import judged, train
-from quals.qagen.grounding import SLOPE, THRESHOLD, WEIGHT, GroundingCollator, grounding_loss, told_apart
-from quals.qagen.judged import FOREIGN, JudgedPair, about_claims, balanced, judged_pairs, with_foreign
+from quals.qagen.grounding import (
+    CLAIM_THRESHOLD,
+    CLAIM_WEIGHT,
+    RARE,
+    SLOPE,
+    THRESHOLD,
+    WEIGHT,
+    GroundingCollator,
+    grounding_loss,
+    told_apart,
+)
+from quals.qagen.judged import FOREIGN, JudgedPair, about_claims, judged_pairs, twins, with_foreign
 from quals.qagen.model import QAGen
 from quals.qagen.select import GeneratedPair
 from quals.qagen.train import train_grounding
@@ -136,19 +147,34 @@ def pair(supported: bool, claim: str = "C.", basis: str = "It rained.", kind: st
     return JudgedPair("What?", "the rain", 0, basis, claim, kind, -0.5, supported)
 
 
-def test_windows_have_as_many_supported_pairs_as_others() -> None:
+def test_windows_have_pairs_about_true_claims_and_false_twins() -> None:
+    true, false, other = [pair(True)] * 3, [pair(True, "D."), pair(False, "D.")], [pair(False, "E.")] * 2
+    second = [pair(True, "F.", "He left."), pair(False, "G.", "He left.")]
+    window = Passage("It rained. He left.", (*true, *false, *other, *second), "d")
+    drawn = set()
+    for seed in range(20):
+        (found,) = twins([window], [window], most=1, outside=0.0, seed=seed)
+        drawn.add(found.pairs)
+        (both,) = twins([window], [window], most=2, outside=0.0, seed=seed)
+        assert {*second, *true} < {*both.pairs}
+    assert drawn == {tuple(each) for each in (true + false, true + other, second)}
+    for alone in (true, other):
+        assert twins([replace(window, pairs=tuple(alone))], [window], most=2, outside=0.0, seed=0) == []
+
+
+def test_windows_have_pairs_about_what_stands_elsewhere() -> None:
     elsewhere = replace(pair(True, basis="He left."), answer="He")
+    # What the window has, and what a summary says, may be true of it.
     here, restated = replace(elsewhere, answer="rained"), replace(elsewhere, kind=RESTATED)
-    whole = Passage("It rained. He left.", (*[pair(True)] * 5, *[pair(False)] * 3, here, restated, elsewhere), "d")
-    window = Passage("It rained.", whole.pairs[:8], "d")
-    alone = Passage("It rained.", (pair(True),), "d")
-    (found,) = balanced([window, alone], [whole], most=4, outside=0.0, seed=0)
-    assert found.pairs == (pair(True), pair(True), pair(False), pair(False))
-    for seed in range(9):  # what the window has, and what a summary says, may be true of it
-        (found,) = balanced([window], [whole], most=14, outside=1.0, seed=seed)
-        assert found.pairs == (*[pair(True)] * 3, *[pair(False)] * 2, replace(elsewhere, supported=False, start=-1))
+    inside = (pair(True), pair(False, "D."))
+    whole = Passage("It rained. He left.", (*inside, here, restated, elsewhere), "d")
+    window = Passage("It rained.", inside, "d")
+    for seed in range(9):
+        (found,) = twins([window], [whole], most=1, outside=1.0, seed=seed)
+        assert found.pairs == (*inside, replace(elsewhere, supported=False, start=-1))
     assert about_claims([whole]) == [
-        Passage("C.", (Pair("What?", "the rain"), Pair("What?", "rained"), Pair("What?", "He")), "d")
+        Passage("C.", (Pair("What?", "the rain"), Pair("What?", "rained"), Pair("What?", "He")), "d"),
+        Passage("D.", (Pair("What?", "the rain"),), "d"),
     ]
 
 
@@ -173,12 +199,14 @@ def test_the_loss_is_that_of_its_formula(kind: str) -> None:
     pretrained = tiny_pretrained(kind)
     form = PairFormat.choose(pretrained.tokenizer, encoder_decoder=pretrained.encoder_decoder)
     qagen = QAGen.of(pretrained, form)
+    false = replace(pair(False, "D."), question="Who fell?", log_prob=-2.0)
     examples = [
-        Passage("It rained on Friday.", (pair(True), replace(pair(False), question="Who fell?", log_prob=-2.0))),
+        Passage("It rained on Friday.", (pair(True), replace(pair(True), question="Why?"), pair(True, "D."), false)),
         Passage("The mayor resigned.", (Pair("Who resigned?", "The mayor"),)),
+        Passage("It rained.", (pair(False), replace(pair(False), question="Why?"))),  # the same claim elsewhere
     ]
     inputs = GroundingCollator(pretrained, form, QAGEN)(examples)
-    labels, owners, supported, given = (inputs.pop(name) for name in ("labels", "owners", "supported", "given"))
+    labels, *pairs = (inputs.pop(name) for name in ("labels", "owners", "supported", "given", "claims"))
     with torch.inference_mode():
         logits = pretrained.model(**with_mask(inputs)).logits
     losses = torch.nn.functional.cross_entropy(
@@ -186,15 +214,25 @@ def test_the_loss_is_that_of_its_formula(kind: str) -> None:
     ).view_as(labels)
     expected = 0.0
     for example in examples:
+        claims = defaultdict[str, list[tuple[float, int, bool]]](list)
         for each in example.pairs:
             target = qagen.target(each.question, each.answer)
             ((values,),) = qagen.log_probs([qagen.frame(example.context)], [[target]])
             if not isinstance(each, JudgedPair) or each.supported:
                 expected -= sum(values)
             if isinstance(each, JudgedPair):
-                logit = SLOPE * (fmean(values) - each.log_prob - THRESHOLD) * (1 if each.supported else -1)
-                expected += WEIGHT * len(values) * math.log1p(math.exp(-logit))
-    assert float(grounding_loss(losses, labels, owners, supported, given)) == pytest.approx(expected, rel=1e-3)
+                difference, count = fmean(values) - each.log_prob, len(values)
+                rare = 1 if each.supported else RARE
+                expected += WEIGHT * rare * count * wrong(difference - THRESHOLD, each.supported)
+                claims[each.claim].append((difference, count, each.supported))
+        for claim in claims.values():
+            mean, count = fmean(difference for difference, _, _ in claim), sum(count for _, count, _ in claim)
+            expected += CLAIM_WEIGHT * count * wrong(mean - CLAIM_THRESHOLD, all(right for _, _, right in claim))
+    assert float(grounding_loss(losses, labels, *pairs)) == pytest.approx(expected, rel=1e-3)
+
+
+def wrong(above: float, right: bool) -> float:
+    return math.log1p(math.exp(-SLOPE * above * (1 if right else -1)))
 
 
 def test_training_teaches_to_tell_pairs_apart(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,7 +245,7 @@ def test_training_teaches_to_tell_pairs_apart(base: Path, tmp_path: Path, monkey
     monkeypatch.setattr(train, "training_claims", lambda *_: (toy(30), held_out))
     model = train_grounding([], [], passages(30), passages(5, seed=1), tmp_path / "model", settings)
     was, now = told_apart(before, windows), told_apart(model, windows)
-    assert now["told apart (AUC)"] > 0.95
+    assert now["pairs told apart (AUC)"] > 0.95
     assert now["d of others"] < was["d of others"] - 1
     assert now["d of supported pairs"] > -0.7
     (record,) = map(json.loads, (tmp_path / "model" / "history.jsonl").read_text().splitlines())
@@ -259,7 +297,7 @@ def test_the_command_goes_on_from_a_model_and_on_a_device_as_on_the_cpu(
     assert "`quals train grounding`" in (tmp_path / "cpu" / "README.md").read_text()
     (record,) = map(json.loads, (tmp_path / "cpu" / "history.jsonl").read_text().splitlines())
     assert record["contexts"] == 40  # windows, as many claims, and half as many contexts of --replay
-    assert record["figures"]["told apart (AUC)"] > 0.5
+    assert record["figures"]["pairs told apart (AUC)"] > 0.5
     train_there(monkeypatch)
     with pretending() as counts:
         done = CliRunner().invoke(cli, command(base, tmp_path, "there", "auto"), catch_exceptions=False)
@@ -275,7 +313,7 @@ def test_figures_need_no_validation_data_and_a_card_none_of_them(base: Path, tmp
     done = CliRunner().invoke(cli, arguments, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     card, history = (tmp_path / "model" / name for name in ("README.md", "history.jsonl"))
-    assert "| contexts seen | hours | told apart (AUC) | d of supported pairs | d of others |" in card.read_text()
+    assert "| contexts seen | hours | pairs told apart (AUC) | d of supported pairs | d of others |" in card.read_text()
     # As if it had been looked at without held-out documents at first.
     first, *rest = history.read_text().splitlines(keepends=True)
     without = {name: value for name, value in json.loads(first).items() if name != "figures"}

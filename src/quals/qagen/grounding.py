@@ -2,18 +2,23 @@
 
 QUALS compares how likely a pair is given the document and given the summary. A model that has only learnt to write
 pairs has seen none that its text does not bear out. Here it sees both, about true and false claims, and learns that
-their difference, d = ll(pair | document) - ll(pair | claim) in nats per token, is above or below a threshold c::
+their difference, d = ll(pair | document) - ll(pair | claim) in nats per token, is above or below a threshold c; and so
+is its mean over the pairs about a claim, D, which is what QUALS would be::
 
     L = - sum over tokens of supported pairs of log p(token)
-        + w * sum over tokens of judged pairs of -log sigmoid(+-k (d - c))
+        + w * sum over tokens of judged pairs of r * -log sigmoid(+-k (d - c))
+        + W * sum over tokens of judged pairs of -log sigmoid(+-k (D - C))
 
-with + for pairs that the document supports. Pairs about the claims themselves, and pairs that people wrote, are learnt
-as ever, so that what it writes stays what it was.
+with + for pairs that the document supports, and for claims of which it supports all pairs. Other pairs are rarer and
+therefore count r times. Pairs about the claims themselves, and pairs that people wrote, are learnt as ever, so that
+what it writes stays what it was.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
+from statistics import fmean
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,24 +31,32 @@ from quals.training.data import Passage
 from quals.training.examples import IGNORE, Collator, with_mask
 from quals.training.train import PairTrainer
 
-WEIGHT, SLOPE, THRESHOLD = 1.5, 3.0, -1.5  # w, k and c
-DIFFERENCES = "d of supported pairs", "d of others"
+SLOPE = 3.0  # k
+WEIGHT, THRESHOLD, RARE = 1.5, -1.5, 3.0  # w, c and r
+CLAIM_WEIGHT, CLAIM_THRESHOLD = 1.2, -1.1  # W and C
+PAIRS = "pairs told apart (AUC)", "d of supported pairs", "d of others"
+CLAIMS = "claims told apart (AUC)", "D of supported claims", "D of others"
 
 
 class GroundingCollator(Collator):
     """Passages, some of them with judged pairs -> the inputs of one forward pass, and what is known of their pairs.
 
     Beside what `Packer` gives there are ``owners``, of the shape of the labels: the number of the pair that each is of;
-    and for each pair whether it is ``supported``, and its log-probability ``given`` its claim (NaN: nobody judged it).
+    and for each pair whether it is ``supported``, its log-probability ``given`` its claim (NaN: nobody judged it), and
+    the number of that claim in ``claims``.
     """
 
     def __call__(self, examples: Sequence[Passage]) -> dict[str, Any]:
         """See the class."""
         inputs = super().__call__(examples)
-        judged = [pair if isinstance(pair, JudgedPair) else None for example in examples for pair in example.pairs]
+        pairs = [(number, pair) for number, example in enumerate(examples) for pair in example.pairs]
+        judged = [pair if isinstance(pair, JudgedPair) else None for _, pair in pairs]
+        claims = [(number, pair.claim if isinstance(pair, JudgedPair) else "") for number, pair in pairs]
+        numbers = {claim: number for number, claim in enumerate(dict.fromkeys(claims))}
         inputs["owners"] = _owners(inputs, [len(example.pairs) for example in examples])
         inputs["supported"] = torch.tensor([pair is None or pair.supported for pair in judged])
         inputs["given"] = torch.tensor([pair.log_prob if pair else torch.nan for pair in judged])
+        inputs["claims"] = torch.tensor([numbers[claim] for claim in claims])
         return inputs
 
 
@@ -57,24 +70,35 @@ def _owners(inputs: dict[str, Any], counts: Sequence[int]) -> torch.Tensor:
 
 
 def grounding_loss(
-    losses: torch.Tensor, labels: torch.Tensor, owners: torch.Tensor, supported: torch.Tensor, given: torch.Tensor
+    losses: torch.Tensor,
+    labels: torch.Tensor,
+    owners: torch.Tensor,
+    supported: torch.Tensor,
+    given: torch.Tensor,
+    claims: torch.Tensor,
 ) -> torch.Tensor:
     """The loss of the module's formula, summed.
 
     Args:
         losses: -log p of each label.
         labels, owners: of the same shape; see `GroundingCollator`.
-        supported, given: (pairs).
+        supported, given, claims: (pairs).
     """
 
-    def of_pairs(values: torch.Tensor) -> torch.Tensor:
-        return losses.new_zeros(len(given)).index_add(0, owners.flatten(), values.flatten())
+    def summed(values: torch.Tensor, by: torch.Tensor) -> torch.Tensor:  # there are no more claims than pairs
+        return losses.new_zeros(len(given)).index_add(0, by.flatten(), values.flatten().to(losses.dtype))
+
+    def wrong(differences: torch.Tensor, threshold: float, right: torch.Tensor) -> torch.Tensor:
+        logits = SLOPE * (differences - threshold)
+        return binary_cross_entropy_with_logits(logits, right.to(losses.dtype), reduction="none")
 
     # Nothing here waits for the device. A loss without a label is 0.
-    total, count = of_pairs(losses), of_pairs((labels != IGNORE).to(losses.dtype))
-    logits = SLOPE * (-total / count - given.nan_to_num() - THRESHOLD)
-    wrong = binary_cross_entropy_with_logits(logits, supported.to(losses.dtype), reduction="none")
-    return (total * supported).sum() + WEIGHT * (wrong * count * given.isfinite()).sum()
+    total, count, judged = summed(losses, owners), summed(labels != IGNORE, owners), given.isfinite()
+    differences = -total / count - given.nan_to_num()
+    pairs = wrong(differences, THRESHOLD, supported) * count * judged * torch.where(supported, 1.0, RARE)
+    means = summed(differences * judged, claims) / summed(judged, claims).clamp(min=1)
+    whole = wrong(means, CLAIM_THRESHOLD, summed(~supported, claims) == 0) * summed(count * judged, claims)
+    return (total * supported).sum() + WEIGHT * pairs.sum() + CLAIM_WEIGHT * whole.sum()
 
 
 class GroundingTrainer(PairTrainer):
@@ -84,7 +108,7 @@ class GroundingTrainer(PairTrainer):
 
     def summed_loss(self, model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, Any]:
         """`grounding_loss`, and what the model put out."""
-        labels, *pairs = (inputs.pop(name) for name in ("labels", "owners", "supported", "given"))
+        labels, *pairs = (inputs.pop(name) for name in ("labels", "owners", "supported", "given", "claims"))
         outputs = model(**with_mask(inputs))
         logits = outputs.logits.flatten(0, 1).float()
         losses = cross_entropy(logits, labels.flatten(), ignore_index=IGNORE, reduction="none")
@@ -92,19 +116,27 @@ class GroundingTrainer(PairTrainer):
 
 
 def told_apart(model: QAGen, passages: Sequence[Passage]) -> dict[str, float]:
-    """How well d tells supported pairs from others (ROC-AUC), and its mean for either; see the module."""
+    """How well d tells supported pairs from others, and its mean over a claim's pairs those of which all are supported
+    (ROC-AUC); and the means of either; see the module."""
     pairs = [[pair for pair in passage.pairs if isinstance(pair, JudgedPair)] for passage in passages]
     found = model.log_probs(
         [model.frame(passage.context) for passage in passages],
         [[model.target(pair.question, pair.answer) for pair in of] for of in pairs],
     )
-    sides: dict[bool, list[float]] = {True: [], False: []}
+    single: list[tuple[float, bool]] = []
+    whole: list[tuple[float, bool]] = []
     for of, values in zip(pairs, found, strict=True):
+        claims = defaultdict[str, list[tuple[float, bool]]](list)
         for pair, log_probs in zip(of, values, strict=True):
-            sides[pair.supported].append(float(np.mean(log_probs)) - pair.log_prob)
-    if not all(sides.values()):
+            claims[pair.claim].append((fmean(log_probs) - pair.log_prob, pair.supported))
+        single += [each for claim in claims.values() for each in claim]
+        whole += [(fmean(d for d, _ in claim), all(supported for _, supported in claim)) for claim in claims.values()]
+    return _figures(*PAIRS, single) | _figures(*CLAIMS, whole)
+
+
+def _figures(kind: str, supported: str, others: str, found: Sequence[tuple[float, bool]]) -> dict[str, float]:
+    yes, no = (np.sort([value for value, is_supported in found if is_supported == side]) for side in (True, False))
+    if not len(yes) or not len(no):
         return {}
-    yes, no = np.sort(sides[True]), np.sort(sides[False])
     below = (np.searchsorted(no, yes, "left") + np.searchsorted(no, yes, "right")) / 2
-    means = zip(DIFFERENCES, (float(yes.mean()), float(no.mean())), strict=True)
-    return {"told apart (AUC)": float(below.mean() / len(no)), **dict(means)}
+    return {kind: float(below.mean() / len(no)), supported: float(yes.mean()), others: float(no.mean())}

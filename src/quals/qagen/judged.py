@@ -167,26 +167,32 @@ def about_claims(passages: Sequence[Passage]) -> list[Passage]:
     return found
 
 
-def balanced(
+def twins(
     examples: Sequence[Passage], passages: Sequence[Passage], *, most: int, outside: float, seed: int
 ) -> list[Passage]:
-    """The examples, windows of ``passages``, with as many supported pairs as others, ``most`` in all.
+    """The examples, windows of ``passages``, with the pairs about up to ``most`` true claims and a false twin of each.
 
-    With the probability ``outside`` one of the others is a pair about a sentence that stands elsewhere in the document,
-    if there is one whose answer the window lacks: as in use, where most chunks lack what a pair is about. What a
-    summary says stands in more than one place, so its sentences give none of these. An example that has but one kind of
-    pairs is left out.
+    Twins are claims of one basis: of a true one the document supports all pairs. With the probability
+    ``outside`` there is a pair about a sentence that stands elsewhere in the document, too, if there is one whose
+    answer the window lacks: as in use, where most chunks lack what a pair is about. What a summary says stands in more
+    than one place, so it gives none of these. An example that has but one kind of pairs is left out.
     """
     chance, whole = random.Random(seed), {passage.title: passage for passage in passages}
     made = []
     for example in examples:
-        sides: dict[bool, list[Pair]] = {True: [], False: []}
+        bases = defaultdict[str, dict[str, list[JudgedPair]]](dict)
         for pair in example.pairs:
             if isinstance(pair, JudgedPair):
-                sides[pair.supported].append(pair)
-        count = min(most // 2, *map(len, sides.values()))
-        kept = [pair for side in sides.values() for pair in chance.sample(side, count)]
-        if count and chance.random() < outside:
+                bases[pair.basis].setdefault(pair.claim, []).append(pair)
+        kept: list[JudgedPair] = []
+        for basis in chance.sample(list(bases), min(most, len(bases))):
+            sides: dict[bool, list[list[JudgedPair]]] = {True: [], False: []}
+            for claim in bases[basis].values():
+                sides[all(pair.supported for pair in claim)].append(claim)
+            kept += [pair for side in sides.values() if side for pair in chance.choice(side)]
+        if len({pair.supported for pair in kept}) < 2:
+            continue
+        if chance.random() < outside:
             said = plain(example.context)
             others = [
                 replace(pair, supported=False, start=-1)
@@ -194,7 +200,6 @@ def balanced(
                 if isinstance(pair, JudgedPair) and pair.kind != RESTATED
                 if plain(pair.basis) not in said and plain(pair.answer) not in said
             ]
-            kept[-1:] = [chance.choice(others)] if others else kept[-1:]
-        if count:
-            made.append(replace(example, pairs=tuple(kept)))
+            kept += [chance.choice(others)] if others else []
+        made.append(replace(example, pairs=tuple(kept)))
     return made

@@ -10,7 +10,7 @@ from pathlib import Path
 from quals.factcc.data import training_claims
 from quals.nlp import load_pipeline
 from quals.qagen.grounding import GroundingTrainer, told_apart
-from quals.qagen.judged import about_claims, balanced, judged_pairs, with_foreign
+from quals.qagen.judged import about_claims, judged_pairs, twins, with_foreign
 from quals.qagen.model import QAGen
 from quals.training.data import Passage
 from quals.training.examples import plan_examples
@@ -73,9 +73,9 @@ def _mixed(
     replay: Sequence[Passage],
     settings: GroundingTrainSettings,
 ) -> list[Passage]:
-    """Each window, its pairs balanced, with a claim; the replayed contexts stand at random between them."""
+    """Each window, with pairs about twins, and a claim; the replayed contexts stand at random between them."""
     seed, chance = settings.seed, random.Random(settings.seed)
-    windows = balanced(examples, documents, most=settings.balanced, outside=settings.unsupported, seed=seed)
+    windows = twins(examples, documents, most=settings.twins, outside=settings.unsupported, seed=seed)
     claims = plan_examples(about_claims(documents), count=len(windows), max_pairs=_PAIRS, crop=0.0, seed=seed)
     count = int(settings.replayed * len(windows))
     mixed = [example for both in zip(windows, claims, strict=True) for example in both]
