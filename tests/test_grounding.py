@@ -16,7 +16,6 @@ import torch
 from claims import NEWS, write
 from click.testing import CliRunner
 from pretend import pretending, same_weights, train_there
-from safetensors.torch import load_file
 from test_train import DAYS, NAMES, passages
 from tiny import DECODERS, SEQ2SEQ, tiny_pretrained
 
@@ -238,7 +237,7 @@ def wrong(above: float, right: bool) -> float:
 def test_training_teaches_to_tell_pairs_apart(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = GroundingTrainSettings(
         model=str(base), contexts=600, learning_rate=3e-3, batch=8, micro_batch=8, device="cpu",
-        unsupported=0.0, foreign=0.0, lora_rank=0, start_share=0.0,
+        unsupported=0.0, foreign=0.0, lora_rank=0,
     )  # fmt: skip
     before, held_out = QAGen.load(str(base), device="cpu"), toy(9, seed=1)
     windows = judged_pairs(held_out, before, tmp_path)
@@ -251,27 +250,6 @@ def test_training_teaches_to_tell_pairs_apart(base: Path, tmp_path: Path, monkey
     (record,) = map(json.loads, (tmp_path / "model" / "history.jsonl").read_text().splitlines())
     assert record["figures"] == pytest.approx(now, abs=1e-2)
     assert record["both"] < 0.3  # it still writes the pairs that people wrote
-
-
-def test_weights_end_between_those_before_and_those_trained(
-    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings = GroundingTrainSettings(
-        model=str(base), contexts=16, learning_rate=3e-3, warmup=0, batch=8, micro_batch=8, device="cpu",
-        unsupported=0.0, foreign=0.0, lora_rank=0,
-    )  # fmt: skip
-    monkeypatch.setattr(train, "training_claims", lambda *_: (toy(6), []))
-    found = {}
-    for share in (0.0, 0.25, 1.0):
-        folder = tmp_path / str(share)
-        for _ in range(2):  # what is done is only loaded, and not averaged once more
-            train_grounding([], [], [], [], folder, replace(settings, start_share=share))
-            (folder / "quals.json").unlink()
-        found[share] = load_file(folder / "model.safetensors")
-    for name, start in load_file(base / "model.safetensors").items():
-        torch.testing.assert_close(found[1.0][name], start.half())
-        torch.testing.assert_close(found[0.25][name], found[0.0][name].lerp(start.half(), 0.25), atol=1e-3, rtol=2e-3)
-    assert any(not torch.equal(found[0.0][name], found[1.0][name]) for name in found[1.0])
 
 
 def command(base: Path, folder: Path, output: str, device: str) -> list[str]:

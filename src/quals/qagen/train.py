@@ -50,7 +50,6 @@ def train_grounding(
         vary=partial(_mixed, documents=documents, replay=replay, settings=settings),
         measure=lambda model, _: told_apart(model, windows),
         trainer=GroundingTrainer,
-        start_share=settings.start_share,
     )
 
 

@@ -109,6 +109,3 @@ class GroundingTrainSettings(ClaimTrainSettings):
         0.5, "Share of windows with a pair about a sentence outside them, where there is one.", least=0, most=1
     )
     replayed: float = setting(0.15, "Contexts of --replay for each window.", least=0)
-    start_share: float = setting(
-        0.5, "Share of the weights that training starts from in those it ends with; 0: only trained.", least=0, most=1
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -65,28 +65,6 @@ class PairTrainer(transformers.Trainer):  # type: ignore[misc]
         return total, outputs
 
 
-class Averaging(transformers.TrainerCallback):  # type: ignore[misc]
-    """Ends a training with the mean of the weights it began with, which count ``share``, and those it came to.
-
-    A model that was trained on and the one before often know different things, and their mean most of both (Wortsman
-    et al. 2022, Robust fine-tuning of zero-shot models, section 3).
-    """
-
-    def __init__(self, model: Any, share: float) -> None:
-        self.share = share
-        self.start = [weights.detach().cpu().clone() for weights in _trained(model)]
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
-        """Called by the trainer after each optimizer step, before the last checkpoint is written."""
-        if state.global_step == state.max_steps:
-            for weights, start in zip(_trained(given["model"]), self.start, strict=True):
-                weights.data.lerp_(start.to(weights.device), self.share)
-
-
-def _trained(model: Any) -> Iterator[torch.Tensor]:
-    return (weights for weights in model.parameters() if weights.requires_grad)
-
-
 def train_model(
     kind: type[Model],
     passages: Sequence[Passage],
@@ -97,7 +75,6 @@ def train_model(
     vary: Callable[[list[Passage]], list[Passage]] | None = None,
     measure: Measure | None = None,
     trainer: type[PairTrainer] = PairTrainer,
-    start_share: float = 0.0,
 ) -> Model:
     """Fine-tune a model for the task of its ``kind`` and write it to ``folder``.
 
@@ -105,8 +82,7 @@ def train_model(
     with the same data and settings. What ends up in ``folder``: the weights in half precision, ``quals.json``,
     a model card ``README.md`` and ``history.jsonl`` with every validation result. Runs on several devices
     under ``torchrun`` or ``accelerate launch``. ``vary`` makes of the examples that were planned those that are
-    learnt from, ``measure`` finds further figures on the validation data, and ``trainer`` knows the loss. For
-    ``start_share`` see `Averaging`.
+    learnt from, ``measure`` finds further figures on the validation data, and ``trainer`` knows the loss.
 
     Raises:
         InputError: there is nothing to train on, or ``folder`` holds a run with other data or settings.
@@ -140,9 +116,7 @@ def train_model(
     monitor = Monitor(
         model, validation[: settings.validate], folder / "history.jsonl", settings.evaluate_every, measure
     )
-    # The weights are averaged before the monitor measures them.
-    callbacks = [Averaging(pretrained.model, start_share), monitor] if start_share else [monitor]
-    running = _trainer(trainer, settings, pretrained, model, examples, folder, callbacks)
+    running = _trainer(trainer, settings, pretrained, model, examples, folder, monitor)
     go_on(running, folder)
     if running.is_world_process_zero():
         save_half(pretrained, folder)
@@ -196,7 +170,7 @@ def _trainer(
     model: FramedModel,
     examples: list[Passage],
     folder: Path,
-    callbacks: list[transformers.TrainerCallback],
+    monitor: Monitor,
 ) -> PairTrainer:
     arguments = training_arguments(
         folder,
@@ -218,7 +192,7 @@ def _trainer(
     )
     collator = kind.collator(pretrained, model.form, model.task, max_context=settings.max_context)
     return kind(
-        model=pretrained.model, args=arguments, train_dataset=examples, data_collator=collator, callbacks=callbacks
+        model=pretrained.model, args=arguments, train_dataset=examples, data_collator=collator, callbacks=[monitor]
     )
 
 
