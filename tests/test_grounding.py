@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 from claims import NEWS, write
+from claims import RESTATED as SUMMARIZED
 from click.testing import CliRunner
 from pretend import pretending, same_weights, train_there
 from test_train import DAYS, NAMES, passages
@@ -73,6 +74,17 @@ def test_what_other_documents_have_makes_further_claims_false(pipeline: Any, cla
         assert plain(slip.words) not in plain(passage.context)
         assert slip.mend(pair.question) in {true.question for true in passage.pairs if true.answer == "yes"}
         assert passage.context[pair.start : pair.end] == pair.basis
+
+
+def test_claims_of_summaries_stay_such_when_they_are_made_false_once_more(pipeline: Any, tmp_path: Path) -> None:
+    articles = [Article(document) for document in NEWS[1:]] + [SUMMARIZED]
+    claims = kept_claims(articles, pipeline, Settings(noised=0.0, whole=999), tmp_path)
+    *_, last = with_foreign(claims, pipeline, share=1.0, seed=0)
+    more = [pair for pair in last.pairs if pair not in claims[-1].pairs]
+    of_summary = [pair for pair in more if vars(pair)["basis"] == SUMMARIZED.document]
+    assert len(of_summary) == 1
+    assert {vars(pair)["kind"] for pair in of_summary} == {RESTATED}
+    assert FOREIGN in {vars(pair)["kind"] for pair in more}
 
 
 def toy(count: int, seed: int = 0) -> list[Passage]:
@@ -175,6 +187,25 @@ def test_windows_have_pairs_about_what_stands_elsewhere() -> None:
         Passage("C.", (Pair("What?", "the rain"), Pair("What?", "rained"), Pair("What?", "He")), "d"),
         Passage("D.", (Pair("What?", "the rain"),), "d"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("claim", "document", "wrong"),
+    [
+        ("Police in Leeds, Bradford and York held 2 men.", "Leeds police held two men.", {"bradford", "york"}),
+        ("He said Japan's firms lost 132,000 jobs.", "Japanese firms lost jobs.", {"132", "000"}),
+        ("Prices rose. Nobody knows why.", "They rose.", set()),
+    ],
+)
+def test_names_and_numbers_stand_in_any_form(claim: str, document: str, wrong: set[str]) -> None:
+    assert judged._wrong(ClaimPair(claim, "yes"), document) == wrong
+
+
+def test_of_a_denial_only_the_negation_is_wrong() -> None:
+    document = "The mayor resigned on Monday."
+    for words, wrong in (("did not resign", {"not"}), ("didn't resign", {"t"}), ("could not resign", {"not"})):
+        claim = ClaimPair(f"The mayor {words} on Monday.", Slip(words, "resigned").verdict)
+        assert judged._wrong(claim, document) == wrong
 
 
 def test_small_words_make_no_pair_wrong(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

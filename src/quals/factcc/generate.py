@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
@@ -149,31 +149,52 @@ def _short_enough(texts: Iterable[tuple[str, Article]], most: int) -> Iterator[t
 def _claims_of(parsed: Doc, document: str, settings: Settings) -> Iterator[Claim]:
     random = Random(f"{settings.seed}:{document}")
     said, made = plain(parsed.text), 0
-    for sentence, basis in _sources(parsed, document, random, settings.whole):
+    for sentences, basis in _sources(parsed, document, random, settings.whole):
         if made == settings.pairs:
             return
-        if (false := make_false(sentence, random, said)) is None:
+        text = parsed[sentences[0].start : sentences[-1].end]
+        if (false := _first_made_false(sentences, random, said)) is None:
             continue
         made += 1
-        kind, change = false
+        sentence, kind, change = false
+        change = change.moved(sentence.start_char - text.start_char)
         for label, edit in (("none", None), (kind, change)):
-            yield _claim(document, basis, sentence.text, edit, label, random, settings)
+            yield _claim(document, basis, text.text, edit, label, random, settings)
 
 
-def _sources(parsed: Doc, document: str, random: Random, whole: int) -> Iterator[tuple[Sentence, str]]:
+def _sources(parsed: Doc, document: str, random: Random, whole: int) -> Iterator[tuple[list[Sentence], str]]:
     """What to make claims of, and what that rests on: first the summary, then its sentences and the document's."""
-    sentences, said = [_trimmed(one) for one in parsed.sents], plain(document)
+    sentences, said = [_trimmed(one) for one in _sentences(parsed, len(document))], plain(document)
     own = [sentence for sentence in sentences if sentence.end_char <= len(document)]
     bases = Bases(own)
-    summary = [sentence for sentence in sentences if sentence.start_char > len(document)]
-    if any(map(_is_claim, summary)) and 0 < len(document.split()) <= whole:
-        yield parsed[summary[0].start : summary[-1].end], document
-    for sentence in filter(_is_claim, summary):
+    summary = [sentence for sentence in sentences if len(sentence) and sentence.start_char > len(document)]
+    is_whole = any(map(_is_claim, summary)) and 0 < len(document.split()) <= whole
+    if is_whole:
+        yield summary, document
+    for sentence in filter(_is_claim, summary if not is_whole or len(summary) > 1 else []):
         if plain(sentence.text) not in said and (basis := bases.of(sentence)):
-            yield sentence, basis.text
+            yield [sentence], basis.text
     own = [sentence for sentence in own if _is_claim(sentence)]
     random.shuffle(own)
-    yield from ((sentence, sentence.text) for sentence in own)
+    yield from (([sentence], sentence.text) for sentence in own)
+
+
+def _sentences(parsed: Doc, end: int) -> Iterator[Sentence]:
+    """Its sentences; one that goes on beyond the end of the document, into the summary, is two."""
+    cut = next((token.i for token in parsed if token.idx >= end), len(parsed))
+    for sentence in parsed.sents:
+        if sentence.start < cut < sentence.end:
+            yield from (parsed[sentence.start : cut], parsed[cut : sentence.end])
+        else:
+            yield sentence
+
+
+def _first_made_false(sentences: Sequence[Sentence], random: Random, said: str) -> tuple[Sentence, str, Change] | None:
+    """The first of the sentences, in random order, that `make_false` makes false, with what that gives."""
+    for sentence in random.sample(sentences, len(sentences)) if len(sentences) > 1 else sentences:
+        if found := make_false(sentence, random, said):
+            return sentence, *found
+    return None
 
 
 def make_false(sentence: Sentence, random: Random, said: str) -> tuple[str, Change] | None:

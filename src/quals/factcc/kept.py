@@ -46,7 +46,7 @@ class Slip:
     @classmethod
     def parse(cls, verdict: str) -> Slip | None:
         """Inverse of `verdict`; None for one that names no words."""
-        found = re.fullmatch(rf"\s*{INCONSISTENT}: (.+?) / (.*)", verdict)
+        found = re.fullmatch(rf"\s*{INCONSISTENT}: (.+?) / (.*)", verdict, re.DOTALL)
         return cls(found[1].strip(), found[2].strip()) if found and found[1].strip() else None
 
 

@@ -29,12 +29,16 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc
     from spacy.tokens import Span as Entity
 
-FOREIGN = "foreign"  # the kind of claims with a name, number or date of another document
+FOREIGN = "foreign"  # the kind of a document's claims with a name, number or date of another document
 _SWAPPED = {"PERSON", "ORG", "GPE", "LOC", "NORP", "FAC", "EVENT", "PRODUCT"}
 _SWAPPED |= {"CARDINAL", "ORDINAL", "DATE", "TIME", "MONEY", "PERCENT", "QUANTITY"}
 # By themselves these say nothing wrong.
 _SMALL = {"a", "an", "the", "of", "in", "on", "at", "to", "for", "by", "and", "or", "from", "with", "as"}
-_EXACT = re.compile(r"(?<=[^\W_]\s)[A-Z]\w*|\w*\d\w*")  # names, unless a sentence begins with them, and numbers
+_EXACT = re.compile(r"(?<=[\w,;]\s)[A-Z]\w*|\w*\d\w*")  # names, unless a sentence or a quote begins, and numbers
+_WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+_NUMBERS = {str(number): word for number, word in enumerate(_WORDS)}
+_DENIALS = {"not", "t", "cannot"}  # "didn't" is two words
+_RULES = 2  # of what is supported: a change of them is a change of kept pairs
 _BEAMS, _PAIRS = 16, 6  # of a claim: fewer than of a summary, since most claims are one sentence
 _POOL = 300  # texts of one label that a foreign one is drawn from, those of the latest documents
 
@@ -91,7 +95,8 @@ def _foreign(
     if change is None:
         return None
     slip = Slip(change.new, change.old)
-    return replace(claim, question=change.apply(doc.text), answer=slip.verdict, kind=FOREIGN)
+    kind = claim.kind if claim.kind == RESTATED else FOREIGN
+    return replace(claim, question=change.apply(doc.text), answer=slip.verdict, kind=kind)
 
 
 def _swapped(doc: Doc) -> list[Entity]:
@@ -108,7 +113,7 @@ def judged_pairs(passages: Sequence[Passage], qagen: QAGen, folder: Path) -> lis
     See `kept_records`. Claims of which it is not known which words are wrong are left out, and so are documents without
     a pair.
     """
-    key = [quals.__version__, qagen.revision, _BEAMS, _PAIRS, [asdict(passage) for passage in passages]]
+    key = [quals.__version__, _RULES, qagen.revision, _BEAMS, _PAIRS, [asdict(passage) for passage in passages]]
     records = kept_records(folder, key, passages, partial(_made, qagen=qagen), "pairs")
     return [
         replace(passage, pairs=tuple(JudgedPair(**pair) for pair in record["pairs"]))
@@ -131,13 +136,23 @@ def _made(batches: Sequence[Sequence[Passage]], qagen: QAGen) -> Iterator[list[R
 
 def _wrong(claim: ClaimPair, document: str) -> set[str] | None:
     """The words of a claim that the document does not bear out; None if it is not known which make it false."""
-    # References name what their documents do not.
-    absent = {*words(" ".join(_EXACT.findall(claim.question)))} - {*words(document)}
+    absent = _absent(claim.question, {*words(document)})
     if claim.answer == CONSISTENT:
         return absent
     slip = Slip.parse(claim.answer)
     found = {*words(claim.question)} - {*words(slip.mend(claim.question))} - _SMALL if slip else set()
-    return found | absent if found else None
+    # Of "did not resign" only "not" is wrong.
+    return (found & _DENIALS or found) | absent if found else None
+
+
+def _absent(claim: str, said: set[str]) -> set[str]:
+    """Names and numbers of a claim that are not among the words ``said``, in any form: references have many."""
+
+    def stands(word: str) -> bool:
+        alike = word[:-2] if word.isalpha() and len(word) > 4 else word  # Japan's, Japanese
+        return word in said or _NUMBERS.get(word) in said or (alike != word and any(w.startswith(alike) for w in said))
+
+    return {word for word in words(" ".join(_EXACT.findall(claim))) if not stands(word)} - _SMALL
 
 
 def _judged(claim: ClaimPair, wrong: set[str], qagen: QAGen, beams: list[Beam]) -> Iterator[JudgedPair]:
@@ -170,12 +185,13 @@ def about_claims(passages: Sequence[Passage]) -> list[Passage]:
 def twins(
     examples: Sequence[Passage], passages: Sequence[Passage], *, most: int, outside: float, seed: int
 ) -> list[Passage]:
-    """The examples, windows of ``passages``, with the pairs about up to ``most`` true claims and a false twin of each.
+    """The examples, windows of ``passages``, with the pairs about claims of up to ``most`` bases.
 
-    Twins are claims of one basis: of a true one the document supports all pairs. With the probability
-    ``outside`` there is a pair about a sentence that stands elsewhere in the document, too, if there is one whose
-    answer the window lacks: as in use, where most chunks lack what a pair is about. What a summary says stands in more
-    than one place, so it gives none of these. An example that has but one kind of pairs is left out.
+    Of each basis there are a true claim and a false one, if it has both; true is one of which the document supports all
+    pairs. With the probability ``outside`` there is a pair about a sentence that stands elsewhere in the document, too,
+    if there is one whose answer the window lacks: as in use, where most chunks lack what a pair is about. What a
+    summary says stands in more than one place, so it gives none of these. An example that has but one kind of pairs is
+    left out.
     """
     chance, whole = random.Random(seed), {passage.title: passage for passage in passages}
     made = []

@@ -88,8 +88,8 @@ class GroundingTrainSettings(ClaimTrainSettings):
 
     model: str = setting("quals-small", "QAGen model to go on from: a shipped name, a folder or a Hub id.")
     contexts: int = setting(3_000, "Windows of documents in all, repeated epochs counted.", least=1)
-    max_pairs: int = setting(100, "Pairs of one window to choose from.", least=2)
-    twins: int = setting(2, "True claims in one example, each with a false one of the same sentences.", least=1)
+    max_pairs: int = setting(1_000, "All pairs of a window are there to choose from.", least=1_000)
+    twins: int = setting(2, "Places of one window that a true claim and a false one are taken of.", least=1)
     # The log-probability that a pair had is that given a claim as it stands, and pairs are about one document.
     crop: float = setting(1.0, "Every document is cut to a window.", least=1, most=1)
     joined: float = setting(0.0, "No document is joined with others.", least=0, most=0)
