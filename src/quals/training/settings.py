@@ -101,7 +101,6 @@ class GroundingTrainSettings(ClaimTrainSettings):
     documents: int = setting(900, "Documents that claims are made of, drawn at random.", least=1)
     sentences: int = setting(3, "Sentences of an article that a true and a false claim are made of, at most.", least=1)
     noised: float = setting(0.0, "Share of claims with token noise.", least=0, most=1)
-    whole: int = setting(340, "Words up to which a document's whole reference summary is a claim as well.", least=0)
     foreign: float = setting(
         0.6, "Share of true claims that another false one is made of, by what another document has.", least=0, most=1
     )
