@@ -78,12 +78,11 @@ def test_what_other_documents_have_makes_further_claims_false(pipeline: Any, cla
 
 def test_claims_of_summaries_stay_such_when_they_are_made_false_once_more(pipeline: Any, tmp_path: Path) -> None:
     articles = [Article(document) for document in NEWS[1:]] + [SUMMARIZED]
-    claims = kept_claims(articles, pipeline, Settings(noised=0.0, whole=999), tmp_path)
+    claims = kept_claims(articles, pipeline, Settings(noised=0.0), tmp_path)
     *_, last = with_foreign(claims, pipeline, share=1.0, seed=0)
     more = [pair for pair in last.pairs if pair not in claims[-1].pairs]
-    of_summary = [pair for pair in more if vars(pair)["basis"] == SUMMARIZED.document]
-    assert len(of_summary) == 1
-    assert {vars(pair)["kind"] for pair in of_summary} == {RESTATED}
+    restated = {vars(pair)["basis"] for pair in claims[-1].pairs if vars(pair)["kind"] == RESTATED}
+    assert [vars(pair)["kind"] for pair in more if vars(pair)["basis"] in restated] == [RESTATED]
     assert FOREIGN in {vars(pair)["kind"] for pair in more}
 
 
@@ -142,18 +141,6 @@ def test_pairs_are_judged_by_the_words_that_make_a_claim_false(
     assert judged_pairs(documents, qagen, tmp_path) == found
 
 
-def test_names_that_a_document_lacks_are_not_supported_by_it(base: Path, tmp_path: Path) -> None:
-    qagen, name, day = QAGen.load(str(base), device="cpu"), NAMES[0], DAYS[0]
-    claims = (ClaimPair(f"{name} resigned on {day}.", "yes", 0, kind=RESTATED),)
-    texts = {f"{name} resigned on {DAYS[1]}.": False, f"{DAYS[1]}, {day}: {name} resigned.": True}
-    # The first word of a sentence need not be a name.
-    texts |= {f"On {day} a {name.split()[1]} resigned.": True}
-    found = judged_pairs([Passage(text, claims) for text in texts], qagen, tmp_path)
-    assert [passage.context for passage in found] == list(texts)
-    for passage in found:
-        assert {vars(pair)["supported"] for pair in passage.pairs} == {texts[passage.context]}
-
-
 def pair(supported: bool, claim: str = "C.", basis: str = "It rained.", kind: str = "entity") -> JudgedPair:
     return JudgedPair("What?", "the rain", 0, basis, claim, kind, -0.5, supported)
 
@@ -189,23 +176,10 @@ def test_windows_have_pairs_about_what_stands_elsewhere() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("claim", "document", "wrong"),
-    [
-        ("Police in Leeds, Bradford and York held 2 men.", "Leeds police held two men.", {"bradford", "york"}),
-        ("He said Japan's firms lost 132,000 jobs.", "Japanese firms lost jobs.", {"132", "000"}),
-        ("Prices rose. Nobody knows why.", "They rose.", set()),
-    ],
-)
-def test_names_and_numbers_stand_in_any_form(claim: str, document: str, wrong: set[str]) -> None:
-    assert judged._wrong(ClaimPair(claim, "yes"), document) == wrong
-
-
 def test_of_a_denial_only_the_negation_is_wrong() -> None:
-    document = "The mayor resigned on Monday."
     for words, wrong in (("did not resign", {"not"}), ("didn't resign", {"t"}), ("could not resign", {"not"})):
         claim = ClaimPair(f"The mayor {words} on Monday.", Slip(words, "resigned").verdict)
-        assert judged._wrong(claim, document) == wrong
+        assert judged._wrong(claim) == wrong
 
 
 def test_small_words_make_no_pair_wrong(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

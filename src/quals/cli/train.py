@@ -119,10 +119,10 @@ def grounding(
 ) -> None:
     """Train a QAGen model on, to tell what a document bears out (QUALS).
 
-    DATA: JSONL rows {document} or {document, summary}, plain or gzipped. True and false claims are made of sentences
-    (with --whole of summaries, too), and question-answer pairs of the claims, once; they are kept in OUTPUT. The
-    model learns that pairs which the document bears out are likely, and others unlikely. --replay and --valid are
-    question-answer data, as for qagen. Rows that cannot be read, and resuming: as there.
+    DATA: JSONL rows {document} or {document, summary}, plain or gzipped. True and false claims are made of the
+    sentences, and question-answer pairs of the claims, once; they are kept in OUTPUT. The model learns that pairs which
+    the document bears out are likely, and others unlikely. --replay and --valid are question-answer data, as for qagen.
+    Rows that cannot be read, and resuming: as there.
     """
     from quals.qagen.train import train_grounding
 

@@ -30,10 +30,6 @@ class Change:
             raise ValueError(f"'{self.old}' does not stand at {self.span.start}:{self.span.end}")
         return text[: self.span.start] + self.new + text[self.span.end :]
 
-    def moved(self, by: int) -> Change:
-        """The same change of a text that has ``by`` characters more before the sentence."""
-        return replace(self, span=Span(self.span.start + by, self.span.end + by))
-
 
 def change_at(sentence: Sentence, start: int, end: int, new: str) -> Change | None:
     """Characters ``start:end`` of the sentence replaced, in its case and with a fitting a or an before it.

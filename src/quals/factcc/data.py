@@ -44,7 +44,7 @@ def training_claims(
         # Not every document gives a claim, so a few more of them than validation contexts.
         for each, count in ((articles, settings.documents), (held_out, 2 * settings.validate))
     ]
-    making = Settings(settings.seed, settings.sentences, settings.noised, settings.noise_rate, settings.whole)
+    making = Settings(settings.seed, settings.sentences, settings.noised, settings.noise_rate)
     passages, validation = (kept_claims(each, pipeline, making, folder, settings.workers) for each in drawn)
     windows = plan_examples(
         validation,

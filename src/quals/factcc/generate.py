@@ -1,4 +1,4 @@
-"""Documents in, claims out: what the document or its summary says, true as it stands or made false by one edit.
+"""Documents in, claims out: sentences of the document or its summary, true as they stand or made false by one edit.
 
 A sentence gives both a true and a false claim or none, so that what kind of sentence it is tells nothing
 of the label; and both may be noised, so that noise tells nothing either.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
@@ -61,15 +61,12 @@ class Settings:
         pairs: at most so many true and as many false claims of each document.
         noised: share of the claims that get token noise.
         noise_rate: share of the words of such a claim that are repeated or dropped.
-        whole: where a document has at most so many words, its whole summary is a claim as well, with the document as
-            its basis. That is held to be true, whatever words it uses.
     """
 
     seed: int = 0
     pairs: int = 4
     noised: float = 0.3
     noise_rate: float = 0.05
-    whole: int = 0
 
 
 @dataclass(frozen=True)
@@ -88,7 +85,7 @@ class Claim:
         consistent: the label.
         kind: which transformation made it false, or ``none``.
         basis: the part of the document that bears out what is true in it.
-        sentence: what it was made from: the basis itself, a sentence of the summary that says the same, or the summary.
+        sentence: what it was made from: the basis itself, or a sentence of the summary that says the same.
         change: what made it false, in terms of ``sentence``; None for a true claim.
         noise: further changes that leave the meaning alone, in terms of the text after ``change``.
     """
@@ -149,34 +146,29 @@ def _short_enough(texts: Iterable[tuple[str, Article]], most: int) -> Iterator[t
 def _claims_of(parsed: Doc, document: str, settings: Settings) -> Iterator[Claim]:
     random = Random(f"{settings.seed}:{document}")
     said, made = plain(parsed.text), 0
-    for sentences, basis in _sources(parsed, document, random, settings.whole):
+    for sentence, basis in _sources(parsed, document, random):
         if made == settings.pairs:
             return
-        text = parsed[sentences[0].start : sentences[-1].end]
-        if (false := _first_made_false(sentences, random, said)) is None:
+        if (false := make_false(sentence, random, said)) is None:
             continue
         made += 1
-        sentence, kind, change = false
-        change = change.moved(sentence.start_char - text.start_char)
+        kind, change = false
         for label, edit in (("none", None), (kind, change)):
-            yield _claim(document, basis, text.text, edit, label, random, settings)
+            yield _claim(document, basis, sentence.text, edit, label, random, settings)
 
 
-def _sources(parsed: Doc, document: str, random: Random, whole: int) -> Iterator[tuple[list[Sentence], str]]:
-    """What to make claims of, and what that rests on: first the summary, then its sentences and the document's."""
+def _sources(parsed: Doc, document: str, random: Random) -> Iterator[tuple[Sentence, str]]:
+    """Sentences to make claims of, and what they rest on: first the summary's, then the document's."""
     sentences, said = [_trimmed(one) for one in _sentences(parsed, len(document))], plain(document)
     own = [sentence for sentence in sentences if sentence.end_char <= len(document)]
     bases = Bases(own)
-    summary = [sentence for sentence in sentences if len(sentence) and sentence.start_char > len(document)]
-    is_whole = any(map(_is_claim, summary)) and 0 < len(document.split()) <= whole
-    if is_whole:
-        yield summary, document
-    for sentence in filter(_is_claim, summary if not is_whole or len(summary) > 1 else []):
+    summary = [sentence for sentence in sentences if sentence.start_char > len(document) and _is_claim(sentence)]
+    for sentence in summary:
         if plain(sentence.text) not in said and (basis := bases.of(sentence)):
-            yield [sentence], basis.text
+            yield sentence, basis.text
     own = [sentence for sentence in own if _is_claim(sentence)]
     random.shuffle(own)
-    yield from (([sentence], sentence.text) for sentence in own)
+    yield from ((sentence, sentence.text) for sentence in own)
 
 
 def _sentences(parsed: Doc, end: int) -> Iterator[Sentence]:
@@ -187,14 +179,6 @@ def _sentences(parsed: Doc, end: int) -> Iterator[Sentence]:
             yield from (parsed[sentence.start : cut], parsed[cut : sentence.end])
         else:
             yield sentence
-
-
-def _first_made_false(sentences: Sequence[Sentence], random: Random, said: str) -> tuple[Sentence, str, Change] | None:
-    """The first of the sentences, in random order, that `make_false` makes false, with what that gives."""
-    for sentence in random.sample(sentences, len(sentences)) if len(sentences) > 1 else sentences:
-        if found := make_false(sentence, random, said):
-            return sentence, *found
-    return None
 
 
 def make_false(sentence: Sentence, random: Random, said: str) -> tuple[str, Change] | None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from spacy.language import Language
 
 CONSISTENT, INCONSISTENT = "yes", "no"  # single tokens of the usual vocabularies
-RESTATED = "restated"  # the kind of all claims made of a summary
+RESTATED = "restated"  # the kind of all claims made of a summary's sentences
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Slip:
     @classmethod
     def parse(cls, verdict: str) -> Slip | None:
         """Inverse of `verdict`; None for one that names no words."""
-        found = re.fullmatch(rf"\s*{INCONSISTENT}: (.+?) / (.*)", verdict, re.DOTALL)
+        found = re.fullmatch(rf"\s*{INCONSISTENT}: (.+?) / (.*)", verdict)
         return cls(found[1].strip(), found[2].strip()) if found and found[1].strip() else None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -34,12 +33,9 @@ _SWAPPED = {"PERSON", "ORG", "GPE", "LOC", "NORP", "FAC", "EVENT", "PRODUCT"}
 _SWAPPED |= {"CARDINAL", "ORDINAL", "DATE", "TIME", "MONEY", "PERCENT", "QUANTITY"}
 # By themselves these say nothing wrong.
 _SMALL = {"a", "an", "the", "of", "in", "on", "at", "to", "for", "by", "and", "or", "from", "with", "as"}
-_EXACT = re.compile(r"(?<=[\w,;]\s)[A-Z]\w*|\w*\d\w*")  # names, unless a sentence or a quote begins, and numbers
-_WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
-_NUMBERS = {str(number): word for number, word in enumerate(_WORDS)}
 _DENIALS = {"not", "t", "cannot"}  # "didn't" is two words
 _RULES = 2  # of what is supported: a change of them is a change of kept pairs
-_BEAMS, _PAIRS = 16, 6  # of a claim: fewer than of a summary, since most claims are one sentence
+_BEAMS, _PAIRS = 16, 6  # of a claim: fewer than of a summary, since a claim is one sentence
 _POOL = 300  # texts of one label that a foreign one is drawn from, those of the latest documents
 
 
@@ -51,7 +47,7 @@ class JudgedPair(BasedPair):
         claim: what it was written about.
         kind: how that was made, as of a `ClaimPair`.
         log_prob: its mean log-probability per token given the claim, in nats.
-        supported: true unless it speaks of what makes the claim false, or of a name or number that the document lacks.
+        supported: true unless it speaks of what makes the claim false.
     """
 
     claim: str = ""
@@ -124,39 +120,25 @@ def judged_pairs(passages: Sequence[Passage], qagen: QAGen, folder: Path) -> lis
 
 def _made(batches: Sequence[Sequence[Passage]], qagen: QAGen) -> Iterator[list[Record]]:
     for batch in batches:
-        claims = [
-            [(claim, wrong) for claim in _claims(passage) if (wrong := _wrong(claim, passage.context)) is not None]
-            for passage in batch
-        ]
-        texts = [claim.question for of in claims for claim, _ in of]
+        claims = [[claim for claim in _claims(passage) if _wrong(claim) is not None] for passage in batch]
+        texts = [claim.question for of in claims for claim in of]
         beams = iter(qagen.search(texts, SearchSettings(groups=_BEAMS)))
-        judged = [[pair for claim in of for pair in _judged(*claim, qagen, next(beams))] for of in claims]
+        judged = [[pair for claim in of for pair in _judged(claim, qagen, next(beams))] for of in claims]
         yield [{"pairs": [asdict(pair) for pair in pairs]} for pairs in judged]
 
 
-def _wrong(claim: ClaimPair, document: str) -> set[str] | None:
-    """The words of a claim that the document does not bear out; None if it is not known which make it false."""
-    absent = _absent(claim.question, {*words(document)})
+def _wrong(claim: ClaimPair) -> set[str] | None:
+    """The words that make a claim false, none of a true one; None if that is not known."""
     if claim.answer == CONSISTENT:
-        return absent
+        return set()
     slip = Slip.parse(claim.answer)
     found = {*words(claim.question)} - {*words(slip.mend(claim.question))} - _SMALL if slip else set()
-    # Of "did not resign" only "not" is wrong.
-    return (found & _DENIALS or found) | absent if found else None
+    return found & _DENIALS or found or None  # of "did not resign" only "not" is wrong
 
 
-def _absent(claim: str, said: set[str]) -> set[str]:
-    """Names and numbers of a claim that are not among the words ``said``, in any form: references have many."""
-
-    def stands(word: str) -> bool:
-        alike = word[:-2] if word.isalpha() and len(word) > 4 else word  # Japan's, Japanese
-        return word in said or _NUMBERS.get(word) in said or (alike != word and any(w.startswith(alike) for w in said))
-
-    return {word for word in words(" ".join(_EXACT.findall(claim))) if not stands(word)} - _SMALL
-
-
-def _judged(claim: ClaimPair, wrong: set[str], qagen: QAGen, beams: list[Beam]) -> Iterator[JudgedPair]:
-    """The pairs about a claim: those that have one of the ``wrong`` words are not supported."""
+def _judged(claim: ClaimPair, qagen: QAGen, beams: list[Beam]) -> Iterator[JudgedPair]:
+    """The pairs about a claim: those that have a word which makes it false are not supported."""
+    wrong = _wrong(claim) or set()
     for pair in choose(parse(qagen, claim.question, beams), _PAIRS):
         yield JudgedPair(
             pair.question,

@@ -74,7 +74,6 @@ class ClaimTrainSettings(TrainSettings):
     noise_rate: float = setting(
         0.05, "Share of the words of such a claim that are repeated or dropped.", least=0, most=1
     )
-    whole: int = setting(0, "Words up to which a document's whole reference summary is a claim as well.", least=0)
     unsupported: float = setting(
         0.2, "Share of claims replaced by ones made of a sentence outside the window.", least=0, most=1
     )
