@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
@@ -28,8 +27,6 @@ from quals.lm.format import QAGEN, PairFormat
 from quals.nlp import load_pipeline
 from quals.qagen import judged, train
 from quals.qagen.grounding import (
-    CLAIM_THRESHOLD,
-    CLAIM_WEIGHT,
     RARE,
     SLOPE,
     THRESHOLD,
@@ -207,10 +204,9 @@ def test_the_loss_is_that_of_its_formula(kind: str) -> None:
     examples = [
         Passage("It rained on Friday.", (pair(True), replace(pair(True), question="Why?"), pair(True, "D."), false)),
         Passage("The mayor resigned.", (Pair("Who resigned?", "The mayor"),)),
-        Passage("It rained.", (pair(False), replace(pair(False), question="Why?"))),  # the same claim elsewhere
     ]
     inputs = GroundingCollator(pretrained, form, QAGEN)(examples)
-    labels, *pairs = (inputs.pop(name) for name in ("labels", "owners", "supported", "given", "claims"))
+    labels, *pairs = (inputs.pop(name) for name in ("labels", "owners", "supported", "given"))
     with torch.inference_mode():
         logits = pretrained.model(**with_mask(inputs)).logits
     losses = torch.nn.functional.cross_entropy(
@@ -218,7 +214,6 @@ def test_the_loss_is_that_of_its_formula(kind: str) -> None:
     ).view_as(labels)
     expected = 0.0
     for example in examples:
-        claims = defaultdict[str, list[tuple[float, int, bool]]](list)
         for each in example.pairs:
             target = qagen.target(each.question, each.answer)
             ((values,),) = qagen.log_probs([qagen.frame(example.context)], [[target]])
@@ -228,10 +223,6 @@ def test_the_loss_is_that_of_its_formula(kind: str) -> None:
                 difference, count = fmean(values) - each.log_prob, len(values)
                 rare = 1 if each.supported else RARE
                 expected += WEIGHT * rare * count * wrong(difference - THRESHOLD, each.supported)
-                claims[each.claim].append((difference, count, each.supported))
-        for claim in claims.values():
-            mean, count = fmean(difference for difference, _, _ in claim), sum(count for _, count, _ in claim)
-            expected += CLAIM_WEIGHT * count * wrong(mean - CLAIM_THRESHOLD, all(right for _, _, right in claim))
     assert float(grounding_loss(losses, labels, *pairs)) == pytest.approx(expected, rel=1e-3)
 
 

@@ -2,16 +2,13 @@
 
 QUALS compares how likely a pair is given the document and given the summary. A model that has only learnt to write
 pairs has seen none that its text does not bear out. Here it sees both, about true and false claims, and learns that
-their difference, d = ll(pair | document) - ll(pair | claim) in nats per token, is above or below a threshold c; and so
-is its mean over the pairs about a claim, D, which is what QUALS would be::
+their difference, d = ll(pair | document) - ll(pair | claim) in nats per token, is above or below a threshold c::
 
     L = - sum over tokens of supported pairs of log p(token)
         + w * sum over tokens of judged pairs of r * -log sigmoid(+-k (d - c))
-        + W * sum over tokens of judged pairs of -log sigmoid(+-k (D - C))
 
-with + for pairs that the document supports, and for claims of which it supports all pairs. Other pairs are rarer and
-therefore count r times. Pairs about the claims themselves, and pairs that people wrote, are learnt as ever, so that
-what it writes stays what it was.
+with + for pairs that the document supports. Other pairs are rarer and therefore count r times. Pairs about the claims
+themselves, and pairs that people wrote, are learnt as ever, so that what it writes stays what it was.
 """
 
 from __future__ import annotations
@@ -31,9 +28,7 @@ from quals.training.data import Passage
 from quals.training.examples import IGNORE, Collator, with_mask
 from quals.training.train import PairTrainer
 
-SLOPE = 3.0  # k
-WEIGHT, THRESHOLD, RARE = 1.5, -1.5, 3.0  # w, c and r
-CLAIM_WEIGHT, CLAIM_THRESHOLD = 1.2, -1.1  # W and C
+WEIGHT, RARE, SLOPE, THRESHOLD = 1.5, 3.0, 3.0, -1.5  # w, r, k and c
 PAIRS = "pairs told apart (AUC)", "d of supported pairs", "d of others"
 CLAIMS = "claims told apart (AUC)", "D of supported claims", "D of others"
 
@@ -42,21 +37,16 @@ class GroundingCollator(Collator):
     """Passages, some of them with judged pairs -> the inputs of one forward pass, and what is known of their pairs.
 
     Beside what `Packer` gives there are ``owners``, of the shape of the labels: the number of the pair that each is of;
-    and for each pair whether it is ``supported``, its log-probability ``given`` its claim (NaN: nobody judged it), and
-    the number of that claim in ``claims``.
+    and for each pair whether it is ``supported``, and its log-probability ``given`` its claim (NaN: nobody judged it).
     """
 
     def __call__(self, examples: Sequence[Passage]) -> dict[str, Any]:
         """See the class."""
         inputs = super().__call__(examples)
-        pairs = [(number, pair) for number, example in enumerate(examples) for pair in example.pairs]
-        judged = [pair if isinstance(pair, JudgedPair) else None for _, pair in pairs]
-        claims = [(number, pair.claim if isinstance(pair, JudgedPair) else "") for number, pair in pairs]
-        numbers = {claim: number for number, claim in enumerate(dict.fromkeys(claims))}
+        judged = [pair if isinstance(pair, JudgedPair) else None for example in examples for pair in example.pairs]
         inputs["owners"] = _owners(inputs, [len(example.pairs) for example in examples])
         inputs["supported"] = torch.tensor([pair is None or pair.supported for pair in judged])
         inputs["given"] = torch.tensor([pair.log_prob if pair else torch.nan for pair in judged])
-        inputs["claims"] = torch.tensor([numbers[claim] for claim in claims])
         return inputs
 
 
@@ -70,35 +60,25 @@ def _owners(inputs: dict[str, Any], counts: Sequence[int]) -> torch.Tensor:
 
 
 def grounding_loss(
-    losses: torch.Tensor,
-    labels: torch.Tensor,
-    owners: torch.Tensor,
-    supported: torch.Tensor,
-    given: torch.Tensor,
-    claims: torch.Tensor,
+    losses: torch.Tensor, labels: torch.Tensor, owners: torch.Tensor, supported: torch.Tensor, given: torch.Tensor
 ) -> torch.Tensor:
     """The loss of the module's formula, summed.
 
     Args:
         losses: -log p of each label.
         labels, owners: of the same shape; see `GroundingCollator`.
-        supported, given, claims: (pairs).
+        supported, given: (pairs).
     """
 
-    def summed(values: torch.Tensor, by: torch.Tensor) -> torch.Tensor:  # there are no more claims than pairs
-        return losses.new_zeros(len(given)).index_add(0, by.flatten(), values.flatten().to(losses.dtype))
-
-    def wrong(differences: torch.Tensor, threshold: float, right: torch.Tensor) -> torch.Tensor:
-        logits = SLOPE * (differences - threshold)
-        return binary_cross_entropy_with_logits(logits, right.to(losses.dtype), reduction="none")
+    def of_pairs(values: torch.Tensor) -> torch.Tensor:
+        return losses.new_zeros(len(given)).index_add(0, owners.flatten(), values.flatten())
 
     # Nothing here waits for the device. A loss without a label is 0.
-    total, count, judged = summed(losses, owners), summed(labels != IGNORE, owners), given.isfinite()
-    differences = -total / count - given.nan_to_num()
-    pairs = wrong(differences, THRESHOLD, supported) * count * judged * torch.where(supported, 1.0, RARE)
-    means = summed(differences * judged, claims) / summed(judged, claims).clamp(min=1)
-    whole = wrong(means, CLAIM_THRESHOLD, summed(~supported, claims) == 0) * summed(count * judged, claims)
-    return (total * supported).sum() + WEIGHT * pairs.sum() + CLAIM_WEIGHT * whole.sum()
+    total, count = of_pairs(losses), of_pairs((labels != IGNORE).to(losses.dtype))
+    logits = SLOPE * (-total / count - given.nan_to_num() - THRESHOLD)
+    wrong = binary_cross_entropy_with_logits(logits, supported.to(losses.dtype), reduction="none")
+    weights = count * given.isfinite() * torch.where(supported, 1.0, RARE)
+    return (total * supported).sum() + WEIGHT * (wrong * weights).sum()
 
 
 class GroundingTrainer(PairTrainer):
@@ -108,7 +88,7 @@ class GroundingTrainer(PairTrainer):
 
     def summed_loss(self, model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, Any]:
         """`grounding_loss`, and what the model put out."""
-        labels, *pairs = (inputs.pop(name) for name in ("labels", "owners", "supported", "given", "claims"))
+        labels, *pairs = (inputs.pop(name) for name in ("labels", "owners", "supported", "given"))
         outputs = model(**with_mask(inputs))
         logits = outputs.logits.flatten(0, 1).float()
         losses = cross_entropy(logits, labels.flatten(), ignore_index=IGNORE, reduction="none")
