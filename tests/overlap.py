@@ -24,7 +24,7 @@ class Overlap(Metric):
 
     name = "overlap"
     range = (-1.0, 0.0)
-    reading = "Minus the share of words that the document lacks."
+    meaning = "Minus the share of words that the document lacks."
 
     def __init__(self, *, words: int = 5, **_: object) -> None:
         self.words = words

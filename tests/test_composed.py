@@ -19,7 +19,7 @@ DOCUMENT, SUMMARY = "Ana Núñez met Łukasz Żak in Kraków.", "Ana Núñez met
 class Words(Metric):
     """The share of words that the document has; evidence for each word, with where it stands in both."""
 
-    name, range, reading, signature = "words", (0.0, 1.0), "", "words"
+    name, range, meaning, signature = "words", (0.0, 1.0), "", "words"
 
     def _score(
         self, documents: Sequence[str], summaries: Sequence[str], references: Sequence[str] | None, explain: bool

@@ -14,7 +14,7 @@ LIKELY, UNLIKELY = -0.1, -16.0
 class WordPairs(Metric):
     name = "word-pairs"
     range = (float("-inf"), float("inf"))
-    reading = "Mean difference in log-probability of question-answer pairs given the document and given the summary."
+    meaning = "Mean difference in log-probability of question-answer pairs given the document and given the summary."
 
     def __init__(self, *, answers: int = 8) -> None:
         self.answers = answers

@@ -46,14 +46,14 @@ def test_few_or_equal_scores_make_a_page(values):
 
 def test_a_row_from_summary_to_tokens(rows):
     view = view_row(rows[0], 7, FACTS)
-    worst = view.pairs[0]
+    worst = view.evidence[0]
     assert (view.anchor, worst.number, worst.anchor) == ("r7", 1, "r7-q1")
     assert worst.answer in ("Friday", "sank", "after")
     assert "".join(piece.text for piece in view.summary) == rows[0].summary
     assert "".join(piece.text for piece in view.document) == rows[0].document
     lost = [token for token in worst.tokens if token.level]
     assert [(t.text, t.summary, t.document, t.change) for t in lost] == [(worst.answer, 90, 0, "−15.9")]
-    assert [pair.score for pair in view.pairs] == [number_text(piece.score) for piece in rows[0].score.worst(99)]
+    assert [pair.score for pair in view.evidence] == [number_text(piece.score) for piece in rows[0].score.worst(99)]
 
 
 def test_the_passage_is_named_where_the_model_read_only_part():

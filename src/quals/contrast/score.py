@@ -29,7 +29,7 @@ class MeanRouge(CombinedMetric):
     name: ClassVar[str] = "rouge"
     needs_reference: ClassVar[bool] = True
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    reading: ClassVar[str] = "mean of ROUGE-1, ROUGE-2 and ROUGE-L with the reference: 1 is the same words, 0 none"
+    meaning: ClassVar[str] = "mean of ROUGE-1, ROUGE-2 and ROUGE-L with the reference: 1 is the same words, 0 none"
 
     def __init__(self) -> None:
         self.parts = (Rouge1(), Rouge2(), RougeL())

@@ -38,7 +38,7 @@ class Ensemble(CombinedMetric):
 
     name: ClassVar[str] = "ensemble"
     range: ClassVar[tuple[float, float]] = (float("-inf"), 1.0)
-    reading: ClassVar[str] = (
+    meaning: ClassVar[str] = (
         "1 minus the share of the summary's information that the document leaves open, counted up to twice where "
         "FactCC doubts the summary: 1 is best. Summaries that reword their document score lower than those that copy."
     )

@@ -55,7 +55,7 @@ class FactCC(GroupedMetric[Span]):
     name: ClassVar[str] = "factcc"
     settings_type = FactCCSettings
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    reading: ClassVar[str] = (
+    meaning: ClassVar[str] = (
         "Mean probability, over the summary's sentences, that the document bears them out: 1 if it surely does, 0 if "
         "it surely does not. The classifier learnt from small slips, such as a wrong name, number or date."
     )

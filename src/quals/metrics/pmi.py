@@ -79,7 +79,7 @@ class Pmi(GroupedMetric[Word]):
     name: ClassVar[str] = "pmi"
     settings_type = PmiSettings
     range: ClassVar[tuple[float, float]] = (float("-inf"), 1.0)
-    reading: ClassVar[str] = (
+    meaning: ClassVar[str] = (
         "Share of the summary's information that the document accounts for: 1 is all of it, 0 none, and below 0 the "
         "document makes the summary less likely. Summaries that reword their document score lower than those that copy."
     )

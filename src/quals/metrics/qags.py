@@ -73,7 +73,7 @@ class Qags(GroupedMetric[Asked]):
     name: ClassVar[str] = "qags"
     settings_type = QagsSettings
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    reading: ClassVar[str] = (
+    meaning: ClassVar[str] = (
         "How far document and summary give the same answers to questions about the summary: 1 if all answers agree, "
         "0 if none shares a word."
     )

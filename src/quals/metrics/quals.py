@@ -70,7 +70,7 @@ class Quals(GroupedMetric[GeneratedPair]):
     name: ClassVar[str] = "quals"
     settings_type = QualsSettings
     range: ClassVar[tuple[float, float]] = (float("-inf"), float("inf"))
-    reading: ClassVar[str] = (
+    meaning: ClassVar[str] = (
         "How much more likely the summary's facts are given the document than given the summary, in nats per token: "
         "usually below 0, and the lower, the more is unsupported. How low depends on the model. Compare summaries of "
         "the same document: the scale shifts between documents."

@@ -79,7 +79,7 @@ class Rouge1(_Rouge):
 
     name = "rouge1"
     variant = "rouge1"
-    reading = "Overlap of words with the reference summary: 1 is the same words, 0 is none in common."
+    meaning = "Overlap of words with the reference summary: 1 is the same words, 0 is none in common."
 
 
 class Rouge2(_Rouge):
@@ -88,7 +88,7 @@ class Rouge2(_Rouge):
     name = "rouge2"
     variant = "rouge2"
     words_needed = 2
-    reading = "Overlap of word pairs with the reference summary: 1 is the same pairs, 0 is none in common."
+    meaning = "Overlap of word pairs with the reference summary: 1 is the same pairs, 0 is none in common."
 
 
 class RougeL(_Rouge):
@@ -96,7 +96,7 @@ class RougeL(_Rouge):
 
     name = "rougeL"
     variant = "rougeL"
-    reading = "Longest common word sequence with the reference summary: 1 is the same words in order, 0 none."
+    meaning = "Longest common word sequence with the reference summary: 1 is the same words in order, 0 none."
 
 
 class Rouge2Precision(_Rouge):
@@ -112,7 +112,7 @@ class Rouge2Precision(_Rouge):
     measure = "precision"
     against = "document"
     needs_reference = False
-    reading = "Share of the summary's word pairs that stand in the document: 1 is all copied, 0 is none."
+    meaning = "Share of the summary's word pairs that stand in the document: 1 is all copied, 0 is none."
 
 
 def _scorer(variant: str, stemmer: bool) -> tuple[RougeScorer, DefaultTokenizer]:

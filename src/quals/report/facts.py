@@ -15,27 +15,27 @@ from quals.signature import parse
 
 @dataclass(frozen=True)
 class MetricFacts:
-    """A metric's name, range and reading (see `metrics.base.Metric`), and the calibration if there is one."""
+    """A metric's name, range and meaning (see `metrics.base.Metric`), and the calibration if there is one."""
 
     name: str
     range: tuple[float, float]
-    reading: str
+    meaning: str
     signature: str = ""
     calibration: Calibration | None = None
 
     @classmethod
     def of(cls, metric: Metric) -> MetricFacts:
         """Those of a metric at hand."""
-        return cls(metric.name, metric.range, metric.reading, metric.signature, metric.calibration)
+        return cls(metric.name, metric.range, metric.meaning, metric.signature, metric.calibration)
 
     @classmethod
     def from_signature(cls, signature: str) -> MetricFacts:
-        """Those of the metric a signature names; a metric unknown here has no reading of its own."""
+        """Those of the metric a signature names; a metric unknown here has no meaning of its own."""
         name = parse(signature).get("metric", "")
         if name not in registry.METRICS:
             return cls(name or "score", (-math.inf, math.inf), "", signature)
         metric = registry.find(name)
-        return cls(name, metric.range, metric.reading, signature, shipped(signature))
+        return cls(name, metric.range, metric.meaning, signature, shipped(signature))
 
     def calibrated(self, calibration: Calibration) -> MetricFacts:
         """With this calibration in place of the present one.

@@ -28,7 +28,7 @@ class TokenView:
 
 
 @dataclass(frozen=True)
-class PairView:
+class EvidenceView:
     """A piece of evidence: a question-answer pair with its tokens, or whatever another metric has to show."""
 
     number: int
@@ -72,7 +72,7 @@ class RowView:
     chunks: int
     summary: tuple[Piece, ...]
     document: tuple[Piece, ...]
-    pairs: tuple[PairView, ...]
+    evidence: tuple[EvidenceView, ...]
 
 
 def view_row(row: ScoredRow, number: int, facts: MetricFacts) -> RowView:
@@ -81,8 +81,8 @@ def view_row(row: ScoredRow, number: int, facts: MetricFacts) -> RowView:
     evidence = row.score.worst(len(row.score.evidence))
     passages = Passages(row.document)
     nearest = [passages.nearest(_texts(piece), piece.document_span) for piece in evidence]
-    pairs = tuple(
-        _pair(piece, place, anchor, sentence, row.document, facts)
+    shown = tuple(
+        _evidence(piece, place, anchor, sentence, row.document, facts)
         for place, (piece, sentence) in enumerate(zip(evidence, nearest, strict=True), start=1)
     )
     return RowView(
@@ -92,13 +92,13 @@ def view_row(row: ScoredRow, number: int, facts: MetricFacts) -> RowView:
         value=row.score.value,
         score="no score" if row.score.value is None else number_text(row.score.value),
         reading=facts.read(row.score, row.document),
-        level=max((pair.level for pair in pairs), default=0),
+        level=max((piece.level for piece in shown), default=0),
         status=row.score.status,
         reason=visible(row.score.reason or ("" if row.score.value is not None else MEANINGS[row.score.status])),
         chunks=row.score.chunks,
         summary=_summary(row.summary, evidence, facts),
         document=_document(row.document, nearest, anchor),
-        pairs=pairs,
+        evidence=shown,
     )
 
 
@@ -138,23 +138,23 @@ def _document(text: str, nearest: Sequence[Span | None], anchor: str) -> tuple[P
     return tuple(piece for piece in (*pieces, Piece(visible(text[done:]))) if piece.text)
 
 
-def _pair(
+def _evidence(
     piece: Evidence, number: int, anchor: str, sentence: Span | None, document: str, facts: MetricFacts
-) -> PairView:
-    is_pair = isinstance(piece, PairEvidence)
-    return PairView(
+) -> EvidenceView:
+    pair = piece if isinstance(piece, PairEvidence) else None
+    return EvidenceView(
         number=number,
         anchor=f"{anchor}-q{number}",
-        question=visible(piece.question) if isinstance(piece, PairEvidence) else "",
-        answer=visible(piece.answer) if isinstance(piece, PairEvidence) else "",
+        question=visible(pair.question) if pair else "",
+        answer=visible(pair.answer) if pair else "",
         score=number_text(piece.score),
-        words=factor_text(piece.score) if is_pair else "",
+        words=factor_text(pair.score) if pair else "",
         level=facts.level(piece),
         sentence=f"{anchor}-s{sentence.start}" if sentence else "",
         passage=_passage(piece.document_span, document),
-        tokens=_tokens(piece) if isinstance(piece, PairEvidence) else (),
-        means=_means(piece) if isinstance(piece, PairEvidence) else ("", ""),
-        facts=() if is_pair else tuple((visible(key), _plain(value)) for key, value in facts_of(piece).items()),
+        tokens=_tokens(pair) if pair else (),
+        means=_means(pair) if pair else ("", ""),
+        facts=() if pair else tuple((visible(key), _plain(value)) for key, value in facts_of(piece).items()),
     )
 
 

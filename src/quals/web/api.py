@@ -63,7 +63,7 @@ async def version(request: Request) -> Version:
         quals=quals.__version__,
         metric=facts.name,
         signature=facts.signature,
-        reading=facts.reading,
+        meaning=facts.meaning,
         range=(low, high),
         calibration=facts.calibration.to_dict() if facts.calibration else None,
     )

@@ -97,7 +97,7 @@ class Version(BaseModel):
     quals: str
     metric: str
     signature: str
-    reading: str
+    meaning: str
     range: tuple[float | None, float | None] = Field(description="Lowest and highest value; null is no limit.")
     calibration: dict[str, Any] | None
 
