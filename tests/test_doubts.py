@@ -48,9 +48,17 @@ def test_a_word_that_stands_twice_is_placed_only_where_it_is_the_answer():
 
 
 def test_other_cases_and_vocabularies_and_words_that_are_not_there():
-    tokens = ["Ġwhere", "Ġis", "ĠUL", "M", "▁and", " Bonn", "?", "<|sep|>", " Tuesday", "</s>"]
-    found = word_losses(SUMMARY, [pair(tokens, [1.0] * 10, "Tuesday", Span(39, 46))])
-    assert by_text(SUMMARY, found) == [("Ulm", 2.0), ("Tuesday", 1.0)]
+    for separator, end in (("<|sep|>", "</s>"), ("<file_sep>", "<|endoftext|>"), ("\ufffd", "<|endoftext|>")):
+        tokens = [" where", " is", " UL", "M", " and", " Bonn", "?", separator, "Tuesday", end]
+        found = word_losses(SUMMARY, [pair(tokens, [1.0] * 10, "Tuesday", Span(39, 46))])
+        assert by_text(SUMMARY, found) == [("Ulm", 2.0), ("Tuesday", 1.0)]
+
+
+def test_letters_that_some_vocabularies_write_for_spaces():
+    summary = "Ġorġ Borg met Ċensa."
+    tokens = [" Who", " met", " Ċ", "ensa", "?", "<file_sep>", " Ġ", "or", "ġ", "<|endoftext|>"]
+    found = word_losses(summary, [pair(tokens, [1.0] * 10, "Ġorġ", Span(0, 4))])
+    assert by_text(summary, found) == [("met", 1.0), ("Ċensa", 2.0), ("Ġorġ", 3.0)]
 
 
 def test_a_letter_of_several_tokens_belongs_to_its_word():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +18,7 @@ from quals.errors import InputError
 from quals.factcc.model import ClaimChecker
 from quals.lm.format import PairFormat
 from quals.lm.framed import pick_device
+from quals.lm.tree import Ids
 
 
 def framed() -> ClaimChecker:
@@ -94,6 +98,37 @@ def test_pieces_keep_letters_whole() -> None:
     assert model.pieces([ids[: pieces.index("Ł") + 1], []]) == [(*pieces[: pieces.index("Ł")], "\ufffd"), ()]
 
 
+def test_a_separator_that_is_no_text_is_a_piece_of_its_own() -> None:
+    model = framed()
+    byte = model.lm.tokenizer.get_vocab()[chr(0xC1)]
+    model.form = replace(model.form, separator=byte)
+    question, answer = (model.lm.tokenizer(text, add_special_tokens=False)["input_ids"] for text in (" Ł?", " Ng ễ"))
+    (pieces,) = model.pieces([[*question, byte, *answer, model.form.end]])
+    assert pieces[len(question)] == "\ufffd"
+    assert "".join(pieces[: len(question)]) == " Ł?"
+    assert "".join(pieces[len(question) + 1 : -1]) == " Ng ễ"
+
+
+def test_pieces_of_long_texts_take_little_more_than_decoding_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = framed()
+    text = " Nguyễn met Łukasz 🙂🙂 \ufffd\ufffd in 東京都港区, e\u0301." * 50
+    ids = model.lm.tokenizer(text, add_special_tokens=False)["input_ids"]
+    decoded: list[int] = []
+    plain = ClaimChecker.decode_all
+
+    def noted(self: ClaimChecker, sequences: Sequence[Ids]) -> list[str]:
+        decoded.extend(map(len, sequences))
+        return plain(self, sequences)
+
+    monkeypatch.setattr(ClaimChecker, "decode_all", noted)
+    (pieces,) = model.pieces([ids])
+    assert "".join(pieces) == text
+    assert sum(decoded) < 10 * len(ids)
+    # As longer and longer beginnings of the text have it.
+    beginnings = [text for text in plain(model, [ids[:end] for end in range(len(ids) + 1)]) if text[-1:] != "\ufffd"]
+    assert [piece for piece in pieces if piece] == [new[len(old) :] for old, new in pairwise(beginnings)]
+
+
 def test_a_batch_is_as_large_as_the_gpus_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     model = framed()
     assert model.budget == 16_000
@@ -103,6 +138,9 @@ def test_a_batch_is_as_large_as_the_gpus_memory(monkeypatch: pytest.MonkeyPatch)
     config = model.lm.model.config
     kept = 2 * config.num_hidden_layers * config.num_key_value_heads * config.hidden_size // config.num_attention_heads
     assert whole == pytest.approx((80 << 30) / 1.25 / (3 * 4 * kept + config.vocab_size), rel=1e-3)
+    config.head_dim = 2 * config.hidden_size // config.num_attention_heads  # as of Qwen 3
+    assert model.budget == pytest.approx((80 << 30) / 1.25 / (6 * 4 * kept + config.vocab_size), rel=1e-3)
+    config.head_dim = None
     monkeypatch.setenv("QUALS_GPU_SHARE", "0.25")
     assert model.budget == pytest.approx(whole / 4, rel=1e-3)
     for wrong in ("much", "0", "25", "nan"):

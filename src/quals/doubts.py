@@ -8,12 +8,12 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from quals.records import Doubt, Evidence, PairEvidence, Span
 
-FRAME_TOKEN = re.compile(r"</?\|?\w+\|?>")  # a separator or an end, as vocabularies write them
-SPACE_MARKS = str.maketrans({"Ġ": " ", "▁": " ", "Ċ": "\n"})  # how vocabularies write space and line end
+# A separator or an end, as vocabularies write them; the separator may be a byte that is no text.
+FRAME_TOKEN = re.compile(r"</?\|?\w+\|?>|\ufffd")
 _WORD = re.compile(r"[\w\u0300-\u036f]+")  # with accents that are characters of their own
 
 # The losses from which doubt is slight, clear and strong. Rules of thumb for the eye, not probabilities.
@@ -85,10 +85,14 @@ def covered(
     for span, loss in places:
         placed[clip(span, length)].append(loss)
     spans = [*placed, *(clip(span, length) for span in cuts)]
-    edges = sorted({0, length, *(edge for span in spans for edge in (span.start, span.end))})
-    for start, end in itertools.pairwise(edges):
-        over = [loss for span, of in placed.items() if span.start <= start and end <= span.end for loss in of]
-        yield Span(start, end), sum(over) / len(over) if over else 0.0
+    beginning: dict[int, list[Span]] = defaultdict(list)
+    for span in placed:
+        beginning[span.start].append(span)
+    here: list[Span] = []
+    for start, end in itertools.pairwise(sorted({0, length, *(edge for span in spans for edge in astuple(span))})):
+        here = [span for span in (*here, *beginning[start]) if span.end > start]
+        over = [loss for span in here for loss in placed[span]]
+        yield Span(start, end), math.fsum(over) / len(over) if over else 0.0
 
 
 def clip(span: Span, length: int) -> Span:
@@ -111,7 +115,7 @@ def word_losses(summary: str, pairs: Sequence[PairEvidence]) -> list[tuple[Span,
 
 
 def _of_pair(pair: PairEvidence, places: dict[str, list[Span]]) -> Iterator[tuple[Span, float]]:
-    texts = [" " if FRAME_TOKEN.fullmatch(token) else token.translate(SPACE_MARKS) for token in pair.tokens]
+    texts = [" " if FRAME_TOKEN.fullmatch(token) else token for token in pair.tokens]
     written = "".join(texts)
     answer = written.rfind(pair.answer)
     # An empty token is the rest of a letter that the token before it has.

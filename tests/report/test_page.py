@@ -79,8 +79,8 @@ def test_factor_text(score, words):
 
 @pytest.mark.parametrize(
     ("token", "last", "shown"),
-    [(" the", False, "the"), ("Ġthe", False, "the"), ("▁the", False, "the"), ("<file_sep>", False, "answer:"),
-     ("<|endoftext|>", True, "end"), ("</s>", True, "end"), (" ", False, "␣"), ("Ċ", False, "↵"), ("<", False, "<"),
+    [(" the", False, "the"), (" Ġ", False, "Ġ"), ("<file_sep>", False, "answer:"), ("\ufffd", False, "answer:"),
+     ("<|endoftext|>", True, "end"), ("</s>", True, "end"), (" ", False, "␣"), ("\n", False, "↵"), ("<", False, "<"),
      ("", False, "…")],
 )  # fmt: skip
 def test_token_text(token, last, shown):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 CONSISTENT, INCONSISTENT = "yes", "no"  # single tokens of the usual vocabularies
 RESTATED = "restated"  # the kind of all claims made of a summary's sentences
+_RULES = 1  # by which claims are made: another number for a change of them, so that kept claims are made again
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ def kept_claims(
 
     ``workers`` processes make them.
     """
-    key = [quals.__version__, pipeline_name(pipeline), asdict(settings), [astuple(article) for article in articles]]
+    made_by = [quals.__version__, _RULES, pipeline_name(pipeline), asdict(settings)]
+    key = [*made_by, [astuple(article) for article in articles]]
     make = partial(_made, pipeline=pipeline, settings=settings, workers=workers)
     records = kept_records(folder, key, articles, make, "claims")
     return [

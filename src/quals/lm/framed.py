@@ -32,6 +32,7 @@ CARD = "quals.json"
 DTYPES = ("float32", "bfloat16", "float16")
 SHARE = "QUALS_GPU_SHARE"  # 0 to 1: of a GPU's memory, for batches; less than 1 where several processes share it
 TYPICAL_LENGTH = 16  # tokens that a search keeps for each of its beams
+_LETTER = 4  # tokens that one may take: its bytes
 Result = TypeVar("Result")
 
 # A process that is forked off has none of the threads that torch thinks it has, and would wait for them for ever.
@@ -105,7 +106,8 @@ class TrainedModel:
         # of a share of the step's logits: a step reads some 5 % of a search's tokens.
         config = self.lm.model.config
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-        kept = 2 * config.num_hidden_layers * config.hidden_size * heads // config.num_attention_heads
+        width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        kept = 2 * config.num_hidden_layers * heads * width
         size = 3 * kept * self.lm.model.dtype.itemsize + config.vocab_size
         return int(torch.cuda.get_device_properties(device).total_memory * gpu_share() // (1.25 * size))
 
@@ -183,9 +185,28 @@ class TrainedModel:
 
         A letter that takes several tokens is its first one's; the others are "".
         """
-        # Decoded alone, a token may lose the space before it, and a part of a letter is none.
-        beginnings = iter(self.decode_all([ids[:end] for ids in sequences for end in range(1, len(ids) + 1)]))
-        return [_added([next(beginnings) for _ in ids]) for ids in sequences]
+        pieces = [[""] * len(ids) for ids in sequences]
+        cuts = [
+            (number, *places)
+            for number, ends in enumerate(self._letter_ends(sequences))
+            for places in zip([0, 0, *ends], [0, *ends], ends, strict=False)
+        ]
+        # Decoded alone, a token may lose the space before it: each piece is decoded behind the one before it.
+        known = self.decode_all([sequences[number][start:begin] for number, start, begin, _ in cuts])
+        whole = self.decode_all([sequences[number][start:end] for number, start, _, end in cuts])
+        for (number, _, begin, _), before, text in zip(cuts, known, whole, strict=True):
+            pieces[number][begin] = text[len(before) :]
+        return [tuple(of) for of in pieces]
+
+    def _letter_ends(self, sequences: Sequence[Ids]) -> list[list[int]]:
+        """After how many tokens of each sequence no letter is half written; all of them are such a place."""
+        frame = {self.form.separator, self.form.end}
+        latest = [ids[max(0, end - _LETTER) : end] for ids in sequences for end in range(1, len(ids) + 1)]
+        half = (text.endswith("\ufffd") for text in self.decode_all(latest))
+        return [
+            [end for end, id in enumerate(ids, 1) if not next(half) or int(id) in frame or end == len(ids)]
+            for ids in sequences
+        ]
 
 
 def gpu_share() -> float:
@@ -202,18 +223,6 @@ def gpu_share() -> float:
     if not 0 < share <= 1:
         raise InputError(f"must be a number above 0 and at most 1, not '{given}'", field=SHARE)
     return share
-
-
-def _added(beginnings: Sequence[str]) -> tuple[str, ...]:
-    """What each of the longer and longer beginnings of a text adds to the one before."""
-    pieces = [""] * len(beginnings)
-    text, begin = "", 0
-    for end, longer in enumerate(beginnings, start=1):
-        if longer.endswith("\ufffd") and end < len(beginnings):
-            continue
-        pieces[begin] = longer[len(text) :]
-        text, begin = longer, end
-    return tuple(pieces)
 
 
 @dataclass
@@ -329,4 +338,6 @@ def read_card(folder: Path, name: str, task: Task) -> dict[str, Any]:
     card: dict[str, Any] = store.read_object(path)
     if card.get("task") != task.name:
         raise ModelError(f"'{name}' was trained for {card.get('task')}, not {task.purpose} ({task.name})")
+    if lacking := [part for part in ("format", "training") if not isinstance(card.get(part), dict)]:
+        raise ModelError(f"the {CARD} of '{name}' lacks '{lacking[0]}': it was not copied whole, or changed since")
     return card

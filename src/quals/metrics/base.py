@@ -112,6 +112,10 @@ class Metric(ABC):
         """The result of a summary that has no score."""
         return SummaryScore(None, status, reason, signature=self.signature)
 
+    def failed(self, error: Exception) -> SummaryScore:
+        """The result of a summary that this error kept from having a score."""
+        return self.without(Status.ERROR, f"{type(error).__name__}: {error}")
+
     def _scores(
         self, documents: Sequence[str], summaries: Sequence[str], references: Sequence[str] | None, explain: bool
     ) -> list[SummaryScore]:

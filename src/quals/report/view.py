@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quals.calibrate.calibration import Reading
-from quals.doubts import FRAME_TOKEN, SPACE_MARKS, Losses, clip, losses
+from quals.doubts import FRAME_TOKEN, Losses, clip, losses
 from quals.records import Evidence, PairEvidence, Span, Status
 from quals.report.facts import MetricFacts
 from quals.report.marks import Marked, Passages, mark, visible
@@ -198,8 +198,8 @@ def token_text(token: str, *, last: bool) -> str:
     """A token as people can read it: the frame's own tokens by their role, space made visible where alone."""
     if FRAME_TOKEN.fullmatch(token):
         return "end" if last else "answer:"
-    plain = token.translate(SPACE_MARKS) or "…"  # the rest of a letter
-    return visible(plain.strip() or plain.replace("\n", "↵").replace(" ", "␣"))
+    token = token or "…"  # the rest of a letter
+    return visible(token.strip() or token.replace("\n", "↵").replace(" ", "␣"))
 
 
 def _plain(value: object) -> str:

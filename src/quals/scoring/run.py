@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
-from quals.errors import QualsError
 from quals.io.results import Writer
 from quals.io.rows import Row, take
 from quals.metrics.base import Metric
 from quals.records import Scores, Status, SummaryScore
+from quals.salvage import salvage
 from quals.scoring.tally import Tally
 
 
@@ -34,8 +34,7 @@ def windows(most: int) -> Iterator[int]:
 def scored(rows: Iterable[Row], metric: Metric, *, window: int = 64) -> Iterator[tuple[Row, SummaryScore]]:
     """Yield each row with its score, in order, holding no more than ``window`` rows at a time.
 
-    A row that could not be read gets `Status.INVALID_ROW`. If the metric fails on a window, its rows are
-    scored one by one, and those it fails on again get `Status.ERROR`.
+    A row that could not be read gets `Status.INVALID_ROW`, and one that the metric fails on `Status.ERROR`.
 
     Raises:
         QualsError: the metric cannot work at all, for instance for want of its model; or after the last row that could
@@ -100,18 +99,13 @@ def safe_scores(metric: Metric, rows: Sequence[Scorable], *, explain: bool = Tru
     Raises:
         QualsError: the metric cannot work at all, for instance for want of its model.
     """
-    if not rows:
-        return []
-    # An empty reference is none: metrics that need one say so in the row's status.
-    references = [row.reference or "" for row in rows] if any(row.reference for row in rows) else None
-    try:
-        return metric.score([row.document for row in rows], [row.summary for row in rows], references, explain=explain)
-    except QualsError:
-        raise
-    except Exception as error:  # whatever it is, it must not take the other rows with it
-        if len(rows) == 1:
-            return [metric.without(Status.ERROR, f"{type(error).__name__}: {error}")]
-        return [result for row in rows for result in safe_scores(metric, [row], explain=explain)]
+
+    def score(part: Sequence[Scorable]) -> list[SummaryScore]:
+        # An empty reference is none: metrics that need one say so in the row's status.
+        references = [row.reference or "" for row in part] if any(row.reference for row in part) else None
+        return metric.score([row.document for row in part], [row.summary for row in part], references, explain=explain)
+
+    return salvage(score, rows, metric.failed)
 
 
 def run(rows: Iterable[Row], metric: Metric, writer: Writer, *, window: int = 64, tally: Tally | None = None) -> Tally:

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from quals.errors import InputError, QualsError
+from quals.errors import InputError
 from quals.io.results import input_fields, json_line
 from quals.io.rows import Row, take
 from quals.records import Status
+from quals.salvage import salvage
 from quals.scoring.resume import take_finished
 from quals.scoring.run import windows
 from quals.summarizer.model import Summaries, Summarizer
@@ -71,16 +72,10 @@ def summarized(
 
 
 def _summaries(model: Summarizer, documents: Sequence[str], settings: GenerationSettings) -> list[Summaries]:
-    if not documents:
-        return []
-    try:
-        return model.summarize(documents, settings)
-    except QualsError:
-        raise
-    except Exception as error:  # whatever it is, it must not take the other rows with it
-        if len(documents) == 1:
-            return [Summaries((), (), Status.ERROR, f"{type(error).__name__}: {error}")]
-        return [result for document in documents for result in _summaries(model, [document], settings)]
+    def failed(error: Exception) -> Summaries:
+        return Summaries((), (), Status.ERROR, f"{type(error).__name__}: {error}")
+
+    return salvage(lambda part: model.summarize(part, settings), documents, failed)
 
 
 def output_row(row: Row, result: Summaries, settings: GenerationSettings, signature: str) -> dict[str, Any]:

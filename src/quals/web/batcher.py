@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from quals.errors import QualsError
 from quals.metrics.base import Metric
-from quals.records import Status, SummaryScore
+from quals.records import SummaryScore
+from quals.salvage import salvage
 from quals.web.refusal import Refusal
 
 _GATHER = 0.005  # seconds an idle worker waits for company before it starts
@@ -92,14 +94,17 @@ class Batcher:
         return jobs
 
     def _score(self, jobs: Sequence[_Job]) -> list[SummaryScore]:
+        def score(part: Sequence[_Job]) -> list[SummaryScore]:
+            return self.metric.score([job.document for job in part], [job.summary for job in part])
+
+        def failed(error: Exception) -> SummaryScore:
+            _log.error("scoring a summary failed", exc_info=error)
+            return self.metric.failed(error)
+
         try:
-            return self.metric.score([job.document for job in jobs], [job.summary for job in jobs])
-        except Exception as error:
-            _log.exception("scoring %d summaries failed", len(jobs))
-            if len(jobs) == 1:
-                return [self.metric.without(Status.ERROR, f"{type(error).__name__}: {error}")]
-            # One bad row must not take the others with it.
-            return [score for job in jobs for score in self._score([job])]
+            return salvage(score, jobs, failed)
+        except QualsError as error:  # the service stays, to say so again
+            return [failed(error)] * len(jobs)
 
     def _learn_pace(self, seconds: float) -> None:
         self._seconds_per_row = 0.8 * self._seconds_per_row + 0.2 * seconds if self._seconds_per_row else seconds

@@ -1,0 +1,41 @@
+"""Work that fails on some of its items."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from quals.errors import ModelError
+from quals.salvage import salvage
+
+
+@pytest.mark.parametrize("bad", [set(), {0}, {999}, {3, 4, 700}, set(range(1000))])
+def test_only_items_at_fault_are_without_a_result(bad: set[int]) -> None:
+    calls = []
+
+    def work(items: Sequence[int]) -> list[str]:
+        calls.append(len(items))
+        for item in items:
+            if item in bad:
+                raise ValueError(f"{item} is bad")
+        return [f"{item} is good" for item in items]
+
+    found = salvage(work, range(1000), str)
+    assert found == [f"{item} is {'bad' if item in bad else 'good'}" for item in range(1000)]
+    assert len(calls) <= min(1999, 1 + 20 * len(bad))  # each half of each half that has one
+
+
+def test_nothing_to_do_is_no_work() -> None:
+    def work(_: Sequence[int]) -> list[int]:
+        raise AssertionError
+
+    assert salvage(work, [], lambda _: 0) == []
+
+
+def test_what_stops_all_work_is_raised() -> None:
+    def work(_: Sequence[int]) -> list[int]:
+        raise ModelError("no model")
+
+    with pytest.raises(ModelError, match="no model"):
+        salvage(work, [1, 2], lambda _: 0)
