@@ -15,6 +15,7 @@ from quals.errors import InputError
 from quals.lm.architectures import language_model
 from quals.lm.beam import BeamSettings, beam_search
 from quals.lm.model import LanguageModel
+from quals.lm.sampling import SamplingSettings
 from quals.lm.search import SearchSettings
 from quals.lm.session import Session
 from quals.settings import Settings
@@ -116,6 +117,12 @@ def test_prompts_are_read_in_a_single_pass(architecture: str, monkeypatch: pytes
 def test_the_least_length_is_at_most_the_greatest(settings: type[Settings]) -> None:
     with pytest.raises(InputError, match="min_length: must be at least 0 and at most max_length"):
         settings(min_length=20, max_length=12)
+
+
+@pytest.mark.parametrize("settings", [BeamSettings, SearchSettings, SamplingSettings])
+def test_a_limit_of_another_type_is_said_of_the_limit(settings: type[Settings]) -> None:
+    with pytest.raises(InputError, match="max_length: expected a whole number, found '60'"):
+        settings(max_length="60")  # type: ignore[call-arg]
 
 
 def test_penalties_are_finite() -> None:

@@ -221,6 +221,11 @@ GOOD = "The mayor resigned on Friday."
         ("The rules\n\nNobody may enter. Nobody!", ["The rules", "Nobody may enter.", "Nobody!"]),
         ("All of them - on\nMonday - came.", ["All of them - on\nMonday - came."]),
         ("• \n ...", []),
+        (
+            "1. The mayor resigned on Tuesday. 2. The council voted to replace him. 3. Nobody objected.",
+            ["The mayor resigned on Tuesday.", "The council voted to replace him.", "3. Nobody objected."],
+        ),
+        ("1912.", ["1912."]),
     ],
 )
 def test_items_and_paragraphs_are_sentences_of_their_own(text: str, found: list[str]) -> None:

@@ -89,6 +89,12 @@ def test_p_of_the_bootstrap_written_out():
     assert found.p_bootstrap == pytest.approx(by_hand, abs=0.02)
 
 
+def test_few_documents_have_no_p_of_the_bootstrap():
+    few = against([1.0, 2.0] * 4, [0.0] * 8, FEW)
+    assert (few.p_bootstrap, few.p_randomisation) == (None, pytest.approx(2 / 2**8, abs=0.05))
+    assert against([1.0, 2.0] * 5, [0.0] * 10, FEW).p_bootstrap is not None
+
+
 def test_only_pairs_count():
     found = against([1.0, None, 3.0, 2.0], [0.0, 5.0, None, 2.00005], FEW)
     assert found.difference.count == 2
@@ -217,7 +223,7 @@ def test_level_and_resamples_are_kept_to():
 
 
 def test_no_p_value_is_zero_and_the_tolerance_itself_is_a_tie():
-    found = against([5.0, 6.0, 7.0, 5.5], [0.0] * 4, Resampling(resamples=200))
+    found = against([5.0, 6.0, 7.0, 5.5] * 3, [0.0] * 12, Resampling(resamples=200))
     assert found.p_bootstrap == pytest.approx(1 / 201)
     found = against([1.0, 2.0, 0.0], [0.5, 2.5, 0.0], Resampling(resamples=200, tolerance=0.5))
     assert (found.wins, found.ties, found.losses) == (0, 3, 0)

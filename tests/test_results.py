@@ -3,6 +3,7 @@
 import csv
 import datetime
 import decimal
+import itertools
 import json
 import math
 import sys
@@ -126,12 +127,23 @@ def test_a_metric_without_its_model_ends_the_run():
 
 def test_windows_grow_to_the_size_asked_for():
     metric = Overlap()
-    rows = rows_of(*[("a", "a")] * 30)
+    rows = rows_of(*[("a", "a"), ("b", "b")] * 15)
     assert len(list(scored(rows, metric, window=10))) == 30
     assert metric.calls == [4, 8, 10, 8]
     metric = Overlap()
     list(scored(rows[:3], metric, window=1))
     assert metric.calls == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("count", "ends"), [(5, [3, 5]), (11, [3, 11]), (12, [3, 9, 12]), (23, [3, 9, 19, 23]), (28, [3, 9, 19, 28])]
+)
+def test_summaries_of_one_document_are_scored_together(count, ends):
+    documents = "aaabbbbbcdddddddddddddddefff"[:count]
+    rows = rows_of(*[(document, str(place)) for place, document in enumerate(documents)])
+    metric = Overlap()
+    assert [row for row, _ in scored(iter(rows), metric, window=10)] == rows
+    assert list(itertools.accumulate(metric.calls)) == ends  # 15 times "d" are more than a window
 
 
 def test_references_reach_the_metric_where_there_are_some():

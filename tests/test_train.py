@@ -8,12 +8,14 @@ import random
 import shutil
 import socket
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from tiny import plain_log_probs, tiny_pretrained
@@ -183,6 +185,35 @@ def test_reference_compatibility_biases_the_summary_side(trained: Path) -> None:
     assert result.value is not None
     assert result.value > 1  # the penalty makes the summary look less likely than the same text as document
     assert "compatibility:reference" in result.signature
+
+
+def test_reference_compatibility_cuts_documents(trained: Path) -> None:
+    settings = QualsSettings(search=SEARCH, chunk=30, overlap=5)
+    clean = quals.Quals(str(trained), device="cpu", settings=settings)
+    cut = quals.Quals(clean.qagen, settings=settings, compatibility="reference")
+    fact, rest = "The mayor resigned on Friday.", "It rained in town all day. " * 20
+    assert cut.score(fact, fact).reason == ""
+    found = [cut.score(document, fact) for document in (f"{fact} {rest}", f"{rest} {fact}")]
+    assert [(score.chunks, score.reason) for score in found] == [(1, "the document was cut to its first 30 tokens")] * 2
+    assert clean.score(f"{rest} {fact}", fact).chunks > 3
+    for score in found:
+        (span,) = {piece.document_span for piece in score.evidence}
+        assert span is not None
+        assert (span.start, 30 < span.end < 150) == (0, True)
+
+
+def test_a_damaged_card_is_named(trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained, tmp_path / "model")
+    (tmp_path / "model" / "quals.json").write_text('{"task": "qagen"}')
+    with pytest.raises(ModelError, match=r"the quals\.json of '.*model' lacks 'format'"):
+        quals.Quals(str(tmp_path / "model"))
+
+
+@pytest.mark.parametrize("column", [pa.array, lambda texts: pa.chunked_array([texts[:1], texts[1:]]), np.array])
+def test_columns_of_tables_will_do(metric: quals.Quals, column: Callable[[list[str]], Any]) -> None:
+    documents, summaries = ["The mayor resigned on Friday.", "The chief left."], ["The mayor resigned.", "He left."]
+    values = [score.value for score in metric.score(documents, summaries)]
+    assert [score.value for score in metric.score(column(documents), column(summaries))] == values
 
 
 def test_results_do_not_depend_on_order_or_company(metric: quals.Quals) -> None:

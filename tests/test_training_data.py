@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -202,6 +203,19 @@ def test_windows_are_whole_sentences_that_hold_their_answers() -> None:
         assert example.context.endswith(".")
         assert example.pairs
         assert all(each.answer in example.context for each in example.pairs)
+
+
+def test_questions_without_an_answer_have_no_place_and_stay_in_every_window(tmp_path: Path) -> None:
+    answers = [{"text": "", "answer_start": -4}, {"text": "", "answer_start": 0}]
+    questions = [{"question": f"Who came at {place}?", "answers": [each]} for place, each in enumerate(answers)]
+    squad = {"data": [{"title": "T", "paragraphs": [{"context": CONTEXT, "qas": questions}]}]}
+    (tmp_path / "squad.json").write_text(json.dumps(squad))
+    (passage,) = read_passages([tmp_path / "squad.json"], [])
+    assert [(pair.answer, pair.start) for pair in passage.pairs] == [("", -1), ("", -1)]
+    both = replace(PASSAGE, pairs=(*PASSAGE.pairs, *passage.pairs))
+    plan = plan_examples([both], count=60, max_pairs=9, crop=1.0, seed=1)
+    assert len({example.context for example in plan}) > 5
+    assert all(set(passage.pairs) < set(example.pairs) for example in plan)
 
 
 def test_joined_contexts_are_neighbours_with_the_pairs_of_all() -> None:

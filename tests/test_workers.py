@@ -78,6 +78,7 @@ def test_scores_are_those_of_one_process(shared: Metric, alone: Metric) -> None:
     unexplained = shared.score(*ROWS[1], explain=False)
     assert unexplained.value == pytest.approx(wanted[1].value, abs=1e-4)
     assert (unexplained.evidence, unexplained.doubts) == ((), ())
+    assert unexplained.to_dict()["evidence_count"] == alone_with_one.to_dict()["evidence_count"] > 0
 
 
 def test_the_calibration_given_is_the_one_used(shared: Metric, alone: Metric) -> None:

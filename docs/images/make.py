@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from quals.report import read_rows, save_pair_figure, write_html
+from quals.report import Report, read_rows, save_pair_figure
 
 HERE = Path(__file__).parent
 DESKTOP, PHONE = {"width": 1200, "height": 860}, {"width": 390, "height": 844}
@@ -53,7 +53,7 @@ def main(scores, service=None):
     save_pair_figure(worst.score.worst(1)[0], HERE / "pair.svg")
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.html")
-        write_html(rows, report, title="Ten news texts, each summarized rightly and wrongly")
+        Report(rows, title="Ten news texts, each summarized rightly and wrongly").write(report)
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         shoot(browser, report.as_uri(), "report-overview")
         shoot(browser, report.as_uri(), "report-row", prepare=open_first)

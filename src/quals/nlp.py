@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -45,15 +45,23 @@ def pipeline_name(pipeline: Language) -> str:
 
 
 def sentences(pipeline: Language, texts: Sequence[str]) -> list[list[Span]]:
-    """Where the sentences of each text stand, without space around them; those without a word are left out.
+    """Where the sentences of each text stand, without space around them.
+
+    Those without a word are left out; and those that have only a number, such as that of an item in a list, unless the
+    text has no others.
 
     Raises:
         ModelError: the pipeline finds no sentences.
     """
     try:
-        return [list(_sentences(doc)) for doc in pipeline.pipe(texts)]
+        found = [(doc.text, list(_sentences(doc))) for doc in pipeline.pipe(texts)]
     except ValueError as error:  # neither a parser nor another component that splits
         raise ModelError(f"the spaCy pipeline '{pipeline_name(pipeline)}' finds no sentences: {error}") from error
+    return [_having(str.isalpha, text, spans) or _having(str.isalnum, text, spans) for text, spans in found]
+
+
+def _having(kind: Callable[[str], bool], text: str, spans: Sequence[Span]) -> list[Span]:
+    return [span for span in spans if any(map(kind, text[span.start : span.end]))]
 
 
 def _sentences(doc: Doc) -> Iterator[Span]:
@@ -64,6 +72,5 @@ def _sentences(doc: Doc) -> Iterator[Span]:
             before = doc.text[:begin].rstrip(" \t")
             mark = _MARK.match(doc.text, begin, end) if not before or before.endswith("\n") else None
             found = doc.text[mark.end() if mark else begin : end]
-            if any(character.isalnum() for character in found):
-                start = end - len(found.lstrip())
-                yield Span(start, start + len(found.strip()))
+            start = end - len(found.lstrip())
+            yield Span(start, start + len(found.strip()))

@@ -145,6 +145,7 @@ class SummaryScore:
         status: `Status.OK` exactly if ``value`` is a number.
         reason: for people, why there is no score; or a note on how it came about; may be empty.
         evidence: what the score rests on, in the order the metric found it.
+        evidence_count: how many pieces of evidence it rests on, where these are not given; else None.
         chunks: into how many overlapping pieces the document was split; 1 if it was read whole.
         signature: how the number was made (see `quals.signature`).
         reading: the score as a probability, where there is a calibration for scores made like this one.
@@ -159,6 +160,7 @@ class SummaryScore:
     signature: str = ""
     reading: Reading | None = None
     doubts: tuple[Doubt, ...] = ()
+    evidence_count: int | None = None
 
     def __post_init__(self) -> None:
         if (self.status is Status.OK) != (self.value is not None):
@@ -178,7 +180,7 @@ class SummaryScore:
             "band": str(self.reading.band) if self.reading else None,
             "status": str(self.status),
             "reason": self.reason,
-            "evidence_count": len(self.evidence),
+            "evidence_count": len(self.evidence) if self.evidence_count is None else self.evidence_count,
             "chunks": self.chunks,
             "signature": self.signature,
         }

@@ -45,6 +45,8 @@ class Settings:
             object.__setattr__(self, each.name, value)  # how a frozen dataclass is filled
             if isinstance(value, float) and not math.isfinite(value):
                 raise InputError("must be a finite number", field=each.name)
+        for each in fields(self):  # whose limits may be other settings
+            value = getattr(self, each.name)
             limits = [(*_LIMITS[name], limit) for name, limit in each.metadata.get("limits", {}).items()]
             if not all(holds(value, self._limit(limit)) for _, holds, limit in limits):
                 wanted = " and ".join(f"{words} {limit}" for words, _, limit in limits)

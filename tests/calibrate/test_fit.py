@@ -57,6 +57,12 @@ def test_isotonic_weighs_scores_by_their_rows_and_takes_soft_labels():
     assert fitted([1.0, 2.0, 3.0] * 20, [0.0, 0.25, 1.0] * 20, method="isotonic").curve(2.0) == pytest.approx(0.25)
 
 
+def test_groups_may_be_an_array():
+    scores, labels = drawn(100)
+    groups = [i // 2 for i in range(100)]
+    assert fitted(scores, labels, groups=np.array(groups)) == fitted(scores, labels, groups=groups)
+
+
 @pytest.mark.parametrize(("folds", "documents"), [(0, 100), (1, 100), (5, 4)])
 def test_folds_that_cannot_be(folds, documents):
     scores, labels = drawn(100)

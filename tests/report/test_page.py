@@ -7,7 +7,7 @@ from word_pairs import WordPairs, scored
 from quals.calibrate import Band, Calibration, Logistic
 from quals.errors import InputError
 from quals.records import Evidence, PairEvidence, Span, Status, SummaryScore
-from quals.report import MetricFacts, Report, ScoredRow, write_html
+from quals.report import MetricFacts, Report, ScoredRow
 from quals.report.overview import MEANINGS, overview
 from quals.report.rows import OtherEvidence
 from quals.report.view import factor_text, number_text, token_text, view_row
@@ -141,7 +141,7 @@ def test_notebook_and_file_show_the_same(tmp_path, rows):
     frame = page._repr_html_()
     assert frame.startswith("<iframe srcdoc=")
     assert html.unescape(frame.split('"')[1]) == page.html()
-    write_html(page.rows, tmp_path / "r.html", facts=page.facts)
+    page.write(tmp_path / "r.html")
     assert (tmp_path / "r.html").read_text() == page.html()
     with pytest.raises(InputError, match="differ in length"):
         Report.of(["a"], ["b", "c"], [], WordPairs())

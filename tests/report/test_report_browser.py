@@ -4,7 +4,7 @@ from word_pairs import DOCUMENT, WordPairs, scored
 
 from quals.calibrate import Calibration, Logistic
 from quals.records import PairEvidence, Span, Status, SummaryScore
-from quals.report import MetricFacts, Report, ScoredRow, write_html
+from quals.report import MetricFacts, Report, ScoredRow
 
 CURVE = Calibration(Logistic(4.0, 1.0), WordPairs().signature, ("made up",), 100, 0.5, 5, 0.1, 0.25, 0.3)
 
@@ -12,7 +12,7 @@ CURVE = Calibration(Logistic(4.0, 1.0), WordPairs().signature, ("made up",), 100
 @pytest.fixture
 def report(tmp_path, rows):
     path = tmp_path / "report.html"
-    write_html(rows, path, facts=MetricFacts.of(WordPairs()).calibrated(CURVE), title="Rivermouth")
+    Report(rows, MetricFacts.of(WordPairs()).calibrated(CURVE), title="Rivermouth").write(path)
     return path.as_uri()
 
 
@@ -33,7 +33,7 @@ def hostile(tmp_path):
         SummaryScore(None, Status.ERROR, HOSTILE),
     ]
     path = tmp_path / "report.html"
-    write_html([ScoredRow(HOSTILE, HOSTILE, score, HOSTILE) for score in scores], path, title=HOSTILE)
+    Report([ScoredRow(HOSTILE, HOSTILE, score, HOSTILE) for score in scores], title=HOSTILE).write(path)
     return path.as_uri()
 
 
@@ -150,7 +150,7 @@ def test_everything_can_be_read_without_script(browser, report, hostile):
 
 def test_many_rows_are_not_unpacked_until_opened(browser, tmp_path):
     rows = [row for number in range(1250) for row in scored(document=f"{DOCUMENT} {number}")]
-    write_html(rows, tmp_path / "r.html")
+    Report(rows).write(tmp_path / "r.html")
     with open_page(browser) as page:
         page.goto((tmp_path / "r.html").as_uri())
         assert page.locator(".row").count() == 5000

@@ -55,7 +55,7 @@ def fit(
         raise InputError(
             f"{len(y)} labelled scores, {y.sum():g} of them consistent: at least {LEAST:g} of either kind are needed"
         )
-    place = _folds(groups or range(len(y)), folds, seed)
+    place = _folds(range(len(y)) if groups is None else groups, folds, seed)
     curve = fitter(x, y)
     held_out = np.empty_like(y)
     for fold in set(place.tolist()):

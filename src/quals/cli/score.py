@@ -261,13 +261,13 @@ def _run_with_report(
     writer: results.Writer,
     tallies: Sequence[Tally],
 ) -> None:
-    from quals.report import MetricFacts, write_html
+    from quals.report import MetricFacts, Report
     from quals.report.rows import Collector
 
     collector = Collector(writer)
     run_all(rows, metrics, collector, window=_window(options, metrics), tallies=tallies)
     title = Path(options.file or options.summary or "").name
-    write_html(collector.rows, options.report or "", facts=MetricFacts.of(metrics[0]), title=title)
+    Report(collector.rows, MetricFacts.of(metrics[0]), title=title).write(options.report or "")
 
 
 def _writer(options: Options, view: View, *, append: bool) -> AbstractContextManager[results.Writer]:

@@ -82,6 +82,7 @@ def against(system: Sequence[float | None], baseline: Sequence[float | None], re
     p_randomisation = p_bootstrap = None
     if draws is not None:
         p_randomisation = _randomisation(differences, resampling)
+    if draws is not None and len(differences) >= _LINE:  # of fewer it is far too sure
         centre = differences.mean()
         p_bootstrap = float((np.sum(np.abs(draws - centre) >= abs(centre)) + 1) / (len(draws) + 1))
     return Paired(estimate, p_randomisation, p_bootstrap, wins, len(pairs) - wins - losses, losses)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from quals.io.results import JsonlWriter
 from quals.io.rows import Row
+from quals.scoring.progress import Advance, untold
 from quals.summarizer.model import Summarizer
 from quals.summarizer.run import Tally, output_row, skip_finished, summarized
 from quals.summarizer.settings import GenerationSettings
@@ -17,7 +18,7 @@ def write_samples(
     model: Summarizer,
     settings: GenerationSettings,
     path: Path,
-    advance: Callable[[int], object] = lambda rows: None,
+    advance: Advance = untold,
 ) -> None:
     """What ``quals summarize --sample`` writes, as JSONL; the rows that an earlier run has finished are kept.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import ClassVar
@@ -14,6 +14,7 @@ from quals.metrics.base import Metric
 from quals.metrics.combined import CombinedMetric
 from quals.metrics.rouge import Rouge1, Rouge2, RougeL
 from quals.records import Status, SummaryScore
+from quals.scoring.progress import Advance, untold
 from quals.signature import parse, signature
 
 
@@ -63,7 +64,7 @@ def score_examples(
     metric: Metric,
     examples: Sequence[Example],
     cache: ScoreCache,
-    advance: Callable[[int], object] = lambda rows: None,
+    advance: Advance = untold,
     *,
     references: bool = True,
 ) -> list[Scored]:

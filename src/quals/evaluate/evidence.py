@@ -7,7 +7,7 @@ that are shown or handed on.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,13 @@ from quals.io.results import json_line
 from quals.io.text import json_lines
 from quals.metrics.base import Metric
 from quals.records import Status
+from quals.scoring.progress import Advance, untold
 from quals.scoring.run import rows_at_once, safe_scores
 
 Pieces = list[dict[str, Any]]
 
 
-def explained(
-    metric: Metric, rows: Sequence[Texts], path: Path, advance: Callable[[int], object] = lambda rows: None
-) -> list[Pieces]:
+def explained(metric: Metric, rows: Sequence[Texts], path: Path, advance: Advance = untold) -> list[Pieces]:
     """The evidence of each row's score as plain JSON values, worst first; none for a metric that gives none."""
     rows = as_read(metric, rows)
     keys = [key(metric.signature, row).hex() for row in rows]

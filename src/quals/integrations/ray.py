@@ -76,7 +76,7 @@ class Scorer:
             texts = [text if isinstance(text := row.fields[summary], str) else None for row in rows]
             table = table.set_column(batch.column_names.index(summary), summary, pa.array(texts, pa.string()))
         table = table.rename_columns(list(input_fields(Row(dict.fromkeys(batch.column_names), "", 0))))
-        results = [_result(row, *scores) for row, scores in score_batch(rows, [self.metric])]
+        results = [_result(row, *scores) for row, scores in score_batch(rows, [self.metric], explain=self._explain)]
         for name, type in _types(self._explain).items():
             table = table.append_column(name, pa.array([result[name] for result in results], pa.type_for_alias(type)))
         return table

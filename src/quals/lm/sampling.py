@@ -20,20 +20,21 @@ import torch
 from quals.lm.beam import Hypothesis
 from quals.lm.constraints import Constraints
 from quals.lm.tree import Ids, Ints
+from quals.settings import Settings, setting
 
 if TYPE_CHECKING:
     from quals.lm.model import LanguageModel
 
 
 @dataclass(frozen=True)
-class SamplingSettings:
+class SamplingSettings(Settings):
     """Settings of the draw; lengths are in tokens before the end token, which is forced at the maximum."""
 
-    top_k: int = 50  # only the most probable so many; 0: all
-    top_p: float = 1.0  # only the most probable that together have this probability
-    temperature: float = 1.0
-    min_length: int = 0
-    max_length: int = 60
+    top_k: int = setting(50, "Only the most probable so many tokens; 0: all.", least=0)
+    top_p: float = setting(1.0, "Only the most probable tokens that together have this probability.", above=0, most=1)
+    temperature: float = setting(1.0, "Below 1 draws are more, above 1 less like the most probable text.", above=0)
+    min_length: int = setting(0, "Least tokens of a text.", least=0, most="max_length")
+    max_length: int = setting(60, "Most tokens of a text.", least=1)
 
 
 def sample(

@@ -57,7 +57,7 @@ class Metric(ABC):
     ) -> list[SummaryScore]:
         """One result per row, in order; a row that cannot be scored gets a status, never an exception.
 
-        Unless it is to ``explain``, results need not have evidence, and what only that takes can be left out.
+        Unless it is to ``explain``, only the number of pieces of evidence matters: what these take can be left out.
         """
 
     @overload
@@ -131,7 +131,7 @@ class Metric(ABC):
     def _read(self, score: SummaryScore, document: str, summary: str, explain: bool) -> SummaryScore:
         """With the places that the evidence speaks against, and the probability, or a note why there is none."""
         if not explain:
-            score = replace(score, evidence=())
+            score = replace(score, evidence=(), evidence_count=len(score.evidence))
         elif score.evidence:
             score = replace(score, doubts=doubts(summary, score.evidence, self.range))
         if score.value is None or self.calibration is None or not self.calibration.fits(score.signature):
@@ -163,6 +163,8 @@ def _placed(score: SummaryScore, document: Composed, summary: Composed) -> Summa
 
 def _texts(given: object, field: str) -> list[str]:
     """As a list, whatever sequence or column of a table they come in."""
+    if hasattr(given, "to_pylist"):  # a column of Arrow gives values of its own
+        given = given.to_pylist()
     # What would give its own names, or no order.
     other = isinstance(given, str | Mapping | Set) or hasattr(given, "columns")
     try:

@@ -37,8 +37,8 @@ class QualsSettings(Settings):
         pairs: pairs kept for scoring.
         chunk: tokens of a document read at a time; a longer one is split and each pair takes its best chunk.
         overlap: tokens that neighbouring chunks share.
-        compatibility: ``clean``, or ``reference`` for the authors' release: penalised summary scores, answers
-            not stripped, near-duplicates kept.
+        compatibility: ``clean``, or ``reference`` for what the authors' release does otherwise: penalised summary
+            scores, answers not stripped, near-duplicates kept, documents cut to the size of a chunk.
     """
 
     search: SearchSettings = field(default_factory=SearchSettings)
@@ -90,6 +90,7 @@ class Quals(GroupedMetric[GeneratedPair]):
         self.qagen = model if isinstance(model, QAGen) else QAGen.load(model, device=device, dtype=dtype)
         self.qagen.check_room(self.settings.chunk, self.settings.search.max_length, "chunk")
         self.device = self.qagen.lm.device.type
+        self._reference = self.settings.compatibility == "reference"
 
     @property
     def signature(self) -> str:
@@ -122,17 +123,17 @@ class Quals(GroupedMetric[GeneratedPair]):
 
     def pairs(self, summaries: Sequence[str]) -> list[list[GeneratedPair]]:
         """For each summary, the question-answer pairs it is scored with."""
-        reference = self.settings.compatibility == "reference"
         beams = self.qagen.search(summaries, self.settings.search)
-        found = [parse(self.qagen, *both, reference=reference) for both in zip(summaries, beams, strict=True)]
-        return [choose(pairs, self.settings.pairs, reference=reference) for pairs in found]
+        found = [parse(self.qagen, *both, reference=self._reference) for both in zip(summaries, beams, strict=True)]
+        return [choose(pairs, self.settings.pairs, reference=self._reference) for pairs in found]
 
     def _compare(
         self, wanted: Mapping[str, Mapping[str, list[GeneratedPair]]], explain: bool
     ) -> dict[str, dict[str, SummaryScore]]:
         """Score the pairs of all summaries of each document; each chunk is read once for all of them."""
         size, overlap = self.settings.chunk, self.settings.overlap
-        parts = dict(zip(wanted, chunks(self.qagen, list(wanted), size, overlap), strict=True))
+        whole = dict(zip(wanted, chunks(self.qagen, list(wanted), size, overlap), strict=True))
+        parts = {document: of[:1] for document, of in whole.items()} if self._reference else whole
         targets = {
             document: [pair.tokens for pairs in of.values() for pair in pairs] for document, of in wanted.items()
         }
@@ -144,10 +145,13 @@ class Quals(GroupedMetric[GeneratedPair]):
                 [targets[document] for document in wanted for _ in parts[document]],
             )
         )
-        return {
-            document: self._assemble(of, parts[document], [next(scored) for _ in parts[document]], pieces)
-            for document, of in wanted.items()
-        }
+        results = {}
+        for document, of in wanted.items():
+            results[document] = self._assemble(of, parts[document], [next(scored) for _ in parts[document]], pieces)
+            if len(parts[document]) < len(whole[document]):
+                note = f"the document was cut to its first {size} tokens"
+                results[document] = {text: replace(score, reason=note) for text, score in results[document].items()}
+        return results
 
     def _assemble(
         self,

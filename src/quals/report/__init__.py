@@ -5,7 +5,7 @@ facts.py     what a reader must know of the metric
 marks.py     spans of texts -> what to mark, and where
 overview.py  the whole file in a few numbers
 view.py      one row -> everything its part of the page shows
-page.py      the page; `Report`, `write_html`
+page.py      the page; `Report`
 figure.py    a pair as a figure for papers (matplotlib)
 """
 
@@ -18,7 +18,7 @@ from quals.report.rows import ScoredRow, read_rows
 
 if TYPE_CHECKING:
     from quals.report.figure import pair_figure, save_pair_figure
-    from quals.report.page import Report, write_html
+    from quals.report.page import Report
 
 __all__ = [
     "MetricFacts",
@@ -27,11 +27,9 @@ __all__ = [
     "pair_figure",
     "read_rows",
     "save_pair_figure",
-    "write_html",
 ]
 _HOMES = {
     "Report": "quals.report.page",
-    "write_html": "quals.report.page",
     "pair_figure": "quals.report.figure",
     "save_pair_figure": "quals.report.figure",
 }

@@ -131,18 +131,6 @@ class Report:
         }
 
 
-def write_html(
-    rows: Iterable[ScoredRow],
-    path: str | Path,
-    *,
-    facts: MetricFacts | None = None,
-    title: str = "Scores",
-    limit: int = LIMIT,
-) -> None:
-    """Write a page of scored rows to a file; see `Report`."""
-    Report(rows, facts, title=title, limit=limit).write(path)
-
-
 def row_html(view: RowView) -> str:
     """One row of the list by itself, opened up, for a page that gets its rows one by one."""
     module: Any = environment().get_template("_row.html.j2").module

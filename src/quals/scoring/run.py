@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Protocol
 
 from quals.io.results import Writer
@@ -51,20 +52,32 @@ def scored_by(
 
     Each metric scores a window before the next metric does.
     """
-    rows = iter(rows)
-    for size in windows(window):
-        batch, failure = take(rows, size)  # what was read before a file breaks off counts
+    for batch in _batches(rows, window):
         yield from score_batch(batch, metrics)
+
+
+def _batches(rows: Iterable[Row], window: int) -> Iterator[list[Row]]:
+    """Windows that end between two documents if they can: a document is read once for all of its summaries in one."""
+    rows, held = iter(rows), list[Row]()
+    for size in windows(window):
+        batch, failure = take(chain(held, rows), size + 1)  # what was read before a file breaks off counts
+        cut = len(batch)
+        if cut > size:
+            cut = next((at for at in range(size, 0, -1) if batch[at - 1].document != batch[size].document), size)
+        yield batch[:cut]
         if failure:
             raise failure
-        if len(batch) < size:
+        if len(batch) <= size:
             return
+        held = batch[cut:]
 
 
-def score_batch(rows: Sequence[Row], metrics: Sequence[Metric]) -> Iterator[tuple[Row, list[SummaryScore]]]:
-    """Rows at hand with their scores; see `scored_by`."""
+def score_batch(
+    rows: Sequence[Row], metrics: Sequence[Metric], *, explain: bool = True
+) -> Iterator[tuple[Row, list[SummaryScore]]]:
+    """Rows at hand with their scores; see `scored_by` and `Metric.score`."""
     sound = [row for row in rows if not row.error]
-    found = [iter(safe_scores(metric, sound)) for metric in metrics]
+    found = [iter(safe_scores(metric, sound, explain=explain)) for metric in metrics]
     for row in rows:
         if row.error:
             yield row, [metric.without(Status.INVALID_ROW, str(row.error)) for metric in metrics]

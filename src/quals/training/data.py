@@ -142,6 +142,6 @@ def _found(texts: dict[str, Any], title: Any, start: Any, path: str, line: int =
 
 
 def _located(context: str, question: str, answer: str, start: Any) -> Pair:
-    if not (isinstance(start, int) and context.startswith(answer, start)):
+    if not (isinstance(start, int) and start >= 0 and context.startswith(answer, start)):
         start = context.find(answer)
-    return Pair(question, answer, start)
+    return Pair(question, answer, start if answer else -1)

@@ -79,8 +79,9 @@ def _crop(passage: Passage, chance: random.Random, window: tuple[int, int]) -> P
         else:
             last += 1
     begin, end = starts[first], starts[last]
-    kept = tuple(replace(pair, start=pair.start - begin) for pair in anchors if begin <= pair.start and pair.end <= end)
-    return Passage(passage.context[begin:end].rstrip(), kept, passage.title)
+    kept = [replace(pair, start=pair.start - begin) for pair in anchors if begin <= pair.start and pair.end <= end]
+    kept += [pair for pair in passage.pairs if not pair.answer]  # what the whole does not answer, no part of it does
+    return Passage(passage.context[begin:end].rstrip(), tuple(kept), passage.title)
 
 
 def _articles(passages: Sequence[Passage]) -> list[tuple[list[Passage], int]]:

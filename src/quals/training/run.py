@@ -17,7 +17,8 @@ from quals.lm import store
 from quals.lm.framed import CARD
 from quals.terminal import complain
 
-# Settings that may change when a stopped run goes on: they leave the weights as they would be.
+# Settings that may change when a stopped run goes on: they leave the weights as they would be, to rounding (a GPU
+# trains in bfloat16).
 _FREE = ("save_every", "evaluate_every", "validate", "device", "workers", "loaders")
 _WEIGHTS = "model weights"  # what a run starts from; runs begun before it was noted have none
 _MODEL_FILES = (CARD, "config.json", "adapter_config.json")

@@ -24,6 +24,7 @@ _log = logging.getLogger(__name__)
 class _Job:
     document: str
     summary: str
+    explain: bool
     future: asyncio.Future[SummaryScore]
 
 
@@ -45,8 +46,10 @@ class Batcher:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="metric")
         self._seconds_per_row = 0.0
 
-    def submit(self, rows: Sequence[tuple[str, str]]) -> list[asyncio.Future[SummaryScore]]:
+    def submit(self, rows: Sequence[tuple[str, str]], *, explain: bool = True) -> list[asyncio.Future[SummaryScore]]:
         """Accept (document, summary) rows, all or none; cancel a future to give its row up.
+
+        Unless they are to ``explain``, scores need not have evidence.
 
         Raises:
             Refusal: the service is stopping (503), or they do not fit into the queue now, or not in time (429).
@@ -60,7 +63,7 @@ class Batcher:
             message = f"{self.waiting} summaries are waiting already; try again in {seconds} s"
             raise Refusal(429, message, headers={"Retry-After": str(seconds)})
         loop = asyncio.get_running_loop()
-        jobs = [_Job(document, summary, loop.create_future()) for document, summary in rows]
+        jobs = [_Job(document, summary, explain, loop.create_future()) for document, summary in rows]
         self.waiting += len(jobs)
         for job in jobs:
             job.future.add_done_callback(self._finished)
@@ -95,7 +98,8 @@ class Batcher:
 
     def _score(self, jobs: Sequence[_Job]) -> list[SummaryScore]:
         def score(part: Sequence[_Job]) -> list[SummaryScore]:
-            return self.metric.score([job.document for job in part], [job.summary for job in part])
+            documents, summaries = [job.document for job in part], [job.summary for job in part]
+            return self.metric.score(documents, summaries, explain=any(job.explain for job in part))
 
         def failed(error: Exception) -> SummaryScore:
             _log.error("scoring a summary failed", exc_info=error)

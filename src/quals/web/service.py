@@ -21,7 +21,9 @@ class Service:
     facts: MetricFacts
     settings: ServeSettings
 
-    def accept(self, rows: Sequence[tuple[str, str]], *, alone: bool = False) -> list[asyncio.Future[SummaryScore]]:
+    def accept(
+        self, rows: Sequence[tuple[str, str]], *, alone: bool = False, explain: bool = True
+    ) -> list[asyncio.Future[SummaryScore]]:
         """Take (document, summary) rows into the queue; ``alone`` says that the request is one row, not a list.
 
         Raises:
@@ -36,7 +38,7 @@ class Service:
                 if len(text) > limits.characters:
                     message = f"{len(text):,} characters; at most {limits.characters:,} are taken"
                     raise Refusal(413, message, field=name if alone else f"rows.{number}.{name}")
-        return self.batcher.submit(rows)
+        return self.batcher.submit(rows, explain=explain)
 
     async def results(self, accepted: Sequence[asyncio.Future[SummaryScore]]) -> AsyncIterator[SummaryScore]:
         """Yield the scores in order, each as soon as it is there; what is not wanted any more is given up.
