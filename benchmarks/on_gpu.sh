@@ -73,7 +73,7 @@ figures() {
 readings() {
     local metric failed=0
     for metric in quals factcc pmi qags; do
-        QUALS_GPU_SHARE=.25 python -m quals.cli.main agree "$judged"/*.jsonl.gz --metric $metric \
+        QUALS_GPU_SHARE=.25 python -m quals agree "$judged"/*.jsonl.gz --metric $metric \
             -o "$output/results/read-$metric.md" > "$output/logs/read-$metric.log" 2>&1 || failed=1
     done
     return $failed

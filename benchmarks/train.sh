@@ -13,5 +13,5 @@ export OMP_NUM_THREADS=1
 # These first: the last of two options of a name counts.
 task=$1
 shift
-exec "${run[@]}" -m quals.cli.main train "$task" --batch 64 --learning-rate 8e-4 --warmup 50 --save-every 150 \
+exec "${run[@]}" -m quals train "$task" --batch 64 --learning-rate 8e-4 --warmup 50 --save-every 150 \
     --evaluate-every 300 "$@"

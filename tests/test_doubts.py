@@ -26,6 +26,14 @@ def by_text(summary, found):
     return [(summary[span.start : span.end], round(loss, 6)) for span, loss in found]
 
 
+def test_punctuation_is_not_doubted():
+    evidence = [Evidence(0.1, Span(0, 12), None), Evidence(0.9, Span(0, 4), None), Evidence(0.9, Span(6, 9), None)]
+    found = doubts("John, Ann --", evidence, (-math.inf, 1.0))
+    assert found == ()
+    found = doubts("John, Ann --", [Evidence(-1.0, Span(0, 12), None), *evidence[1:]], (-math.inf, 1.0))
+    assert [doubt.text for doubt in found] == ["John", "Ann"]
+
+
 def test_a_word_loses_what_its_tokens_lose():
     assert by_text(SUMMARY, word_losses(SUMMARY, [WHO])) == [
         ("resigned", 0.2),

@@ -176,6 +176,12 @@ def test_balanced_accuracy_by_hand() -> None:
     assert balanced_accuracy(claims) == pytest.approx((2 / 3 + 1 / 2) / 2)
     assert by_kind(claims) == {"balanced accuracy": pytest.approx(7 / 12), "date": 0.75, "number": 0.5}
     assert balanced_accuracy(claims, threshold=0.05) == 0.5
+    assert set(by_kind([*claims, Judged(False, "pronoun", 0.5)])) == {"balanced accuracy", "date", "number"}
+    assert by_kind(claims[:2]) == {}
+
+
+def test_without_held_out_documents_there_are_no_figures() -> None:
+    assert accuracies(checker(), []) == {}
 
 
 def test_without_the_document_is_the_same_model_given_nothing() -> None:

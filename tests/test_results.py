@@ -235,6 +235,19 @@ def test_parquet_output_of_parquet_input_keeps_values_and_types(tmp_path):
         assert made[name].type == table[name].type, name
 
 
+def test_one_of_a_list_of_summaries_is_a_text_in_parquet_too(tmp_path):
+    source = tmp_path / "i.parquet"
+    inside = [{"said": ["x"]}, {"said": ["y", "z"]}]
+    pq.write_table(pa.table({"document": ["D", "E"], "summary": [["One.", "Two."], ["Three."]], "in": inside}), source)
+    table = write_parquet(tmp_path / "o.parquet", list(read_rows(source)), schema=parquet_schema(source))
+    assert table["summary"].to_pylist() == ["One.", "Two.", "Three."]
+    assert table["in"].to_pylist() == [inside[0], inside[0], inside[1]]
+    rows = [Row({"in": {"said": "xyz"}}, "f", 1), Row({"in": None}, "f", 2)]
+    assert write_parquet(tmp_path / "p.parquet", rows, schema=parquet_schema(source))["in"][0].as_py() == {
+        "said": "xyz"
+    }
+
+
 def test_parquet_types_are_found_over_all_rows(tmp_path):
     many = [{"n": 1, "mixed": 1, "late": None, "odd": {}, "big": 2**70}] * 300
     last = {"n": 1.5, "mixed": "a", "late": True, "odd": {"a": 1}, "sur": "\ud800", "none": None}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,20 @@ def test_order_and_gaps_are_kept_in_long_lists(cache: ScoreCache) -> None:
 
 def test_failures_are_tried_again(cache: ScoreCache) -> None:
     cache.put("s", [(ROW, SummaryScore(None, Status.ERROR, "out of memory"))])
+    assert cache.get("s", [ROW]) == [None]
+
+
+def test_where_nothing_can_be_written_nothing_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("QUALS_CACHE", str(tmp_path))
+    (tmp_path / "scores.sqlite").mkdir()  # which no database can be
+    with pytest.raises(QualsError, match="unable to open"):
+        ScoreCache()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    cache = ScoreCache()
+    assert "scores are not kept" in capsys.readouterr().err
+    cache.put("s", [(ROW, KEPT[0])])
     assert cache.get("s", [ROW]) == [None]
 
 

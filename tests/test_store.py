@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import quals
 from quals.errors import ModelError
 from quals.lm import store
 
@@ -35,6 +36,12 @@ def run_python(code: str, **environment: str) -> str:
 def test_import_is_light_and_offline() -> None:
     code = NO_NETWORK + "import quals; print(sorted({'torch', 'transformers', 'scipy'} & set(sys.modules)))"
     assert run_python(code).strip() == "[]"
+
+
+def test_names_are_told_and_the_package_runs() -> None:
+    assert run_python("import quals; print({'Quals', 'InputError', 'metrics'} <= set(dir(quals)))").strip() == "True"
+    done = subprocess.run([sys.executable, "-m", "quals", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith(f"{quals.__version__}\n")
 
 
 def test_no_metric_imports_what_models_are_built_with_before_it_loads_one() -> None:

@@ -202,6 +202,11 @@ def test_reference_compatibility_cuts_documents(trained: Path) -> None:
         assert (span.start, 30 < span.end < 150) == (0, True)
 
 
+def test_all_files_of_a_model_may_be_read_by_others(trained: Path) -> None:
+    modes = {path.stat().st_mode & 0o777 for path in trained.iterdir() if path.is_file()}
+    assert modes == {(trained / "quals.json").stat().st_mode & 0o777}
+
+
 def test_a_damaged_card_is_named(trained: Path, tmp_path: Path) -> None:
     shutil.copytree(trained, tmp_path / "model")
     (tmp_path / "model" / "quals.json").write_text('{"task": "qagen"}')
@@ -259,7 +264,9 @@ GOOD = "The mayor resigned on Friday."
         (GOOD, "市長は金曜日に辞任した。", quals.Status.UNSUPPORTED_SCRIPT),
         (GOOD, GOOD * 90, quals.Status.SUMMARY_TOO_LONG),
         (GOOD, "Half \ud83d of a pair", quals.Status.ERROR),
-        (GOOD, "?", quals.Status.NO_PAIRS),
+        (GOOD, "x 7", quals.Status.NO_PAIRS),
+        (GOOD, "?! \N{GRINNING FACE}", quals.Status.EMPTY_SUMMARY),
+        ("...", GOOD, quals.Status.EMPTY_DOCUMENT),
     ],
     ids=lambda value: value if isinstance(value, quals.Status) else "",
 )
@@ -280,6 +287,9 @@ def test_misuse_is_an_input_error(metric: quals.Quals) -> None:
             metric.score(documents, summaries)
     with pytest.raises(InputError, match=r"^documents: expected a sequence of texts"):
         metric.score(1, 2)
+    for strange, found in ((None, "null"), (float("nan"), "float"), (["c"], "a list of texts")):
+        with pytest.raises(InputError, match=f"^summaries: expected texts, found {found} at place 1"):
+            metric.score(["a", "b"], ["c", strange])
     with pytest.raises(InputError, match="overlap"):
         QualsSettings(chunk=10, overlap=10)
     for wrong in ("3", None, 2.5, True):

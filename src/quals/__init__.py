@@ -59,3 +59,7 @@ def __getattr__(name: str) -> Any:
     if name == "Quals":
         return metrics.Quals
     raise AttributeError(f"module 'quals' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -47,7 +47,7 @@ def doubts(summary: str, evidence: Sequence[Evidence], range: Range) -> tuple[Do
     return tuple(
         Doubt(summary[span.start : span.end], span, loss, level)
         for span, loss in covered(len(summary), found.places)
-        if (level := found.level(loss)) and summary[span.start : span.end].strip()
+        if (level := found.level(loss)) and any(map(str.isalnum, summary[span.start : span.end]))
     )
 
 

@@ -46,6 +46,11 @@ class Evidence:
     summary_span: Span | None
     document_span: Span | None
 
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """What a metric adds is known to a type checker only where the subclass is."""
+
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
         return asdict(self)

@@ -41,10 +41,13 @@ def test_a_document_may_come_as_passages(service):
 
 
 def test_many_scores_come_in_order_with_their_evidence(service):
-    rows = [{"document": DOCUMENT, "summary": text, "id": str(n)} for n, text in enumerate([GOOD, BAD, "", HOSTILE])]
+    rows = [
+        {"document": DOCUMENT, "summary": text, "id": str(n) if n else n}
+        for n, text in enumerate([GOOD, BAD, "", HOSTILE])
+    ]
     answer = service.post("/v1/scores?explain=true", json={"rows": rows}).json()["rows"]
     expected = WordPairs().score([DOCUMENT] * 4, [row["summary"] for row in rows])
-    assert [row["id"] for row in answer] == ["0", "1", "2", "3"]
+    assert [row["id"] for row in answer] == [0, "1", "2", "3"]
     assert [row["score"] for row in answer] == [score.value for score in expected]
     assert answer[1]["evidence"] == json.loads(json.dumps([piece.to_dict() for piece in expected[1].evidence]))
     (doubt,) = answer[1]["doubts"]

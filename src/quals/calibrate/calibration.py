@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from quals.calibrate.language import looks_english
 from quals.errors import InputError, QualsError
+from quals.io.files import write_whole
 from quals.signature import comparable
 from quals.texts import Composed
 
@@ -189,7 +190,7 @@ class Calibration:
         """
         text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n"
         try:
-            Path(path).write_text(text, encoding="utf-8")
+            write_whole(Path(path), text)
         except OSError as error:
             raise QualsError(f"{path}: cannot be written: {error.strerror or error}") from error
 

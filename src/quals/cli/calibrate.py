@@ -83,7 +83,11 @@ def _read(files: tuple[str, ...], label: str, document_field: str | None, metric
     rows = read_labelled(files, label=label, document=document_field, metric=wanted[0])
     complain(rows.faults, "left out: ")
     if rows.faults and not rows.scores:
-        raise InputError("no row has a score and a label; `quals score FILE -o SCORED` makes the scores", file=files[0])
+        document = f", a document in '{document_field}'" if document_field else ""
+        raise InputError(
+            f"no row has a label in '{label}'{document} and a score; `quals score FILE -o SCORED` makes the scores",
+            file=files[0],
+        )
     if rows.without_document:
         click.echo(
             f"{rows.without_document} of {len(rows.scores)} rows have no document and are held out one by one, not "

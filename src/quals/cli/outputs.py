@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from quals.errors import InputError
+from quals.io.files import write_whole
 
 if TYPE_CHECKING:
     from quals.scoring.progress import Advance
@@ -50,4 +51,4 @@ def progress_bars() -> Iterator[Callable[[str, int], Advance]]:
 def write_tables(made: Made, outputs: Iterable[Path], formats: Mapping[str, Callable[[Made], str]]) -> None:
     """Write to each file what it is to hold by its ending."""
     for path in outputs:
-        path.write_text(formats[path.suffix](made), encoding="utf-8")
+        write_whole(path, formats[path.suffix](made))

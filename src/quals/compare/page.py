@@ -20,6 +20,7 @@ from quals.compare.systems import Document
 from quals.doubts import Losses, losses
 from quals.errors import QualsError
 from quals.evaluate.evidence import Pieces, explained
+from quals.io.files import appearing_whole
 from quals.lm.store import cache_dir
 from quals.metrics.base import Metric
 from quals.report.facts import MetricFacts
@@ -99,7 +100,7 @@ def write_page(
     stream = environment().get_template("compare.html.j2").stream(**context)
     stream.enable_buffering(500)
     try:
-        with path.open("w", encoding="utf-8", newline="") as file:
+        with appearing_whole(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
             file.writelines(stream)
     except OSError as error:
         raise QualsError(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sqlite3
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -42,7 +44,8 @@ class ScoreCache:
     """An SQLite file of scores. Several processes may use it at once; the last writer wins; all write equal values.
 
     Args:
-        path: the file; by default ``scores.sqlite`` in the cache folder. It is made when missing.
+        path: the file; by default ``scores.sqlite`` in the cache folder. It is made when missing; where that folder
+            cannot be written to, nothing is kept, and standard error says so.
 
     Raises:
         QualsError: the file is not an SQLite database, or cannot be written.
@@ -51,10 +54,16 @@ class ScoreCache:
     def __init__(self, path: Path | None = None) -> None:
         from quals.lm.store import cache_dir
 
-        self.path = path or cache_dir() / "scores.sqlite"
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self._connected() as database:
-            database.execute(_TABLE)
+        self.path: Path | str = path or cache_dir() / "scores.sqlite"
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self._connected():
+                pass
+        except (OSError, QualsError) as error:
+            if path is not None or os.access(self.path.parent, os.W_OK):
+                raise
+            print(f"quals: scores are not kept: {error}; QUALS_CACHE names another folder", file=sys.stderr)
+            self.path = ":memory:"  # of each connection its own, and so nothing is kept
 
     def get(self, signature: str, rows: Sequence[Texts]) -> list[SummaryScore | None]:
         """The kept score of each row, or None where there is none."""
@@ -83,6 +92,7 @@ class ScoreCache:
         # A connection for each use: none is shared between threads, or held while a metric computes.
         try:
             with closing(sqlite3.connect(self.path, timeout=_PATIENCE)) as database, database:
+                database.execute(_TABLE)
                 yield database
         except sqlite3.DatabaseError as error:
             raise QualsError(f"score cache {self.path}: {error}; it can be deleted without loss") from error

@@ -25,8 +25,8 @@ class Judged:
 def accuracies(model: ClaimChecker, passages: Sequence[Passage]) -> dict[str, float]:
     """Balanced accuracy over all claims and for each kind, at P(consistent) = 1/2; and without the document."""
     claims = [[pair.question for pair in passage.pairs] for passage in passages]
-    found = model.check([model.frame(passage.context) for passage in passages], claims)
-    return by_kind(judged(passages, found)) | without_the_document(model, passages)
+    found = by_kind(judged(passages, model.check([model.frame(passage.context) for passage in passages], claims)))
+    return found | without_the_document(model, passages) if ALL in found else found
 
 
 def without_the_document(model: ClaimChecker, passages: Sequence[Passage]) -> dict[str, float]:
@@ -51,10 +51,11 @@ def judged(passages: Sequence[Passage], found: Sequence[Sequence[float]]) -> lis
 
 
 def by_kind(claims: Sequence[Judged]) -> dict[str, float]:
-    """Balanced accuracy over all claims, then for each kind the claims made of its sentences."""
+    """Balanced accuracy over all claims, then for each kind the claims made of its sentences, where there are both."""
     kinds = sorted({claim.kind for claim in claims})
-    parts = {kind: balanced_accuracy([claim for claim in claims if claim.kind == kind]) for kind in kinds}
-    return {ALL: balanced_accuracy(claims), **parts}
+    parts = {ALL: claims} | {kind: [claim for claim in claims if claim.kind == kind] for kind in kinds}
+    both = {name: of for name, of in parts.items() if len({claim.consistent for claim in of}) == 2}
+    return {name: balanced_accuracy(of) for name, of in both.items()}
 
 
 def balanced_accuracy(claims: Iterable[Judged], *, threshold: float = 0.5) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,14 @@ from pathlib import Path
 
 @contextmanager
 def appearing_whole(target: Path) -> Iterator[Path]:
-    """A path to write to, which becomes ``target`` when all is written; if that fails, nothing of it stays."""
+    """A path to write to, which becomes ``target`` when all is written; if that fails, nothing of it stays.
+
+    What is no file, such as a pipe, is written to as it is; of a link, the file that it leads to is another then.
+    """
+    target = target.resolve()
+    if target.exists() and not target.is_file():
+        yield target
+        return
     partial = target.with_name(f"{target.name}.partial")
     try:
         yield partial
@@ -18,6 +26,13 @@ def appearing_whole(target: Path) -> Iterator[Path]:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def readable_weights(folder: Path) -> None:
+    """Give a model's weights the rights of its other files: `safetensors` keeps what it writes for the owner alone."""
+    like = next(folder.glob("*config.json"))
+    for weights in folder.glob("*.safetensors"):
+        shutil.copymode(like, weights)
 
 
 def write_whole(target: Path, text: str) -> None:

@@ -188,6 +188,16 @@ def _fits(values: list[Any], type: pa.DataType) -> bool:
     return False
 
 
+def _text_for_list(value: Any, type: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    if pa.types.is_struct(type) and isinstance(value, dict):
+        return any(_text_for_list(value.get(field.name), field.type) for field in type)
+    if not isinstance(value, str | list) or not hasattr(type, "value_type") or pa.types.is_dictionary(type):
+        return False
+    return isinstance(value, str) or any(_text_for_list(part, type.value_type) for part in value)
+
+
 def _common(type: pa.DataType, values: list[Any]) -> pa.DataType:
     """The type that holds ``values`` as well as what is of ``type``; text if there is none."""
     import pyarrow as pa
@@ -224,6 +234,8 @@ def _storable(type: pa.DataType) -> pa.DataType:
 def _array(values: list[Any], type: pa.DataType) -> pa.Array:
     import pyarrow as pa
 
+    if any(_text_for_list(value, type) for value in values):  # which Arrow would take for a list of its characters
+        raise TypeError("a text is no list")
     if type == pa.string():
         values = [value if value is None or isinstance(value, str) else json.dumps(value) for value in values]
     elif pa.types.is_binary(type) or pa.types.is_large_binary(type) or pa.types.is_fixed_size_binary(type):

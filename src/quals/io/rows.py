@@ -18,7 +18,7 @@ from quals.io.text import is_text, joined_passages, json_lines, single_text, tex
 
 FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet"}
 DEFAULT_FIELDS = {  # the first that there is; "source" comes last, as it often holds a publisher or an address
-    "document": ("document", "article", "text", "contexts", "retrieved_contexts", "source"),
+    "document": ("document", "article", "text", "contexts", "retrieved_contexts", "context", "source"),
     "summary": ("summary", "highlights", "hypothesis", "answer", "response"),
     "reference": ("reference", "target"),
 }

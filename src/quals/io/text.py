@@ -6,6 +6,7 @@ import ast
 import gzip
 import io
 import json
+import re
 import sys
 import zlib
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from quals.errors import InputError
 
 NOT_UTF8 = "not text: it holds a lone surrogate or bytes that are not UTF-8"
 _UTF16 = ("\udcff\udcfe", "\udcfe\udcff")  # its byte-order marks, read as UTF-8
+_GZIP = "\x1f\udc8b"
+_OVER_LINES = re.compile(r"\s*(?:[\[{]|\[\s*\{.*)\s*")  # how JSON begins that is no JSONL
 _DEEPEST = 100  # structures within structures; all that is done with them goes as deep
 
 
@@ -55,6 +58,8 @@ def text_lines(path: str | Path) -> Iterator[str]:
             for number, line in enumerate(stream, 1):
                 if number == 1 and line.startswith(_UTF16):
                     raise InputError("this is UTF-16 text; save it as UTF-8", file=str(path))
+                if number == 1 and line.startswith(_GZIP):
+                    raise InputError("this is gzipped: name it .gz, or unpack it with zcat", file=str(path))
                 yield line
         except (OSError, EOFError, zlib.error) as error:
             message = f"cannot be read any further: {error}"
@@ -144,9 +149,17 @@ def json_lines(path: str | Path) -> Iterator[tuple[int, dict[str, Any] | InputEr
 
     A line that is not UTF-8 or not a JSON object comes as an `InputError` in place of the object, so that
     one bad line does not end the file.
+
+    Raises:
+        InputError: the first line begins a list of objects, or an object that goes on; and see `text_lines`.
     """
+    begun = False
     for number, line in enumerate(text_lines(path), 1):
+        if not begun and _OVER_LINES.fullmatch(line):
+            message = "JSON, but not with one object on each line, as JSONL has it (jq -c '.[]' writes a list so)"
+            raise InputError(message, file=str(path), line=number)
         if line.strip():
+            begun = True
             yield number, _json_object(line, str(path), number)
 
 

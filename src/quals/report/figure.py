@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quals.errors import InputError, MissingExtraError, QualsError
-from quals.records import PairEvidence
+from quals.records import Evidence, PairEvidence
 from quals.report.view import number_text, token_text
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ _SUMMARY, _DOCUMENT, _LOSS = "#999999", "#0072B2", "#D55E00"
 _FORMATS = (".svg", ".png", ".pdf")
 
 
-def pair_figure(pair: PairEvidence, *, title: str | None = None) -> Figure:
+def pair_figure(pair: Evidence, *, title: str | None = None) -> Figure:
     """Bars of each token's probability (0..1) under both texts, side by side, over its change in log-probability.
 
     Args:
@@ -25,13 +25,15 @@ def pair_figure(pair: PairEvidence, *, title: str | None = None) -> Figure:
         title: above the bars; by default the question, the answer and the pair's score.
 
     Raises:
-        InputError: the pair has no tokens.
+        InputError: it is no `PairEvidence`, or has no tokens.
         MissingExtraError: matplotlib is not installed.
     """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtraError("a figure", "report") from error
+    if not isinstance(pair, PairEvidence):
+        raise InputError("only the question-answer pairs of QUALS have a figure")
     if not pair.tokens:
         raise InputError("the pair has no tokens to show")
     import numpy as np
@@ -56,7 +58,7 @@ def pair_figure(pair: PairEvidence, *, title: str | None = None) -> Figure:
     return figure
 
 
-def save_pair_figure(pair: PairEvidence, path: str | Path, *, title: str | None = None) -> None:
+def save_pair_figure(pair: Evidence, path: str | Path, *, title: str | None = None) -> None:
     """Write `pair_figure` as SVG (its text stays text), PNG (200 dpi) or PDF, by the file's ending.
 
     Raises:

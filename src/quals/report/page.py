@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 
 import quals
 from quals.errors import InputError, MissingExtraError, QualsError
+from quals.io.files import appearing_whole
 from quals.metrics.base import Metric
 from quals.records import Status, SummaryScore
 from quals.report.facts import MetricFacts
@@ -100,7 +101,7 @@ class Report:
             QualsError: it cannot be written.
         """
         try:
-            with Path(path).open("w", encoding="utf-8", newline="") as stream:
+            with appearing_whole(Path(path)) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
                 stream.writelines(self.chunks())
         except OSError as error:
             raise QualsError(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -121,7 +121,8 @@ def _summary(text: str, evidence: Sequence[Evidence], facts: MetricFacts) -> tup
 def _marked(piece: Marked, found: Losses) -> Piece:
     numbers = tuple(number + 1 for number in piece.ends)
     title = f"loses {number_text(piece.loss, 2)} on average"
-    return Piece(piece.text, found.level(piece.loss), numbers, title=title)
+    level = found.level(piece.loss) if any(map(str.isalnum, piece.text)) else 0
+    return Piece(piece.text, level, numbers, title=title)
 
 
 def _document(text: str, nearest: Sequence[Span | None], anchor: str) -> tuple[Piece, ...]:

@@ -12,6 +12,7 @@ import torch
 import transformers
 
 from quals.errors import InputError, ModelError
+from quals.io.files import readable_weights
 from quals.lm import store
 from quals.lm.framed import FramedModel, form_of, pick_device
 from quals.lm.load import Pretrained, load_pretrained, saved_alone, without_future_warnings
@@ -143,6 +144,7 @@ def save_half(pretrained: Pretrained, folder: Path) -> None:
     pretrained.model.save_pretrained(folder)
     if not pretrained.adapted:
         pretrained.tokenizer.save_pretrained(folder)
+    readable_weights(folder)
     pretrained.model.float()
 
 

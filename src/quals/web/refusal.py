@@ -33,7 +33,9 @@ def answer(error: Exception) -> JSONResponse:
         elif first["type"] == "json_invalid":
             error = Refusal(422, f"not valid JSON at character {first['loc'][-1]}: {first['ctx']['error']}")
         else:
-            error = Refusal(422, first["msg"], field=".".join(map(str, first["loc"][1:])) or None)
+            error = Refusal(
+                422, first["msg"].removeprefix("Value error, "), field=".".join(map(str, first["loc"][1:])) or None
+            )
     assert isinstance(error, AnyHTTPException)
     body = {"message": str(error.detail), "field": getattr(error, "field", None)}
     return JSONResponse({"error": body}, error.status_code, error.headers)

@@ -42,7 +42,7 @@ class Row(BaseModel):
         description="The source: a text or the passages it is made of.", examples=["The mayor resigned on 3 May."]
     )
     summary: Text = Field(description="What is said of it.", examples=["The mayor resigned on 4 May."])
-    id: Text | None = Field(default=None, description="Comes back with the score.")
+    id: Text | int | None = Field(default=None, description="Comes back with the score.")
 
 
 class Rows(BaseModel):
@@ -56,7 +56,7 @@ class Rows(BaseModel):
 class Score(BaseModel):
     """The score of one summary."""
 
-    id: str | None = None
+    id: str | int | None = None
     score: float | None = Field(description="Higher is more consistent; null if there is none, see status.")
     status: Status
     reason: str = Field(description="Why there is no score, or a note on how it came about.")
@@ -73,7 +73,7 @@ class Score(BaseModel):
     )
 
     @classmethod
-    def of(cls, score: SummaryScore, *, id: str | None, explain: bool) -> Score:
+    def of(cls, score: SummaryScore, *, id: str | int | None, explain: bool) -> Score:
         """From a metric's result."""
         return cls(id=id, **score.to_dict(explain=explain))
 
