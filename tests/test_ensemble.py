@@ -38,7 +38,7 @@ def test_what_is_open_counts_up_to_twice(metric: Ensemble) -> None:
     assert {doubt.text: doubt.level for doubt in wrong.doubts}["9"] > 1
     assert not right.doubts
     assert (nothing.value, nothing.status) == (None, Status.EMPTY_SUMMARY)
-    assert nothing.reason == "factcc: the summary has no words"
+    assert nothing.reason == "pmi: the summary has no words"
 
 
 def test_without_explanations_the_scores_are_the_same(metric: Ensemble) -> None:

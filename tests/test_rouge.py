@@ -82,7 +82,7 @@ def test_columns_of_tables_are_taken_by_place() -> None:
         table.document, table.summary.to_numpy(), references=(text for text in table.document)
     )
     assert [result.value for result in by_reference] == [0.0, 0.8, 1.0]
-    with pytest.raises(InputError, match="summaries: expected a sequence of texts"):
+    with pytest.raises(InputError, match="summaries: expected texts, found int at place 0"):
         Rouge1().score(table.document, pandas.Series([1, 2, 3]))
     # These would give the names of their columns, their keys, or no order.
     for whole in (table, {"a b": "c d"}, {"a b", "c d"}, np.array("a b")):

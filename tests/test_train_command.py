@@ -120,7 +120,7 @@ def test_settings_out_of_range(task: str, option: str, value: str, message: str,
 
 
 FAKE = """#!/usr/bin/env bash
-[[ "$*" == *" quals.cli.main train "* ]] || exec "$PYTHON" "$@"
+[[ "$*" == *" quals train "* ]] || exec "$PYTHON" "$@"
 echo "$@" >> "$LOG"
 while [ "$1" != --output ]; do shift; done
 [ -f "$FAIL" ] && { rm "$FAIL"; exit 1; }

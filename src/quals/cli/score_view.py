@@ -101,7 +101,7 @@ class View:
         parts += [f"{sum(without.values())} without a score ({_counts(without)})"] if without else []
         parts += [f"mean {tally.mean:.3f}, lowest {tally.lowest:.3f}"] if tally.mean is not None else []
         self.console.print(f"\n{'; '.join(parts)}")
-        self.console.print(f"{metric.meaning} {_bounds(*metric.range)}; higher is more consistent.")
+        self.console.print(f"{metric.meaning} {_bounds(*metric.range)}; higher is {metric.higher}.")
         if metric.name in self.calibrated and tally.unread:
             self.console.print(tally.unread)
         self.console.print(f"signature {metric.signature}")

@@ -29,6 +29,7 @@ class MeanRouge(CombinedMetric):
 
     name: ClassVar[str] = "rouge"
     needs_reference: ClassVar[bool] = True
+    higher: ClassVar[str] = "closer to the reference"
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     meaning: ClassVar[str] = "mean of ROUGE-1, ROUGE-2 and ROUGE-L with the reference: 1 is the same words, 0 none"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -115,7 +115,8 @@ def score_rows(
     size = rows_at_once(metric)
     for start in range(0, len(missing), size):
         batch = missing[start : start + size]
-        scored = list(zip(batch, safe_scores(metric, batch, explain=False), strict=True))
+        found = [replace(score, evidence_count=None) for score in safe_scores(metric, batch, explain=False)]  # not kept
+        scored = list(zip(batch, found, strict=True))
         cache.put(metric.signature, scored)
         known.update(scored)
         advance(sum(times[row] for row in batch))

@@ -338,6 +338,6 @@ def read_card(folder: Path, name: str, task: Task) -> dict[str, Any]:
     card: dict[str, Any] = store.read_object(path)
     if card.get("task") != task.name:
         raise ModelError(f"'{name}' was trained for {card.get('task')}, not {task.purpose} ({task.name})")
-    if lacking := [part for part in ("format", "training") if not isinstance(card.get(part), dict)]:
-        raise ModelError(f"the {CARD} of '{name}' lacks '{lacking[0]}': it was not copied whole, or changed since")
+    if not isinstance(card.get("format"), dict):
+        raise ModelError(f"the {CARD} of '{name}' lacks 'format': it was not copied whole, or changed since")
     return card

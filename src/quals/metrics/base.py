@@ -18,16 +18,18 @@ from quals.texts import Composed
 
 
 class Metric(ABC):
-    """Scores summaries against their documents; higher is always more consistent.
+    """Scores summaries against their documents, or references; higher is always better.
 
     A subclass sets ``name`` (as on the command line), ``range`` (lowest and highest possible value) and
-    ``meaning`` (one plain sentence on what the number means), and implements `signature` and `_score`.
+    ``meaning`` (one plain sentence on what the number means), perhaps what ``higher`` is, and implements `signature`
+    and `_score`.
     Its scores may depend on references only where ``needs_reference`` is true.
     """
 
     name: ClassVar[str]
     range: ClassVar[tuple[float, float]]
     meaning: ClassVar[str]
+    higher: ClassVar[str] = "more consistent"
     needs_reference: ClassVar[bool] = False
     settings_type: ClassVar[type[Settings] | None] = None  # of the argument ``settings``, if the class has one
     device: str = "cpu"  # what the work is done on, as torch names it; set by metrics that run a model

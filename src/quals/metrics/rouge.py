@@ -36,6 +36,7 @@ class _Rouge(Metric):
     measure: ClassVar[str] = "fmeasure"
     against: ClassVar[str] = "reference"
     needs_reference = True
+    higher = "closer to the reference"
 
     def __init__(self, *, stemmer: bool = True) -> None:
         self.stemmer = stemmer
@@ -107,6 +108,7 @@ class Rouge2Precision(_Rouge):
     """
 
     name = "rouge2-precision"
+    higher = "more consistent"
     variant = "rouge2"
     words_needed = 2
     measure = "precision"

@@ -63,7 +63,7 @@ class Workers(Metric):
     """
 
     def __init__(self, name: str, workers: int, /, *, device: str | None = None, **settings: object) -> None:
-        for fact in ("name", "range", "meaning", "needs_reference"):
+        for fact in ("name", "range", "meaning", "higher", "needs_reference"):
             setattr(self, fact, getattr(registry.find(name), fact))
         self.workers = workers
         self._recipe = Recipe(next(_numbers), name, device, settings)

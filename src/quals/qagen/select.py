@@ -1,4 +1,4 @@
-"""Beams -> the pairs worth asking: the answer filter and the round-robin choice (spec steps 2 and 3)."""
+"""Beams -> the pairs worth asking: the answer filter and the round-robin choice (Nan et al. 2021, section 3)."""
 
 from __future__ import annotations
 

@@ -15,18 +15,19 @@ from quals.signature import parse
 
 @dataclass(frozen=True)
 class MetricFacts:
-    """A metric's name, range and meaning (see `metrics.base.Metric`), and the calibration if there is one."""
+    """A metric's name, range and so on (see `metrics.base.Metric`), and the calibration if there is one."""
 
     name: str
     range: tuple[float, float]
     meaning: str
     signature: str = ""
     calibration: Calibration | None = None
+    higher: str = Metric.higher
 
     @classmethod
     def of(cls, metric: Metric) -> MetricFacts:
         """Those of a metric at hand."""
-        return cls(metric.name, metric.range, metric.meaning, metric.signature, metric.calibration)
+        return cls(metric.name, metric.range, metric.meaning, metric.signature, metric.calibration, metric.higher)
 
     @classmethod
     def from_signature(cls, signature: str) -> MetricFacts:
@@ -35,7 +36,7 @@ class MetricFacts:
         if name not in registry.METRICS:
             return cls(name or "score", (-math.inf, math.inf), "", signature)
         metric = registry.find(name)
-        return cls(name, metric.range, metric.meaning, signature, shipped(signature))
+        return cls(name, metric.range, metric.meaning, signature, shipped(signature), metric.higher)
 
     def calibrated(self, calibration: Calibration) -> MetricFacts:
         """With this calibration in place of the present one.
