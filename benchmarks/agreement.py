@@ -19,9 +19,9 @@ import click
 
 from quals.cli.metrics import load_metrics
 from quals.cli.outputs import progress_bars
-from quals.evaluate.cache import ScoreCache
 from quals.evaluate.report import Options, make_report
 from quals.evaluate.table import to_json, to_markdown
+from quals.scoring.cache import ScoreCache
 
 RESULTS = Path(__file__).parent / "results"
 

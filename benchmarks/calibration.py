@@ -18,11 +18,11 @@ import numpy as np
 
 from quals.calibrate import fit
 from quals.cli.outputs import progress_bars
-from quals.evaluate.cache import ScoreCache
 from quals.evaluate.labelled import JudgedRow, read_judged
-from quals.evaluate.measure import score_rows
 from quals.metrics import registry
 from quals.metrics.base import Metric
+from quals.scoring.cache import ScoreCache
+from quals.scoring.cached import score_rows
 
 
 @click.command(help=__doc__)

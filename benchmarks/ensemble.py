@@ -24,11 +24,11 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 
 from quals.evaluate.agreement import Labelled, agreement
-from quals.evaluate.cache import ScoreCache
 from quals.evaluate.labelled import DataSet, JudgedRow, read_judged
-from quals.evaluate.measure import score_rows
 from quals.metrics import registry
 from quals.metrics.base import Metric
+from quals.scoring.cache import ScoreCache
+from quals.scoring.cached import score_rows
 
 Floats = npt.NDArray[np.float64]
 METRICS = ("pmi", "factcc", "ensemble", "rouge2-precision")

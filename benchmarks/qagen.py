@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,19 @@ import click
 
 from quals.errors import InputError
 from quals.io.text import json_lines
-from quals.qagen.evaluate import answer_filter_share
+from quals.lm.search import SearchSettings
 from quals.qagen.model import QAGen
+from quals.qagen.select import parse
 from quals.training.data import read_passages
 from quals.training.loss import held_out_loss
+
+
+def answer_filter_share(qagen: QAGen, texts: Sequence[str]) -> float:
+    """Share of the pairs written about ``texts`` whose answer stands in the text."""
+    search = SearchSettings()
+    beams = qagen.search(texts, search)
+    kept = sum(len(parse(qagen, text, found)) for text, found in zip(texts, beams, strict=True))
+    return kept / (search.groups * len(texts))
 
 
 @click.command()

@@ -14,7 +14,7 @@ import transformers
 
 from quals.lm.beam import BeamSettings
 from quals.lm.chunks import chunks
-from quals.lm.framed import FramedModel
+from quals.lm.framed import PairModel
 from quals.metrics.qags import Qags
 from quals.qags.answer import GREEDY, Answer, best_answer
 from quals.qags.candidates import candidates
@@ -61,7 +61,7 @@ class PlainQags:
         return Answer(self.metric.answerer.decode(tokens[:-1]).strip(), sum(log_probs))
 
     def generate(
-        self, model: FramedModel, text: list[int], first: str, settings: BeamSettings
+        self, model: PairModel, text: list[int], first: str, settings: BeamSettings
     ) -> list[tuple[list[int], list[float]]]:
         """`generate`, counted."""
         found = generate(model, text, first, settings)
@@ -71,7 +71,7 @@ class PlainQags:
 
 
 def generate(
-    model: FramedModel, text: list[int], first: str, settings: BeamSettings
+    model: PairModel, text: list[int], first: str, settings: BeamSettings
 ) -> list[tuple[list[int], list[float]]]:
     """`beam_search` from one prompt by transformers: tokens and log-probabilities, best first."""
     weights, end, prompt = model.lm.model, model.form.end, model.prompt(first)

@@ -33,7 +33,7 @@ import quals
 from quals.errors import InputError
 from quals.io.text import json_lines
 from quals.lm.chunks import chunks
-from quals.lm.framed import pick_device
+from quals.lm.device import pick_device
 from quals.lm.linear import speed_up
 from quals.metrics.qags import Qags
 

@@ -19,13 +19,14 @@ from quals.cli.agree import agree
 from quals.cli.metrics import load_metrics
 from quals.errors import InputError
 from quals.evaluate.bootstrap import Bootstrap
-from quals.evaluate.cache import ScoreCache, Texts
 from quals.evaluate.labelled import read_judged, with_unique_names
-from quals.evaluate.measure import measure, score_rows
+from quals.evaluate.measure import measure
 from quals.evaluate.report import Options, Report, make_report
 from quals.evaluate.table import notes, to_terminal
 from quals.metrics.base import Metric
-from quals.records import Status, SummaryScore
+from quals.records import Status, SummaryScore, Texts
+from quals.scoring.cache import ScoreCache
+from quals.scoring.cached import score_rows
 
 FEW = Bootstrap(resamples=20)
 

@@ -13,9 +13,9 @@ from test_agree_command import Counting, _own_cache, row, run, written  # noqa: 
 from quals.calibrate import Calibration, Logistic
 from quals.evaluate.agreement import Labelled, agreement
 from quals.evaluate.bootstrap import Bootstrap
-from quals.evaluate.cache import ScoreCache
 from quals.evaluate.labelled import read_judged
 from quals.evaluate.measure import measure
+from quals.scoring.cache import ScoreCache
 
 FEW = Bootstrap(resamples=20)
 

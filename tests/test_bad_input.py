@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from quals.cli.main import main
-from quals.evaluate.cache import Texts
-from quals.evaluate.evidence import explained
 from quals.io.parquet import jsonl_to_parquet
 from quals.metrics.rouge import Rouge2Precision
+from quals.records import Texts
+from quals.scoring.evidence import explained
 from quals.terminal import MOST_COMPLAINTS, complain
 
 DOCUMENT, SUMMARY = "The mayor resigned on 3 May.", "The mayor resigned on 4 May."

@@ -19,12 +19,12 @@ from quals.compare.differences import Usage, differences, pieces, words
 from quals.compare.paired import Resampling
 from quals.compare.systems import read_systems
 from quals.compare.table import to_latex, to_markdown, to_terminal
-from quals.compare.texts import length, novel_bigrams
 from quals.errors import InputError
-from quals.evaluate.cache import ScoreCache
 from quals.metrics import registry
 from quals.metrics.rouge import Rouge1, Rouge2Precision
 from quals.records import Span
+from quals.scoring.cache import ScoreCache
+from quals.texts import length, novel_bigrams
 
 FEW = Resampling(resamples=500)
 

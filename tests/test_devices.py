@@ -10,7 +10,7 @@ from tiny import DECODERS, SEQ2SEQ, tiny_pretrained
 from quals.lm.architectures import language_model
 from quals.lm.beam import BeamSettings, Hypothesis, beam_search
 from quals.lm.constraints import Constraints
-from quals.lm.framed import TrainedModel
+from quals.lm.framed import FramedModel
 from quals.lm.model import LanguageModel
 from quals.lm.sampling import SamplingSettings, sample
 from quals.lm.search import Beam, SearchSettings, diverse_beam_search
@@ -83,7 +83,7 @@ def test_metrics_give_the_same_on_a_device(name: str) -> None:
     summaries = ["The mayor of Springfield resigned on 4 May.", "Two people were hurt."]
     expected = metric.score([document] * 2, summaries)
     for part in vars(metric).values():
-        if isinstance(part, TrainedModel):
+        if isinstance(part, FramedModel):
             part.lm.model.to(NAME)
     with pretending() as counts:
         found = metric.score([document] * 2, summaries)

@@ -15,11 +15,12 @@ from claims import RESTATED
 
 from quals.errors import InputError, MissingExtraError, ModelError
 from quals.factcc.changes import Change, change_at, starts_with_vowel_sound
-from quals.factcc.generate import Article, Settings, make_claims, make_false, plain, read_articles
+from quals.factcc.generate import Article, Settings, make_claims, make_false, read_articles
 from quals.factcc.noise import apply_all, noise
 from quals.factcc.restated import Bases
 from quals.nlp import load_pipeline
 from quals.records import Span
+from quals.texts import padded_words
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +142,7 @@ def test_a_false_claim_that_the_document_states_is_none(pipeline: Any) -> None:
     sentence = next(pipeline("She left.").sents)
 
     def made(said: str) -> set[str]:
-        found = [make_false(sentence, Random(seed), plain(said)) for seed in range(60)]
+        found = [make_false(sentence, Random(seed), padded_words(said)) for seed in range(60)]
         return {change.apply(sentence.text) for _, change in filter(None, found)}
 
     denied = {"She did not leave.", "She didn't leave."}

@@ -16,8 +16,8 @@ from transformers import PreTrainedTokenizerFast
 
 from quals.errors import InputError
 from quals.factcc.model import ClaimChecker
+from quals.lm.device import pick_device
 from quals.lm.format import PairFormat
-from quals.lm.framed import pick_device
 from quals.lm.tree import Ids
 
 

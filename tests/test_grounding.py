@@ -21,7 +21,7 @@ from tiny import DECODERS, SEQ2SEQ, tiny_pretrained
 
 from quals.cli.main import cli
 from quals.errors import InputError
-from quals.factcc.generate import Article, Settings, plain
+from quals.factcc.generate import Article, Settings
 from quals.factcc.kept import RESTATED, ClaimPair, Slip, kept_claims
 from quals.lm.format import QAGEN, PairFormat
 from quals.nlp import load_pipeline
@@ -40,6 +40,7 @@ from quals.qagen.model import QAGen
 from quals.qagen.select import GeneratedPair
 from quals.qagen.train import train_grounding
 from quals.records import Span
+from quals.texts import padded_words
 from quals.training.data import Pair, Passage
 from quals.training.examples import IGNORE, plan_examples, with_mask
 from quals.training.settings import GroundingTrainSettings, TrainSettings
@@ -68,7 +69,7 @@ def test_what_other_documents_have_makes_further_claims_false(pipeline: Any, cla
     for passage, pair in foreign:
         slip = Slip.parse(pair.answer)
         assert slip
-        assert plain(slip.words) not in plain(passage.context)
+        assert padded_words(slip.words) not in padded_words(passage.context)
         assert slip.mend(pair.question) in {true.question for true in passage.pairs if true.answer == "yes"}
         assert passage.context[pair.start : pair.end] == pair.basis
 

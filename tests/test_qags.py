@@ -18,7 +18,7 @@ import quals
 from quals.errors import InputError, ModelError
 from quals.lm.beam import BeamSettings
 from quals.lm.format import PairFormat
-from quals.lm.framed import FramedModel
+from quals.lm.framed import PairModel
 from quals.metrics import registry
 from quals.metrics.qags import Qags, QagsSettings
 from quals.qags.answer import QuestionAnswerer
@@ -52,7 +52,7 @@ def passages(count: int, seed: int = 0) -> list[Passage]:
     return made
 
 
-def untrained(kind: type[FramedModel], architecture: str) -> FramedModel:
+def untrained(kind: type[PairModel], architecture: str) -> PairModel:
     pretrained = tiny_pretrained(architecture)
     return kind.of(pretrained, PairFormat.choose(pretrained.tokenizer, encoder_decoder=pretrained.encoder_decoder))
 

@@ -15,7 +15,7 @@ from ray.cluster_utils import Cluster
 
 from quals.errors import InputError
 from quals.integrations.ray import Scorer, unfinished
-from quals.lm.framed import SHARE
+from quals.lm.device import SHARE
 from quals.metrics import registry
 
 SETTINGS: dict[str, Any] = {"device": "cpu", "search.groups": 4, "search.max_length": 12}

@@ -14,7 +14,7 @@ from test_train import FAST, passages
 from tiny import tiny_pretrained
 
 from quals.errors import InputError
-from quals.lm.framed import pick_device
+from quals.lm.device import pick_device
 from quals.qagen.model import QAGen
 from quals.training.run import newest_checkpoint
 from quals.training.settings import TrainSettings

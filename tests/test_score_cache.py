@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from quals.errors import QualsError
-from quals.evaluate.cache import ScoreCache, Texts, key
-from quals.records import Status, SummaryScore
+from quals.records import Status, SummaryScore, Texts
+from quals.scoring.cache import ScoreCache, key
 
 ROW = Texts("document", "summary", "reference")
 
@@ -81,7 +81,8 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from quals.evaluate.cache import ScoreCache, Texts
+from quals.records import Texts
+from quals.scoring.cache import ScoreCache
 from quals.records import Status, SummaryScore
 
 cache = ScoreCache(Path(sys.argv[1]))

@@ -28,7 +28,6 @@ from quals.lm.load import load_pretrained
 from quals.lm.search import SearchSettings
 from quals.metrics import registry
 from quals.metrics.quals import QualsSettings
-from quals.qagen.evaluate import answer_filter_share
 from quals.qagen.model import QAGen
 from quals.training.data import Pair, Passage
 from quals.training.loss import held_out_loss
@@ -83,7 +82,6 @@ def test_training_teaches_and_is_recorded(trained: Path) -> None:
     qagen = QAGen.load(str(trained), device="cpu")
     # Half precision on disk moves the loss by little.
     assert held_out_loss(qagen, passages(5, seed=1)).both == pytest.approx(history[-1]["both"], abs=0.01)
-    assert answer_filter_share(qagen, ["The mayor resigned on Friday."]) > 0.02
 
 
 @pytest.mark.parametrize("kind", ["llama", "bart"])

@@ -21,14 +21,13 @@ from tqdm import tqdm
 from quals.calibrate.calibration import shipped
 from quals.cli.metrics import load_metrics
 from quals.errors import InputError, MissingExtraError, ModelError, QualsError
-from quals.evaluate.cache import Texts
-from quals.lm.framed import SHARE
+from quals.lm.device import SHARE
 from quals.metrics import registry
 from quals.metrics.base import Metric
 from quals.metrics.rouge import Rouge1
+from quals.metrics.safe import rows_at_once
 from quals.metrics.workers import Here, Pool, Recipe, Workers, shares
-from quals.records import Status, SummaryScore
-from quals.scoring.run import rows_at_once
+from quals.records import Status, SummaryScore, Texts
 
 SHORT: dict[str, Any] = {"search.groups": 4, "search.max_length": 12}
 FERRY = "A ferry with 214 people aboard ran aground near Rivermouth on Monday. Nobody was hurt, the coastguard said."

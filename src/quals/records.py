@@ -6,10 +6,18 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from quals.calibrate.calibration import Reading
+
+
+class Texts(NamedTuple):
+    """What a score is a function of, besides the metric."""
+
+    document: str
+    summary: str
+    reference: str | None = None
 
 
 class Status(StrEnum):

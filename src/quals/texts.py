@@ -1,4 +1,4 @@
-"""Finding and comparing short pieces of text, such as answers."""
+"""Finding and comparing pieces of text, such as answers, and what texts are like."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import string
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 from quals.records import Span
 
@@ -51,6 +52,27 @@ def words(text: str) -> list[str]:
 def plain(text: str) -> str:
     """A text without case and superfluous blanks."""
     return " ".join(text.casefold().split())
+
+
+def padded_words(text: str) -> str:
+    """Words only, without case, with a space before and after each, so that "he left" is not found in "she left"."""
+    return f" {' '.join(words(text))} "
+
+
+def length(text: str) -> int:
+    """Words, as blanks separate them."""
+    return len(text.split())
+
+
+def novel_bigrams(document: str, summary: str) -> float | None:
+    """Share of the summary's word pairs that the document lacks, 0 (all copied) to 1; None below two words.
+
+    Words are runs of letters and digits without regard to case; a pair that occurs twice counts twice
+    (as in See et al. 2017, arXiv 1704.04368, section 6).
+    """
+    known = set(pairwise(words(document)))
+    pairs = list(pairwise(words(summary)))
+    return sum(pair not in known for pair in pairs) / len(pairs) if pairs else None
 
 
 def gist(text: str) -> str:

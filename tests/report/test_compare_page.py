@@ -8,8 +8,8 @@ from quals.compare.comparison import compare
 from quals.compare.page import write_page
 from quals.compare.paired import Resampling
 from quals.compare.systems import read_systems
-from quals.evaluate.cache import ScoreCache
 from quals.metrics.rouge import Rouge1
+from quals.scoring.cache import ScoreCache
 
 
 @pytest.fixture(autouse=True)

@@ -72,8 +72,8 @@ def agree(
     check_outputs(outputs, FORMATS, [*files, *tune_on])
     metrics = load_metrics(names, settings, workers=workers)
 
-    from quals.evaluate.cache import ScoreCache
     from quals.evaluate.report import Options, make_report
+    from quals.scoring.cache import ScoreCache
 
     options = Options(label, positive_from, limit, seed, resamples)
     with progress_bars() as progress:

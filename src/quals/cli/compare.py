@@ -54,8 +54,8 @@ def compare(systems: Sequence[str], **options: Any) -> None:
     from quals.compare.paired import Resampling
     from quals.compare.systems import read_systems
     from quals.compare.table import FORMATS
-    from quals.evaluate.cache import ScoreCache
     from quals.io.rows import FieldNames
+    from quals.scoring.cache import ScoreCache
 
     files = _named(systems)
     _check(options, files.values())

@@ -95,8 +95,8 @@ def contrast(file: str, folder: Path, **options: Any) -> None:
     from quals.contrast.rows import check_fields, read_examples
     from quals.contrast.sets import Options, make_sets
     from quals.contrast.write import FILES, PROMPT, check_prompt, write_sets
-    from quals.evaluate.cache import ScoreCache
     from quals.io.results import refuse_same_file
+    from quals.scoring.cache import ScoreCache
 
     prompt = options["prompt"] or PROMPT
     check_prompt(prompt)

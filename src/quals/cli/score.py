@@ -22,8 +22,9 @@ from quals.io import results
 from quals.io.rows import FieldNames, Row, count_rows, read_rows, read_texts
 from quals.metrics import registry
 from quals.metrics.base import Metric
+from quals.metrics.safe import rows_at_once
 from quals.scoring.resume import skip_finished
-from quals.scoring.run import rows_at_once, run_all
+from quals.scoring.run import run_all
 from quals.scoring.tally import Tally
 
 EXIT_BELOW = 1

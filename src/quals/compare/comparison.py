@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 from quals.compare.paired import Paired, Resampling, against, at_equal_copying, mean
 from quals.compare.systems import Document, Systems
-from quals.compare.texts import length, novel_bigrams
 from quals.errors import InputError
 from quals.evaluate.bootstrap import Estimate
-from quals.evaluate.cache import ScoreCache, Texts
-from quals.evaluate.measure import score_rows
 from quals.metrics.base import Metric
-from quals.records import Status
+from quals.records import Status, Texts
+from quals.scoring.cache import ScoreCache
+from quals.scoring.cached import score_rows
 from quals.scoring.progress import Progress, untold_of
+from quals.texts import length, novel_bigrams
 
 Values = Mapping[str, Sequence[float | None]]  # system -> a value for each document
 

@@ -19,7 +19,6 @@ from quals.compare.differences import Piece, differences, pieces
 from quals.compare.systems import Document
 from quals.doubts import Losses, losses
 from quals.errors import QualsError
-from quals.evaluate.evidence import Pieces, explained
 from quals.io.files import appearing_whole
 from quals.lm.store import cache_dir
 from quals.metrics.base import Metric
@@ -28,6 +27,7 @@ from quals.report.marks import visible
 from quals.report.page import asset, environment, inline_hash
 from quals.report.rows import evidence_from_dict
 from quals.report.view import number_text
+from quals.scoring.evidence import Pieces, explained
 from quals.scoring.progress import Progress, untold_of
 
 STYLES = ("report.css", "compare.css")

@@ -97,7 +97,7 @@ def at_equal_copying(
 ) -> Estimate:
     """The difference that is to be expected on a document where both summaries are as novel.
 
-    Least squares give the line d = a + b x, where x is the difference in novelty (see `quals.compare.texts`) and d
+    Least squares give the line d = a + b x, where x is the difference in novelty (see `quals.texts`) and d
     that of the values; the estimate is a, its interval from a paired bootstrap of documents. It leans on the line
     being straight, the more so the fewer documents have x near 0.
 

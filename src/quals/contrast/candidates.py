@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from quals.compare.texts import length, novel_bigrams
 from quals.contrast.score import Scored
 from quals.records import SummaryScore
+from quals.texts import length, novel_bigrams
 
 Good = Literal["reference", "samples"]
 _ROUNDING = 1e-9  # what is exactly at a limit passes in spite of it

@@ -12,9 +12,10 @@ from dataclasses import replace
 from quals.contrast.candidates import Candidates
 from quals.contrast.score import Scored
 from quals.contrast.select import Selection
-from quals.evaluate.cache import ScoreCache, Texts
-from quals.evaluate.measure import score_rows
 from quals.metrics.base import Metric
+from quals.records import Texts
+from quals.scoring.cache import ScoreCache
+from quals.scoring.cached import score_rows
 
 
 def confirmed(

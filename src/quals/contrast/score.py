@@ -8,12 +8,12 @@ from statistics import fmean
 from typing import ClassVar
 
 from quals.contrast.rows import Example
-from quals.evaluate.cache import ScoreCache, Texts
-from quals.evaluate.measure import score_rows
 from quals.metrics.base import Metric
 from quals.metrics.combined import CombinedMetric
 from quals.metrics.rouge import Rouge1, Rouge2, RougeL
-from quals.records import Status, SummaryScore
+from quals.records import Status, SummaryScore, Texts
+from quals.scoring.cache import ScoreCache
+from quals.scoring.cached import score_rows
 from quals.scoring.progress import Advance, untold
 from quals.signature import parse, signature
 

@@ -15,10 +15,10 @@ from quals.contrast.rows import Example
 from quals.contrast.score import Scored, score_examples
 from quals.contrast.select import Pairing, Selection, select
 from quals.errors import InputError
-from quals.evaluate.cache import ScoreCache, Texts
-from quals.evaluate.evidence import Pieces, explained
 from quals.metrics.base import Metric
-from quals.records import Status, SummaryScore
+from quals.records import Status, SummaryScore, Texts
+from quals.scoring.cache import ScoreCache
+from quals.scoring.evidence import Pieces, explained
 from quals.scoring.progress import Progress
 
 Row = dict[str, Any]

@@ -12,10 +12,10 @@ import numpy as np
 
 from quals.errors import InputError
 from quals.evaluate.bootstrap import clusters
-from quals.evaluate.cache import Texts
 from quals.io.numbers import judgement
 from quals.io.rows import DEFAULT_FIELDS, FORMATS, entries_by_suffix, field_among
 from quals.io.text import is_text, joined_passages, single_text
+from quals.records import Texts
 
 _LARGEST = 1e100  # of a label; the squares of larger ones could not be summed up
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,15 +12,14 @@ from quals.calibrate.calibration import Band
 from quals.errors import InputError
 from quals.evaluate import statistics
 from quals.evaluate.agreement import Agreement, Labelled, agreement
-from quals.evaluate.bootstrap import Bootstrap, UndefinedError, clusters
-from quals.evaluate.cache import ScoreCache, Texts, as_read
+from quals.evaluate.bootstrap import Bootstrap, UndefinedError
 from quals.evaluate.labelled import DataSet, JudgedRow
 from quals.metrics.base import Metric
-from quals.metrics.combined import CombinedMetric
 from quals.metrics.rouge import Rouge2Precision
 from quals.records import Status, SummaryScore
+from quals.scoring.cache import ScoreCache
+from quals.scoring.cached import score_rows
 from quals.scoring.progress import Advance, untold
-from quals.scoring.run import rows_at_once, safe_scores
 
 
 @dataclass(frozen=True)
@@ -91,36 +90,6 @@ def measure(
         unscored = Counter(str(score.status) for score in scores if score.status is not Status.OK)
         bands = _bands(metric, data.rows, scores, positive_from)
         yield Result(data.name, metric.name, metric.signature, compared, dict(unscored), threshold, bands)
-
-
-def score_rows(
-    metric: Metric, rows: Sequence[Texts], cache: ScoreCache, advance: Advance = untold
-) -> list[SummaryScore]:
-    """One score for each row, in order; only those not in the cache are computed, each once.
-
-    A row that makes the metric fail gets `Status.ERROR`, and the others their scores. Rows of one document are
-    scored together, wherever they stand, since metrics share work among them. A metric made of others has their
-    scores looked up and kept, so that it costs nothing beside them.
-    """
-    if isinstance(metric, CombinedMetric):
-        last = metric.parts[-1]
-        of_parts = [score_rows(part, rows, cache, advance if part is last else untold) for part in metric.parts]
-        return [metric.combine(scores) for scores in zip(*of_parts, strict=True)]
-    rows = as_read(metric, rows)
-    known = {row: score for row, score in zip(rows, cache.get(metric.signature, rows), strict=True) if score}
-    together = (rows[place] for group in clusters([row.document for row in rows]) for place in group)
-    missing = list(dict.fromkeys(row for row in together if row not in known))
-    advance(sum(row in known for row in rows))
-    times = Counter(rows)
-    size = rows_at_once(metric)
-    for start in range(0, len(missing), size):
-        batch = missing[start : start + size]
-        found = [replace(score, evidence_count=None) for score in safe_scores(metric, batch, explain=False)]  # not kept
-        scored = list(zip(batch, found, strict=True))
-        cache.put(metric.signature, scored)
-        known.update(scored)
-        advance(sum(times[row] for row in batch))
-    return [known[row] for row in rows]
 
 
 def _bands(

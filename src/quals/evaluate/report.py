@@ -8,11 +8,11 @@ from pathlib import Path
 
 from quals.errors import InputError
 from quals.evaluate.bootstrap import Bootstrap
-from quals.evaluate.cache import ScoreCache
 from quals.evaluate.labelled import DataSet, read_judged, with_unique_names
 from quals.evaluate.measure import Result, measure
 from quals.lm.store import sha256
 from quals.metrics.base import Metric
+from quals.scoring.cache import ScoreCache
 from quals.scoring.progress import Progress
 
 

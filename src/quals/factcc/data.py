@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from quals.errors import InputError
-from quals.factcc.generate import Article, Settings, plain, read_articles
+from quals.factcc.generate import Article, Settings, read_articles
 from quals.factcc.kept import INCONSISTENT, RESTATED, ClaimPair, kept_claims
 from quals.nlp import load_pipeline
+from quals.texts import padded_words
 from quals.training.data import Passage
 from quals.training.examples import plan_examples
 from quals.training.run import tell_left_out
@@ -59,7 +60,7 @@ def training_claims(
 
 def _distinct(articles: Iterable[Article]) -> dict[str, Article]:
     """Each document once, by what it says without regard to case, space and punctuation."""
-    return {plain(article.document): article for article in articles}
+    return {padded_words(article.document): article for article in articles}
 
 
 def with_unsupported(
@@ -74,11 +75,11 @@ def with_unsupported(
     chance, whole = random.Random(seed), {passage.title: passage for passage in passages}
     made = []
     for example in examples:
-        said = plain(example.context)
+        said = padded_words(example.context)
         others = [
             replace(pair, answer=INCONSISTENT, start=-1)
             for pair in whole[example.title].pairs
-            if isinstance(pair, ClaimPair) and pair.kind != RESTATED and plain(pair.basis) not in said
+            if isinstance(pair, ClaimPair) and pair.kind != RESTATED and padded_words(pair.basis) not in said
         ]
         pairs = [chance.choice(others) if chance.random() < share and others else pair for pair in example.pairs]
         made.append(replace(example, pairs=tuple(pairs)))

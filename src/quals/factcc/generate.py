@@ -7,7 +7,6 @@ of the label; and both may be noised, so that noise tells nothing either.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from quals.factcc.pronouns import swap_pronoun
 from quals.factcc.restated import Bases
 from quals.io.text import json_lines, text_value
 from quals.records import Span
+from quals.texts import padded_words
 from quals.training.data import readable
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Claim:
 
 
 def read_articles(paths: Iterable[str | Path], left_out: list[InputError] | None = None) -> Iterator[Article]:
-    """The ``document`` of each row of JSONL files, plain or gzipped, and its ``summary``, where there is one.
+    """The ``document`` of each row of JSONL files, padded_words or gzipped, and its ``summary``, where there is one.
 
     For ``left_out`` see `readable`.
 
@@ -145,7 +145,7 @@ def _short_enough(texts: Iterable[tuple[str, Article]], most: int) -> Iterator[t
 
 def _claims_of(parsed: Doc, document: str, settings: Settings) -> Iterator[Claim]:
     random = Random(f"{settings.seed}:{document}")
-    said, made = plain(parsed.text), 0
+    said, made = padded_words(parsed.text), 0
     for sentence, basis in _sources(parsed, document, random):
         if made == settings.pairs:
             return
@@ -159,12 +159,12 @@ def _claims_of(parsed: Doc, document: str, settings: Settings) -> Iterator[Claim
 
 def _sources(parsed: Doc, document: str, random: Random) -> Iterator[tuple[Sentence, str]]:
     """Sentences to make claims of, and what they rest on: first the summary's, then the document's."""
-    sentences, said = [_trimmed(one) for one in _sentences(parsed, len(document))], plain(document)
+    sentences, said = [_trimmed(one) for one in _sentences(parsed, len(document))], padded_words(document)
     own = [sentence for sentence in sentences if sentence.end_char <= len(document)]
     bases = Bases(own)
     summary = [sentence for sentence in sentences if sentence.start_char > len(document) and _is_claim(sentence)]
     for sentence in summary:
-        if plain(sentence.text) not in said and (basis := bases.of(sentence)):
+        if padded_words(sentence.text) not in said and (basis := bases.of(sentence)):
             yield sentence, basis.text
     own = [sentence for sentence in own if _is_claim(sentence)]
     random.shuffle(own)
@@ -194,7 +194,7 @@ def make_false(sentence: Sentence, random: Random, said: str) -> tuple[str, Chan
         if kind == _LEFT:
             return None
         change = TRANSFORMATIONS[kind][0](sentence, random)
-        if change is not None and plain(change.apply(sentence.text)) not in said:
+        if change is not None and padded_words(change.apply(sentence.text)) not in said:
             return kind, change
     return None
 
@@ -227,9 +227,3 @@ def _is_claim(sentence: Sentence) -> bool:
     whole = text[:1].isupper() or text[:1] in _OPENING
     has_verb = any(token.pos_ in ("VERB", "AUX") for token in sentence)
     return _FEWEST_WORDS <= words <= _MOST_WORDS and whole and has_verb and text[-1:] in _ENDING and "\n" not in text
-
-
-def plain(text: str) -> str:
-    """Words only, without case, with a space before and after each, so that "he left" is not found in "she left"."""
-    words = re.findall(r"\w+", text.casefold())
-    return f" {' '.join(words)} "

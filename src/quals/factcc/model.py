@@ -12,7 +12,7 @@ from quals.factcc.kept import CONSISTENT, INCONSISTENT, Slip
 from quals.lm.beam import BeamSettings
 from quals.lm.chunks import in_parts
 from quals.lm.format import FACTCC, Task, text_ids
-from quals.lm.framed import FramedModel
+from quals.lm.framed import PairModel
 
 LONGEST_VERDICT = 48  # tokens
 _GREEDY = BeamSettings(width=1, max_length=LONGEST_VERDICT)
@@ -20,7 +20,7 @@ _GAIN = 1.5
 
 
 @dataclass
-class ClaimChecker(FramedModel):
+class ClaimChecker(PairModel):
     """A model that reads a text and a claim and writes one of two words, and after "no" what is false.
 
     P(consistent) is its probability of the one word over that of both, at the first token where they differ.

@@ -127,7 +127,7 @@ def _keep_to_own_part() -> None:
     """In an actor that has a part of a GPU: its batches take no more of the memory."""
     import ray
 
-    from quals.lm.framed import SHARE
+    from quals.lm.device import SHARE
 
     if ray.is_initialized() and ray.get_runtime_context().get_actor_id():
         assigned: dict[str, float] = ray.get_runtime_context().get_assigned_resources()  # type: ignore[no-untyped-call]

@@ -13,10 +13,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from quals.errors import InputError
-from quals.evaluate.cache import Texts, as_read
 from quals.io.text import is_text
 from quals.metrics.base import Metric
-from quals.scoring.run import safe_scores
+from quals.metrics.safe import safe_scores
+from quals.records import Texts
+from quals.scoring.cache import as_read
 
 
 class Reward:

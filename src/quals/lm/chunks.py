@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from quals.lm.framed import TrainedModel
+from quals.lm.framed import FramedModel
 from quals.records import Span
 
 Result = TypeVar("Result")
@@ -21,7 +21,7 @@ class Chunk:
     span: Span
 
 
-def chunks(model: TrainedModel, documents: Sequence[str], size: int, overlap: int) -> list[list[Chunk]]:
+def chunks(model: FramedModel, documents: Sequence[str], size: int, overlap: int) -> list[list[Chunk]]:
     """Each document in windows of ``size`` tokens, neighbours sharing ``overlap``; one window if it fits."""
     if not documents:
         return []
@@ -38,7 +38,7 @@ def chunks(model: TrainedModel, documents: Sequence[str], size: int, overlap: in
 
 
 def _windows(
-    model: TrainedModel, document: str, ids: list[int], offsets: list[tuple[int, int]], size: int, overlap: int
+    model: FramedModel, document: str, ids: list[int], offsets: list[tuple[int, int]], size: int, overlap: int
 ) -> Iterator[Chunk]:
     lead = len(document) - len(document.lstrip())
     for start in range(0, max(1, len(ids) - overlap), size - overlap):

@@ -1,13 +1,12 @@
 """A language model with the frame it was trained in, loaded by name: what all our models are.
 
-TrainedModel           reads a framed text
-├── FramedModel        ... and writes question-answer pairs, or one half of them
+FramedModel            reads a framed text
+├── PairModel          ... and writes question-answer pairs, or one half of them
 └── Summarizer         ... and writes a summary of it (`quals.summarizer`)
 """
 
 from __future__ import annotations
 
-import os
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +20,7 @@ from quals.errors import InputError, ModelError
 from quals.lm import store
 from quals.lm.batching import in_batches
 from quals.lm.beam import BeamSettings, Hypothesis, beam_search
+from quals.lm.device import gpu_share, pick_device, pick_dtype
 from quals.lm.format import PairFormat, Task, text_ids
 from quals.lm.load import Pretrained, load_pretrained
 from quals.lm.tree import Ids
@@ -29,19 +29,13 @@ if TYPE_CHECKING:
     from quals.lm.model import LanguageModel
 
 CARD = "quals.json"
-DTYPES = ("float32", "bfloat16", "float16")
-SHARE = "QUALS_GPU_SHARE"  # 0 to 1: of a GPU's memory, for batches; less than 1 where several processes share it
 TYPICAL_LENGTH = 16  # tokens that a search keeps for each of its beams
 _LETTER = 4  # tokens that one may take: its bytes
 Result = TypeVar("Result")
 
-# A process that is forked off has none of the threads that torch thinks it has, and would wait for them for ever.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
-
 
 @dataclass
-class TrainedModel:
+class FramedModel:
     """A model trained by ``quals train`` to do something with a text; a subclass sets ``task``.
 
     Attributes:
@@ -209,24 +203,8 @@ class TrainedModel:
         ]
 
 
-def gpu_share() -> float:
-    """What the environment says of `SHARE`; 1 if nothing.
-
-    Raises:
-        InputError: it is no number above 0 and up to 1.
-    """
-    given = os.environ.get(SHARE) or "1"
-    try:
-        share = float(given)
-    except ValueError:
-        share = 0.0
-    if not 0 < share <= 1:
-        raise InputError(f"must be a number above 0 and at most 1, not '{given}'", field=SHARE)
-    return share
-
-
 @dataclass
-class FramedModel(TrainedModel, ABC):
+class PairModel(FramedModel, ABC):
     """A model that reads a text and writes question-answer pairs, or one half of them.
 
     A subclass says how it writes.
@@ -275,43 +253,6 @@ def _pieces(group: Sequence[Sequence[int]], room: int) -> Iterator[Sequence[Sequ
         total += len(each)
     if group:
         yield group[start:]
-
-
-def pick_dtype(dtype: str) -> torch.dtype:
-    """The type of weights that goes by this name.
-
-    Raises:
-        InputError: it is none of `DTYPES`.
-    """
-    if dtype not in DTYPES:
-        raise InputError(f"'{dtype}' is none of {', '.join(DTYPES)}", field="dtype")
-    found: torch.dtype = getattr(torch, dtype)
-    return found
-
-
-def pick_device(device: str) -> str:
-    """``auto`` becomes ``cuda`` where a GPU can be used, else ``cpu``; of several processes each has its own GPU.
-
-    Raises:
-        InputError: there is no such device.
-    """
-    found = torch.cuda.is_available()
-    try:
-        wanted = torch.device("cpu" if device == "auto" else device)
-    except RuntimeError as error:
-        raise InputError(
-            f"no device goes by '{device}'; give auto, cpu, cuda, cuda:1, mps ...", field="device"
-        ) from error
-    if wanted.type == "cuda" and (wanted.index or 0) >= torch.cuda.device_count():
-        raise InputError(f"torch finds {torch.cuda.device_count() or 'no'} GPU that it can use", field="device")
-    if device not in ("auto", "cuda"):
-        try:
-            torch.empty(0, device=wanted)
-        except (RuntimeError, AssertionError) as error:  # torch was built without it
-            raise InputError(f"torch cannot use the device '{device}'", field="device") from error
-        return device
-    rank = os.environ.get("LOCAL_RANK")  # set by torchrun and accelerate
-    return "cpu" if not found else "cuda" if rank is None else f"cuda:{int(rank) % torch.cuda.device_count()}"
 
 
 def form_of(pretrained: Pretrained) -> PairFormat:

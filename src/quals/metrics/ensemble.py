@@ -29,7 +29,7 @@ class Ensemble(CombinedMetric):
     Args:
         model: of FactCC (see `FactCC`).
         language_model: of PMI (see `Pmi`).
-        device, dtype: see `TrainedModel.load`.
+        device, dtype: see `FramedModel.load`.
         workers: processes that share the work of each (see `metrics.workers`).
 
     Raises:

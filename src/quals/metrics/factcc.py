@@ -44,7 +44,7 @@ class FactCC(GroupedMetric[Span]):
     Args:
         model: a shipped name, a local folder or a Hub id of a model trained by ``quals train factcc``, or a
             `ClaimChecker` in memory.
-        device, dtype: see `TrainedModel.load`.
+        device, dtype: see `FramedModel.load`.
         pipeline: name or folder of a spaCy pipeline that finds sentences.
         settings: see `FactCCSettings`.
 

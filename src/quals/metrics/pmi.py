@@ -24,8 +24,9 @@ from typing import ClassVar
 from quals.errors import ModelError
 from quals.lm import store
 from quals.lm.chunks import Chunk, chunks
+from quals.lm.device import pick_device, pick_dtype
 from quals.lm.format import PairFormat, text_ids
-from quals.lm.framed import TrainedModel, pick_device, pick_dtype
+from quals.lm.framed import FramedModel
 from quals.lm.load import load_pretrained
 from quals.metrics.grouped import GroupedMetric, Problem
 from quals.records import Span, Status, SummaryScore, WordEvidence
@@ -68,7 +69,7 @@ class Pmi(GroupedMetric[Word]):
 
     Args:
         model: a shipped name, a local folder or a Hub id of any decoder-only language model.
-        device, dtype: see `TrainedModel.load`.
+        device, dtype: see `FramedModel.load`.
         settings: see `PmiSettings`.
 
     Raises:
@@ -99,7 +100,7 @@ class Pmi(GroupedMetric[Word]):
             raise ModelError(f"'{model}' has an encoder; PMI takes a decoder-only model")
         between = pretrained.tokenizer(_BETWEEN, add_special_tokens=False).input_ids
         form = replace(PairFormat.choose(pretrained.tokenizer, encoder_decoder=False), suffix=tuple(between))
-        self.reader = TrainedModel.of(pretrained, form, Path(model).name, store.revision(store.resolve(model)))
+        self.reader = FramedModel.of(pretrained, form, Path(model).name, store.revision(store.resolve(model)))
         self.reader.lm.to(device, weights)
         self.reader.check_room(self.settings.chunk, _LEAST_SUMMARY, "chunk")
         self.device = self.reader.lm.device.type

@@ -62,7 +62,7 @@ class Qags(GroupedMetric[Asked]):
         question_model: a shipped name, a local folder or a Hub id of a model trained by ``quals train qg``, or
             a `QuestionGenerator` in memory.
         answer_model: the same for ``quals train qa`` and `QuestionAnswerer`.
-        device, dtype: see `TrainedModel.load`.
+        device, dtype: see `FramedModel.load`.
         pipeline: name or folder of a spaCy pipeline that finds entities and noun chunks.
         settings: see `QagsSettings`.
 

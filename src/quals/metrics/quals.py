@@ -59,7 +59,7 @@ class Quals(GroupedMetric[GeneratedPair]):
 
     Args:
         model: a shipped name, a local folder or a Hub id of a QAGen model, or a `QAGen` in memory.
-        device, dtype: see `TrainedModel.load`.
+        device, dtype: see `FramedModel.load`.
         settings: see `QualsSettings`.
         compatibility: instead of that of the settings.
 

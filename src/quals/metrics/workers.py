@@ -25,11 +25,10 @@ from typing import Any, TypeVar
 
 from quals.calibrate.calibration import Calibration
 from quals.errors import QualsError
-from quals.evaluate.cache import Texts
 from quals.metrics import registry
 from quals.metrics.base import Metric
-from quals.records import SummaryScore
-from quals.scoring.run import safe_scores
+from quals.metrics.safe import safe_scores
+from quals.records import SummaryScore, Texts
 
 _PARTS = 4  # for each process and call: more even out the work, fewer make fuller batches
 _numbers = itertools.count()
@@ -171,7 +170,7 @@ class Here:
     def _device(self, device: str | None) -> str | None:
         import torch
 
-        from quals.lm.framed import SHARE
+        from quals.lm.device import SHARE
 
         gpus = torch.cuda.device_count() if device in (None, "auto", "cuda") else 0
         os.environ[SHARE] = str(self.share / -(-self.places // max(1, gpus)))
@@ -189,7 +188,7 @@ def _begin(ended: Connection, places: SimpleQueue[int], count: int) -> None:
     import torch
     from tqdm import tqdm
 
-    from quals.lm.framed import gpu_share
+    from quals.lm.device import gpu_share
 
     tqdm.set_lock(threading.RLock())  # its own is a semaphore, which is missed when a process ends at once
     torch.set_num_threads(max(1, torch.get_num_threads() // count))

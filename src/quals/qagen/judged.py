@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING
 
 import quals
 from quals.factcc.changes import change_at
-from quals.factcc.generate import plain
 from quals.factcc.kept import CONSISTENT, RESTATED, ClaimPair, Slip
 from quals.lm.search import Beam, SearchSettings
 from quals.qagen.model import QAGen
 from quals.qagen.select import choose, parse
-from quals.texts import words
+from quals.texts import padded_words, words
 from quals.training.data import BasedPair, Pair, Passage
 from quals.training.kept import Record, kept_records
 
@@ -67,7 +66,7 @@ def with_foreign(passages: Sequence[Passage], pipeline: Language, *, share: floa
     parsed = pipeline.pipe([pair.question for pairs in true for pair in pairs])
     made = []
     for passage, pairs in zip(passages, true, strict=True):
-        said, docs = plain(passage.context), list(islice(parsed, len(pairs)))
+        said, docs = padded_words(passage.context), list(islice(parsed, len(pairs)))
         foreign = [
             _foreign(pair, doc, pools, said, chance)
             for pair, doc in zip(pairs, docs, strict=True)
@@ -83,7 +82,7 @@ def _foreign(
     claim: ClaimPair, doc: Doc, pools: Mapping[str, Iterable[str]], said: str, chance: random.Random
 ) -> ClaimPair | None:
     """The claim with something of another document in place of something of its own; None if nothing fits."""
-    choices = [(old, [new for new in pools[old.label_] if plain(new) not in said]) for old in _swapped(doc)]
+    choices = [(old, [new for new in pools[old.label_] if padded_words(new) not in said]) for old in _swapped(doc)]
     if not (choices := [(old, new) for old, new in choices if new]):
         return None
     old, fitting = chance.choice(choices)
@@ -191,12 +190,12 @@ def twins(
         if len({pair.supported for pair in kept}) < 2:
             continue
         if chance.random() < outside:
-            said = plain(example.context)
+            said = padded_words(example.context)
             others = [
                 replace(pair, supported=False, start=-1)
                 for pair in whole[example.title].pairs
                 if isinstance(pair, JudgedPair) and pair.kind != RESTATED
-                if plain(pair.basis) not in said and plain(pair.answer) not in said
+                if padded_words(pair.basis) not in said and padded_words(pair.answer) not in said
             ]
             kept += [chance.choice(others)] if others else []
         made.append(replace(example, pairs=tuple(kept)))

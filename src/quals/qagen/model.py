@@ -7,12 +7,12 @@ from typing import ClassVar
 
 from quals.lm.batching import in_batches
 from quals.lm.format import QAGEN, Task
-from quals.lm.framed import TYPICAL_LENGTH, FramedModel
+from quals.lm.framed import TYPICAL_LENGTH, PairModel
 from quals.lm.search import Beam, SearchSettings, diverse_beam_search
 from quals.qagen.select import choose, parse
 
 
-class QAGen(FramedModel):
+class QAGen(PairModel):
     """A model that reads a text and writes question-answer pairs."""
 
     task: ClassVar[Task] = QAGEN

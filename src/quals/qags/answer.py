@@ -9,7 +9,7 @@ from typing import ClassVar
 from quals.lm.beam import BeamSettings
 from quals.lm.chunks import in_parts
 from quals.lm.format import QA, Task
-from quals.lm.framed import FramedModel
+from quals.lm.framed import PairModel
 
 GREEDY = BeamSettings(width=1, max_length=32)
 
@@ -25,7 +25,7 @@ class Answer:
         return bool(self.text)
 
 
-class QuestionAnswerer(FramedModel):
+class QuestionAnswerer(PairModel):
     """A model that reads a text and a question and writes the answer, or nothing."""
 
     task: ClassVar[Task] = QA

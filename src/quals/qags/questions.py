@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from quals.lm.beam import BeamSettings
 from quals.lm.format import QG, Task
-from quals.lm.framed import FramedModel
+from quals.lm.framed import PairModel
 from quals.qags.candidates import Candidate
 from quals.qags.f1 import normalized
 from quals.texts import gist
@@ -24,7 +24,7 @@ class Question:
     log_prob: float
 
 
-class QuestionGenerator(FramedModel):
+class QuestionGenerator(PairModel):
     """A model that reads a text and an answer and writes the question."""
 
     task: ClassVar[Task] = QG

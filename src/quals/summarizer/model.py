@@ -14,7 +14,7 @@ from quals.lm.batching import in_batches
 from quals.lm.beam import BeamSettings, Hypothesis, beam_search
 from quals.lm.constraints import Constraints
 from quals.lm.format import Task, text_ids
-from quals.lm.framed import TrainedModel, read_card
+from quals.lm.framed import FramedModel, read_card
 from quals.lm.sampling import SamplingSettings, sample
 from quals.records import Status
 from quals.signature import signature
@@ -47,7 +47,7 @@ class Summaries:
 
 
 @dataclass
-class Summarizer(TrainedModel):
+class Summarizer(FramedModel):
     """A model that reads a document and writes a summary.
 
     Attributes:
@@ -60,7 +60,7 @@ class Summarizer(TrainedModel):
 
     @classmethod
     def load(cls, name: str, *, device: str = "auto", dtype: str = "float32") -> Self:
-        """See `TrainedModel.load`; half precision is faster on a GPU, but see `summarize`."""
+        """See `FramedModel.load`; half precision is faster on a GPU, but see `summarize`."""
         model = super().load(name, device=device, dtype=dtype)
         model.window = read_card(store.resolve(name), name, cls.task)["training"]["max_document"]
         return model

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean
 
-from quals.lm.framed import FramedModel
+from quals.lm.framed import PairModel
 from quals.training.data import Passage
 
 _MOST_PAIRS = 6  # of one passage
@@ -35,7 +35,7 @@ class HeldOutLoss:
         return asdict(self)
 
 
-def held_out_loss(model: FramedModel, passages: Sequence[Passage]) -> HeldOutLoss:
+def held_out_loss(model: PairModel, passages: Sequence[Passage]) -> HeldOutLoss:
     """Loss on passages the model was not trained on; at most `_MOST_PAIRS` pairs of each."""
     targets = [
         [model.target(pair.question, pair.answer) for pair in passage.pairs[:_MOST_PAIRS]] for passage in passages

@@ -13,7 +13,7 @@ from typing import Any
 import transformers
 
 from quals.io.files import write_whole
-from quals.lm.framed import FramedModel
+from quals.lm.framed import PairModel
 from quals.training.data import Passage
 from quals.training.loss import held_out_loss
 
@@ -82,7 +82,7 @@ class Monitor(Watcher):
 
     def __init__(
         self,
-        model: FramedModel,
+        model: PairModel,
         validation: Sequence[Passage],
         history: Path,
         every: int = 200,

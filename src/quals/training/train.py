@@ -14,7 +14,8 @@ import transformers
 from quals.errors import InputError, ModelError
 from quals.io.files import readable_weights
 from quals.lm import store
-from quals.lm.framed import FramedModel, form_of, pick_device
+from quals.lm.device import pick_device
+from quals.lm.framed import PairModel, form_of
 from quals.lm.load import Pretrained, load_pretrained, saved_alone, without_future_warnings
 from quals.training.card import write_card
 from quals.training.data import Passage
@@ -23,7 +24,7 @@ from quals.training.monitor import Measure, Monitor
 from quals.training.run import claim_folder, go_on
 from quals.training.settings import TrainSettings
 
-Model = TypeVar("Model", bound=FramedModel)
+Model = TypeVar("Model", bound=PairModel)
 
 
 class PairTrainer(transformers.Trainer):  # type: ignore[misc]
@@ -169,7 +170,7 @@ def _trainer(
     kind: type[PairTrainer],
     settings: TrainSettings,
     pretrained: Pretrained,
-    model: FramedModel,
+    model: PairModel,
     examples: list[Passage],
     folder: Path,
     monitor: Monitor,

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from quals.errors import InputError
-from quals.evaluate.cache import Texts, as_read, key
 from quals.io.results import json_line
 from quals.io.text import json_lines
 from quals.metrics.base import Metric
-from quals.records import Status
+from quals.metrics.safe import rows_at_once, safe_scores
+from quals.records import Status, Texts
+from quals.scoring.cache import as_read, key
 from quals.scoring.progress import Advance, untold
-from quals.scoring.run import rows_at_once, safe_scores
 
 Pieces = list[dict[str, Any]]
 

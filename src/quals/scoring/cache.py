@@ -14,25 +14,16 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from quals.errors import QualsError
 from quals.metrics.base import Metric
-from quals.records import Status, SummaryScore
+from quals.records import Status, SummaryScore, Texts
 
 _TABLE = """CREATE TABLE IF NOT EXISTS scores (
     key BLOB PRIMARY KEY, value REAL, status TEXT NOT NULL, reason TEXT NOT NULL, chunks INTEGER NOT NULL
 ) WITHOUT ROWID"""
 _AT_ONCE = 500  # keys in one query; SQLite allows 999 variables in its oldest builds
 _PATIENCE = 60  # seconds to wait while another process writes
-
-
-class Texts(NamedTuple):
-    """What a score is a function of, besides the metric."""
-
-    document: str
-    summary: str
-    reference: str | None = None
 
 
 def as_read(metric: Metric, rows: Iterable[Texts]) -> list[Texts]:
