@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from numbers import Integral, Real
 from operator import ge, gt, le, lt
-from typing import Any, Self, TypeVar
-
-import click
+from typing import Any, Self
 
 from quals.errors import InputError
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 LARGEST_SEED = 2**32 - 1  # that numpy takes for its global generator
 
@@ -119,26 +115,3 @@ def like(old: object, new: object, name: str) -> object:
     if type(new) is not kind:
         raise InputError(f"expected {_KINDS[kind]}, found '{new}'", field=name)
     return new
-
-
-def options(settings: type[Settings]) -> Callable[[Command], Command]:
-    """Add a command-line option for every field of a settings class."""
-
-    def decorate(command: Command) -> Command:
-        for each in reversed(fields(settings)):
-            if each.default is MISSING:
-                raise TypeError(f"{settings.__name__}.{each.name} has no default")
-            names = [f"--{each.name.replace('_', '-')}", each.name]
-            if each.metadata["short"]:
-                names.insert(0, each.metadata["short"])
-            flag = isinstance(each.default, bool)
-            command = click.option(
-                *names,
-                is_flag=flag,
-                default=each.default,
-                show_default=not flag and each.default != "",
-                help=each.metadata["help"],
-            )(command)
-        return command
-
-    return decorate

@@ -8,9 +8,10 @@ from word_pairs import scored
 
 from quals.calibrate import Calibration, Logistic
 from quals.cli.report import report
+from quals.errors import InputError
 from quals.io.results import TableWriter
 from quals.io.rows import Row
-from quals.records import ClaimEvidence, Evidence, PairEvidence, Span, Status, SummaryScore
+from quals.records import ClaimEvidence, Evidence, PairEvidence, Scores, Span, Status, SummaryScore
 from quals.report.rows import OtherEvidence, evidence_from_dict, read_rows
 
 
@@ -104,6 +105,25 @@ def test_evidence_of_two_kinds_in_one_parquet_column_is_read_back(tmp_path):
     (read,) = read_rows(tmp_path / "s.parquet")
     facts = {"claim": "One.", "doubted": "One", "instead": ""}
     assert read.score.evidence == (pair, OtherEvidence(0.25, Span(0, 3), None, facts))
+
+
+ALL = ("quals", 0.25), ("factcc", 0.75)
+
+
+def test_of_several_metrics_one_is_read(tmp_path):
+    scores = {name: SummaryScore(value, Status.OK, signature=f"metric:{name}") for name, value in ALL}
+    row = {"document": "d", "summary": "s", **Scores(scores).to_dict()}
+    path = tmp_path / "s.jsonl"
+    path.write_text(json.dumps(row) + "\n" + json.dumps(row | {"scores": json.dumps(row["scores"])}) + "\n")
+    for name, value in (*ALL, (None, 0.25)):
+        assert [read.score.value for read in read_rows(path, metric=name)] == [value, value]
+    (bad, _) = read_rows(path, metric="pmi")
+    assert bad.score.reason == f"{path}:1: scores: no score by pmi (there are: quals, factcc)"
+    done = CliRunner().invoke(report, [str(path), "--metric", "factcc", "-o", str(tmp_path / "out.html")])
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert "metric:factcc" in (tmp_path / "out.html").read_text()
+    with pytest.raises(InputError, match="'rouge' stands for rouge1, rouge2, rougeL: name one"):
+        CliRunner().invoke(report, [str(path), "--metric", "rouge"], catch_exceptions=False)
 
 
 def test_command(tmp_path, rows):

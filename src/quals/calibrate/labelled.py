@@ -9,10 +9,10 @@ from typing import Any
 
 from quals.errors import InputError
 from quals.io.numbers import finite, judgement
-from quals.io.results import several_scores
+from quals.io.results import result_of
 from quals.io.rows import DEFAULT_FIELDS, entries_by_suffix, field_among
 from quals.io.text import joined_passages
-from quals.signature import comparable, parse
+from quals.signature import comparable
 
 
 @dataclass
@@ -50,7 +50,7 @@ def read_labelled(
             found.faults.append(row)
             continue
         try:
-            scored = _scored(row, metric)
+            scored = result_of(row, metric)
             if scored.get("score") in (None, "") and scored.get("status", "ok") != "ok":  # CSV has no null
                 found.unscored += 1
                 continue
@@ -75,21 +75,6 @@ def _rows(paths: Iterable[str | Path]) -> Iterator[tuple[str | Path, int, dict[s
     for path in paths:
         for line, row, error in entries_by_suffix(path):
             yield path, line, error or row
-
-
-def _scored(row: dict[str, Any], metric: str | None) -> dict[str, Any]:
-    """What the metric says of the row, be it alone there or one of several."""
-    if "score" in row or not row.get("scores"):
-        alone = parse(str(row.get("signature", ""))).get("metric", metric)
-        if metric is not None and alone != metric:
-            raise InputError(f"no score by {metric}, but by {alone}", field="score")
-        return row
-    several = several_scores(row["scores"])
-    name = next(iter(several), "") if metric is None else metric
-    if (scored := several.get(name)) is None:
-        there = ", ".join(several) or "none"
-        raise InputError(f"no score by {name} (there are: {there})", field="scores")
-    return scored
 
 
 def _target(row: dict[str, Any], label: str) -> float:

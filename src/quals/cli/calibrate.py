@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from quals.cli.fields import document_field
-from quals.cli.metrics import metric_names
+from quals.cli.metrics import one_metric
 from quals.errors import InputError
 from quals.terminal import complain
 
@@ -77,10 +77,7 @@ def _read(files: tuple[str, ...], label: str, document_field: str | None, metric
     """The labelled rows; what is wrong with them on standard error."""
     from quals.calibrate.labelled import read_labelled
 
-    wanted = metric_names(metric) if metric else [None]
-    if len(wanted) > 1:
-        raise InputError(f"'{metric}' stands for {', '.join(map(str, wanted))}: name one", field="--metric")
-    rows = read_labelled(files, label=label, document=document_field, metric=wanted[0])
+    rows = read_labelled(files, label=label, document=document_field, metric=one_metric(metric))
     complain(rows.faults, "left out: ")
     if rows.faults and not rows.scores:
         document = f", a document in '{document_field}'" if document_field else ""

@@ -35,6 +35,18 @@ def metric_names(names: str) -> list[str]:
     return list(dict.fromkeys(one for name in names.split(",") for one in _expand(name.strip())))
 
 
+def one_metric(given: str | None) -> str | None:
+    """The name of the metric that is asked for, if one is.
+
+    Raises:
+        InputError: there is none of this name, or it stands for several.
+    """
+    names = metric_names(given) if given else [None]
+    if len(names) > 1:
+        raise InputError(f"'{given}' stands for {', '.join(map(str, names))}: name one", field="--metric")
+    return names[0]
+
+
 def load_metrics(
     names: str,
     settings: Sequence[str],

@@ -22,6 +22,7 @@ from quals.cli.fields import document_field, summary_field
     type=click.IntRange(0),
     help="How many rows to list, lowest scores first.",
 )
+@click.option("--metric", metavar="NAME", help="Whose scores, in a file of several; default: the first one's.")
 @document_field
 @summary_field
 @click.option("--id-field", default="id", show_default=True, help="What a row is called by.")
@@ -31,6 +32,7 @@ def report(
     calibration: str | None,
     title: str | None,
     limit: int,
+    metric: str | None,
     document_field: str | None,
     summary_field: str | None,
     id_field: str,
@@ -40,13 +42,14 @@ def report(
     SCORES is what `quals score --explain` wrote. The page needs no network and works from disk.
     """
     from quals.calibrate import Calibration
+    from quals.cli.metrics import one_metric
     from quals.errors import InputError
     from quals.io.results import refuse_same_file
     from quals.io.rows import FieldNames
     from quals.records import Status
     from quals.report import Report, read_rows
 
-    rows = read_rows(scores, FieldNames(document_field, summary_field), id=id_field)
+    rows = read_rows(scores, FieldNames(document_field, summary_field), id=id_field, metric=one_metric(metric))
     page = Report(rows, title=title or Path(scores).name, limit=limit)
     if page.rows and all(row.score.status is Status.INVALID_ROW for row in page.rows):
         raise InputError("no row has a score; `quals score --explain -o` writes such files", file=scores)

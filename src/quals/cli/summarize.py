@@ -11,11 +11,11 @@ from click.core import ParameterSource
 
 from quals.cli.exits import EXIT_TROUBLED, finish
 from quals.cli.fields import document_field, format_option
+from quals.cli.options import options
 from quals.cli.score_view import View, Watch
 from quals.errors import InputError
 from quals.io import results
 from quals.io.rows import count_rows, read_documents
-from quals.settings import options
 from quals.summarizer.settings import PRESETS, GenerationSettings
 
 _SAMPLING, _SEARCH = ("top_k", "top_p", "temperature", "seed"), ("beams",)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from quals.cli.fields import document_field, summary_field
+from quals.cli.options import options
 from quals.errors import InputError
-from quals.settings import options
 from quals.summarizer.settings import ConseqSettings, SummarizerSettings
 from quals.training.settings import AnswerTrainSettings, ClaimTrainSettings, GroundingTrainSettings, TrainSettings
 

@@ -117,7 +117,7 @@ def by_text(counts: Sequence[int], device: torch.device) -> tuple[Rows, torch.Te
     return Rows(places, owners * width + tokens - starts[owners], device), real, owners
 
 
-class Reading:
+class Nodes:
     """The nodes of one step, on their paths.
 
     A path is a row of places in the store of nodes. In a search every node has a path of its own, which it ends.
@@ -162,7 +162,7 @@ class Memory(ABC):
     """
 
     def __init__(self, lengths: list[int], device: torch.device) -> None:
-        self.reading: Reading | None = None
+        self.reading: Nodes | None = None
         self.reach, self.nodes_read = max(lengths), 0
         self._texts, self._real, _ = by_text(lengths, device)
         self._of_nodes: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}

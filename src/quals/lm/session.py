@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch.nn.functional import pad
 
-from quals.lm.attention import Memory, Reading, Rows
+from quals.lm.attention import Memory, Nodes, Rows
 from quals.lm.tree import Forest, Ids, Ints, padded
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Session(ABC):
             self.paths = pad(paths, (0, 1)).scatter(1, columns[:, None], places[:, None])
             self.depths = columns + 1
         self.counts, depth = counts, paths.shape[1]
-        reading = Reading(counts, self.paths, Rows(places[:, None], None, self.lm.device), columns)
+        reading = Nodes(counts, self.paths, Rows(places[:, None], None, self.lm.device), columns)
         self.memory.reach = int(self.lengths[np.array(counts) > 0].max()) + depth + 1
         return self._read(reading, depth if columns is None else columns, tokens).float().log_softmax(-1)
 
@@ -154,12 +154,12 @@ class Session(ABC):
         back = np.empty_like(forest.tokens)
         back[paths[row, column]] = row * paths.shape[1] + column
         places, columns = self.lm.tensor(paths.clip(0)), self.lm.tensor(forest.depths)
-        reading = Reading(forest.counts, places, Rows(places, self.lm.tensor(back), self.lm.device), columns)
+        reading = Nodes(forest.counts, places, Rows(places, self.lm.tensor(back), self.lm.device), columns)
         texts = np.repeat(np.arange(len(forest.counts)), forest.counts)
         self.memory.reach = int((self.lengths[texts] + forest.depths).max()) + 1
         return self._read(reading, columns, self.lm.tensor(forest.tokens))
 
-    def _read(self, reading: Reading, columns: torch.Tensor | int, tokens: torch.Tensor) -> torch.Tensor:
+    def _read(self, reading: Nodes, columns: torch.Tensor | int, tokens: torch.Tensor) -> torch.Tensor:
         """Logits after the new nodes; ``columns`` are their places on their paths."""
         self.memory.reading = reading
         self.memory.nodes_read += len(tokens)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from quals.calibrate.calibration import Calibration, Reading, shipped
-from quals.doubts import loss_of, steps
+from quals.doubts import Losses, loss_of, steps
 from quals.metrics import registry
 from quals.metrics.base import Metric
 from quals.records import Evidence, SummaryScore
@@ -54,5 +54,4 @@ class MetricFacts:
 
     def level(self, evidence: Evidence) -> int:
         """How strongly a piece of evidence speaks against the summary: 0 (not) to 3."""
-        loss = loss_of(evidence, self.range)
-        return sum(loss >= step for step in steps(self.range))
+        return Losses([], steps(self.range)).level(loss_of(evidence, self.range))

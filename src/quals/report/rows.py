@@ -11,7 +11,7 @@ from typing import Any
 
 from quals.errors import InputError
 from quals.io import rows
-from quals.io.results import Writer
+from quals.io.results import Writer, result_of
 from quals.io.rows import FieldNames, Row
 from quals.records import Evidence, PairEvidence, Result, Span, Status, SummaryScore, scores_of
 
@@ -33,13 +33,16 @@ class OtherEvidence(Evidence):
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_rows(path: str | Path, names: FieldNames | None = None, *, id: str = "id") -> Iterator[ScoredRow]:
+def read_rows(
+    path: str | Path, names: FieldNames | None = None, *, id: str = "id", metric: str | None = None
+) -> Iterator[ScoredRow]:
     """Yield the rows of a file of scores; one that cannot be read comes with `Status.INVALID_ROW` and the reason.
 
     Args:
         path: what ``quals score`` wrote: JSONL, plain or gzipped, Parquet, or ``-`` for standard input.
         names: the fields that hold the texts; see `quals.io.rows.FieldNames`.
         id: the field that holds a row's name.
+        metric: whose scores, where there are several; by default the first one's.
 
     Raises:
         InputError: the file cannot be read.
@@ -48,7 +51,7 @@ def read_rows(path: str | Path, names: FieldNames | None = None, *, id: str = "i
     for row in rows.read_rows(path, names or FieldNames()):
         # A row that was already invalid when it was scored has a result all the same.
         unread = row.error and not {"status", "scores"} & set(row.fields)
-        score = SummaryScore(None, Status.INVALID_ROW, str(row.error)) if unread else _score(row)
+        score = SummaryScore(None, Status.INVALID_ROW, str(row.error)) if unread else _score(row, metric)
         yield scored_row(row, score, id=id)
 
 
@@ -70,9 +73,11 @@ class Collector:
         self.rows.append(scored_row(row, scores_of(result)[0]))
 
 
-def _score(row: Row) -> SummaryScore:
+def _score(row: Row, metric: str | None) -> SummaryScore:
     try:
-        return score_from_dict(row.fields)
+        return score_from_dict(result_of(row.fields, metric))
+    except InputError as error:
+        return SummaryScore(None, Status.INVALID_ROW, str(error.at(row.file, row.line)))
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         what = f"not a row of 'quals score': {type(error).__name__} {error}"
         return SummaryScore(None, Status.INVALID_ROW, str(InputError(what, file=row.file, line=row.line)))
@@ -81,13 +86,11 @@ def _score(row: Row) -> SummaryScore:
 def score_from_dict(row: Mapping[str, Any]) -> SummaryScore:
     """Inverse of `SummaryScore.to_dict`, but for what follows from the rest: the reading and the doubts.
 
-    Further keys are ignored. Of a row with several scores it is the first.
+    Further keys are ignored.
 
     Raises:
         KeyError, TypeError, ValueError, OverflowError: something is missing or of the wrong kind.
     """
-    if "score" not in row and (scores := row.get("scores")):
-        row = next(iter(dict(json.loads(scores) if isinstance(scores, str) else scores).values()), {})
     value, evidence = row["score"], row.get("evidence") or ()
     if isinstance(evidence, str):  # a Parquet column whose rows have no type in common
         evidence = json.loads(evidence)
