@@ -47,7 +47,8 @@ class Span:
 class Evidence:
     """One thing a score rests on: its own score, and the places it speaks of where they are known.
 
-    Metrics add what they have to show as further fields of a subclass.
+    Higher is more consistent; unit and range are the metric's. Metrics add what they have to show as further fields of
+    a subclass.
     """
 
     score: float

@@ -43,7 +43,9 @@ def attend(
     memory: Memory | None = None,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """The attention of one layer, as `transformers` asks for it; (1, tokens, heads, size) with a ``memory``.
+    """The attention of one layer, as `transformers` asks for it.
+
+    With a ``memory`` it takes (1, heads, tokens, size) and gives (1, tokens, heads, size).
 
     Raises:
         ModelError: the layer does something else than softmax attention to all that a token may look at.
@@ -96,7 +98,11 @@ class Rows:
         return flat if self._back is None else flat.index_select(1, self._back)
 
     def meet(self, own: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
-        """What is each token's ``own``, (heads, tokens, share, a), times what is its row's, (heads, rows, a, b)."""
+        """Each token's ``own``, (heads, tokens, share, a), times its row's, (heads, rows, a, b).
+
+        Returns:
+            (heads, tokens, share, b).
+        """
         products = self.spread(own).flatten(2, 3) @ others
         return self.collect(products.reshape(*products.shape[:2], self.width, -1, products.shape[-1]))
 

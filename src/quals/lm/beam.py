@@ -44,7 +44,7 @@ class BeamSettings(Settings):
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """A finished sequence after its prompt, end token included, with one log-probability per token."""
+    """A finished sequence after its prompt, end token included, with one log-probability (natural log) per token."""
 
     tokens: tuple[int, ...]
     log_probs: tuple[float, ...]

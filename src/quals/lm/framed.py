@@ -89,7 +89,7 @@ class FramedModel:
 
     @property
     def budget(self) -> int:
-        """Tokens in one batch of a search, padding counted; a pass without gradients or cache takes an eighth.
+        """Tokens in one batch of a search, padding counted; `log_probs`, which reads them at once, takes an eighth.
 
         On a GPU it is what the memory holds, or as much of it as the environment's `SHARE` says.
         """
@@ -114,7 +114,7 @@ class FramedModel:
     def next_log_probs(
         self, texts: Sequence[list[int]], prompts: Sequence[Sequence[Sequence[int]]], tokens: Sequence[int]
     ) -> list[list[list[float]]]:
-        """Log-probabilities of these tokens after each prompt of each framed text, in batches."""
+        """Log-probabilities of these tokens after each prompt of each framed text: [text][prompt][token]."""
 
         def work(texts: list[list[int]], prompts: list[Sequence[Sequence[int]]]) -> list[list[list[float]]]:
             found = iter(self.lm.begin(texts, prompts).first[:, list(tokens)].tolist())
@@ -219,7 +219,7 @@ class PairModel(FramedModel, ABC):
     ) -> list[list[list[Hypothesis]]]:
         """The second halves that go best with each text's first halves, by `beam_search` in batches.
 
-        If they have ``begun``, what follows is returned.
+        If they have ``begun``, what follows is returned. The result is [text][first half][hypothesis, best first].
         """
         beginning = text_ids(self.lm.tokenizer, begun) if begun else []
         prompts = [[[*self.prompt(first), *beginning] for first in group] for group in firsts]

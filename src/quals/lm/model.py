@@ -57,7 +57,7 @@ class LanguageModel(ABC):
 
     @abstractmethod
     def plain(self, text: Ids, target: Ids) -> torch.Tensor:
-        """Logits that predict each token of one target, by `transformers` alone."""
+        """Logits that predict each token of one target, (tokens; vocabulary), by `transformers` alone."""
 
     @property
     def device(self) -> torch.device:
@@ -79,8 +79,8 @@ class LanguageModel(ABC):
     def begin(self, texts: Sequence[Ids], prompts: Sequence[Sequence[Ids]] | None = None) -> Session:
         """Encode the texts and start a search from each, or from prompts behind it.
 
-        ``prompts[i]`` are those of ``texts[i]``, all different, one of them perhaps empty; they are read in a single
-        pass, and what they share is read once. If not given, each text has one, which is empty.
+        ``prompts[i]`` are those of ``texts[i]``, one of them perhaps empty, and for a search all different; they are
+        read in a single pass, and what they share is read once. If not given, each text has one, which is empty.
         """
         session = self.open(texts)
         session.follow([[[*self.root, *prompt] for prompt in group] for group in prompts or [[[]]] * len(texts)])

@@ -40,7 +40,7 @@ class SearchSettings(Settings):
 class Beam:
     """A finished sequence, its end token included.
 
-    ``log_probs`` are the model's own, one per token; ``penalties`` what diversity took from each choice.
+    ``log_probs`` are the model's own, natural log, one per token; ``penalties`` what diversity took from each choice.
     """
 
     tokens: tuple[int, ...]

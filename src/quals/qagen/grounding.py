@@ -96,8 +96,10 @@ class GroundingTrainer(PairTrainer):
 
 
 def told_apart(model: QAGen, passages: Sequence[Passage]) -> dict[str, float]:
-    """How well d tells supported pairs from others, and its mean over a claim's pairs those of which all are supported
-    (ROC-AUC); and the means of either; see the module."""
+    """How well d tells supported pairs from others (ROC-AUC), and its means; see the module.
+
+    The same of D, its mean over the pairs of a claim: how well it tells claims of which all pairs are supported.
+    """
     pairs = [[pair for pair in passage.pairs if isinstance(pair, JudgedPair)] for passage in passages]
     found = model.log_probs(
         [model.frame(passage.context) for passage in passages],
