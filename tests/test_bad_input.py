@@ -213,6 +213,12 @@ def test_a_damaged_line_of_evidence_is_made_anew(tmp_path: Path) -> None:
         assert path.read_bytes() == after, "all are there again"
 
 
+def test_evidence_is_had_where_it_cannot_be_kept(tmp_path: Path) -> None:
+    metric, rows = Rouge2Precision(), [Texts(DOCUMENT, SUMMARY)]
+    assert explained(metric, rows, tmp_path / "nowhere" / "e.jsonl") == explained(metric, rows, tmp_path / "e.jsonl")
+    assert [path.name for path in tmp_path.iterdir()] == ["e.jsonl"]
+
+
 def test_evidence_is_the_same_beside_another_reference(tmp_path: Path) -> None:
     path = tmp_path / "evidence.jsonl"
     found = [explained(Rouge2Precision(), [Texts(DOCUMENT, SUMMARY, each)], path) for each in (None, "one", "another")]

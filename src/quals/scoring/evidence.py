@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from quals.errors import InputError
 from quals.io.results import json_line
@@ -30,7 +30,7 @@ def explained(metric: Metric, rows: Sequence[Texts], path: Path, advance: Advanc
     known = _read(path)
     missing = list({name: row for name, row in zip(keys, rows, strict=True) if name not in known}.items())
     advance(len(keys) - len(missing))
-    with path.open("a", encoding="utf-8", newline="\n") as stream:
+    with _appended(path) as stream:
         if missing and _breaks_off(path):
             stream.write("\n")
         size = rows_at_once(metric)
@@ -54,8 +54,18 @@ def _read(path: Path) -> dict[str, Pieces]:
     return {row["key"]: row["evidence"] for row in rows if isinstance(row.get("key"), str) and "evidence" in row}
 
 
+def _appended(path: Path) -> TextIO:
+    """The file, to add lines to; nothing where it cannot be written, as `ScoreCache` has told by then."""
+    try:
+        return path.open("a", encoding="utf-8", newline="\n")
+    except OSError:
+        return Path(os.devnull).open("w", encoding="utf-8")
+
+
 def _breaks_off(path: Path) -> bool:
     """Whether the file's last line has no end."""
+    if not path.exists():
+        return False
     with path.open("rb") as stream:
         if not stream.seek(0, os.SEEK_END):
             return False
