@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -10,12 +11,13 @@ import pytest
 from claims import ARTICLES, NEWS, RESTATED, write
 
 from quals.errors import InputError
-from quals.factcc import kept
+from quals.factcc import data, kept
 from quals.factcc.data import training_claims, with_unsupported
 from quals.factcc.generate import Article, Settings
 from quals.factcc.kept import ClaimPair, kept_claims
 from quals.nlp import load_pipeline
 from quals.texts import padded_words
+from quals.training.data import Passage
 from quals.training.examples import plan_examples
 from quals.training.settings import ClaimTrainSettings
 
@@ -50,6 +52,30 @@ def test_claims_are_kept_and_gone_on_with(pipeline: Any, tmp_path: Path, monkeyp
     assert kept_claims(ARTICLES, pipeline, Settings(seed=1), tmp_path) != whole
 
 
+def test_claims_are_made_again_by_another_version_other_rules_or_another_pipeline(
+    pipeline: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    articles, settings = [*ARTICLES[:2], Article("No claim here"), ARTICLES[2]], Settings()
+    passages = kept_claims(articles, pipeline, settings, tmp_path)
+    assert [(one.context, one.title) for one in passages] == [
+        (NEWS[0], "document 0"), (NEWS[1], "document 1"), (NEWS[2], "document 3"),
+    ]  # fmt: skip
+    made: list[Article] = []
+
+    def counting(articles: Any, *arguments: Any) -> Any:
+        made.extend(articles)
+        return real(articles, *arguments)
+
+    real = kept.make_claims
+    monkeypatch.setattr(kept, "make_claims", counting)
+    changes = ("quals.__version__", "another"), ("quals.factcc.kept._RULES", 99)
+    for name, value in (*changes, ("quals.factcc.kept.pipeline_name", lambda _: "another")):
+        monkeypatch.setattr(name, value)
+        for _ in range(2):
+            kept_claims(articles, pipeline, settings, tmp_path)
+    assert made == articles * 3
+
+
 def test_each_sentence_gives_a_true_and_a_false_claim_at_its_place(pipeline: Any, tmp_path: Path) -> None:
     for passage in kept_claims(ARTICLES, pipeline, Settings(noised=0.0), tmp_path):
         for true, false in zip(passage.pairs[::2], passage.pairs[1::2], strict=True):
@@ -69,6 +95,7 @@ def test_claims_of_a_summary_stand_where_the_document_says_the_same(pipeline: An
     restated = [pair for pair in passage.pairs if isinstance(pair, ClaimPair) and pair.kind == kept.RESTATED]
     assert [pair.answer == "yes" for pair in restated] == [True, False]
     assert restated[0].question == "Three men were arrested in Leeds by police on Monday."
+    assert kept_claims([ARTICLES[0]], pipeline, Settings(noised=0.0), tmp_path) != [passage]
     for pair in restated:
         assert passage.context[pair.start : pair.end] == "Police arrested three men in Leeds on Monday."
     # A summary's claim is not taken for one that another part of the document does not bear out.
@@ -102,7 +129,9 @@ def test_unsupported_claims_are_those_of_other_parts_of_the_document(pipeline: A
         assert before.context == after.context
         changed += [new for old, new in zip(before.pairs, after.pairs, strict=True) if old != new]
     assert 0.2 < len(changed) / sum(len(example.pairs) for example in plan) < 0.4
-    assert {claim.answer for claim in changed} == {"no"}
+    assert {(claim.answer, claim.start) for claim in changed} == {("no", -1)}
+    assert with_unsupported(plan, passages, share=0.3, seed=1) != made
+    assert with_unsupported(passages, passages, share=1.0, seed=0) == passages  # there are no other parts
     # True claims are among them, so that their looks tell nothing.
     true = {pair.question for pair in passages[0].pairs if pair.answer == "yes"}
     assert 0.35 < fmean(claim.question in true for claim in changed) < 0.65
@@ -120,6 +149,41 @@ def test_a_held_out_document_is_never_trained_on(tmp_path: Path) -> None:
     assert sorted(passage.context for passage in passages) == sorted(NEWS[1:])
     assert len(validation) == 1
     assert NEWS[0].startswith(validation[0].context[:40])
+
+
+def test_claims_are_made_and_cut_as_the_settings_say(
+    pipeline: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[object, ...]] = []
+    planned: list[dict[str, object]] = []
+
+    def kept_claims(articles: list[Article], _: Any, making: Settings, folder: Path, workers: int) -> list[Passage]:
+        asked.append((len(articles), making, folder, workers))
+        return [Passage(article.document, ()) for article in articles]
+
+    def plan_examples(passages: list[Passage], **given: object) -> list[Passage]:
+        planned.append(given)
+        return passages
+
+    monkeypatch.setattr(data, "load_pipeline", lambda _: pipeline)
+    monkeypatch.setattr(data, "kept_claims", kept_claims)
+    monkeypatch.setattr(data, "plan_examples", plan_examples)
+    files = [write(tmp_path / f"{name}.jsonl", [f"{name} {n}" for n in range(5)]) for name in ("one", "other")]
+    settings = ClaimTrainSettings(
+        seed=3, documents=2, sentences=5, noised=0.5, noise_rate=0.1, workers=2, validate=2, crop=0.75,
+        window_min=7, window_max=9,
+    )  # fmt: skip
+    passages, _ = training_claims([files[0]], [files[1]], tmp_path, settings)
+    assert asked == [(count, Settings(3, 5, 0.5, 0.1), tmp_path, 2) for count in (2, 4)]
+    cut = {"max_pairs": 10, "crop": 0.75, "seed": 3, "window": (7, 9)}
+    assert planned == [{"count": 2, **cut}]
+    drawn = {tuple(one.context for one in passages)}
+    for seed in range(9):
+        found, _ = training_claims([files[0]], [files[1]], tmp_path, replace(settings, seed=seed, validate=9))
+        drawn.add(tuple(passage.context for passage in found))
+    assert len(drawn) > 3
+    training_claims([files[0]], [], tmp_path, settings)
+    assert [given["count"] for given in planned[-2:]] == [5, 0]  # there are no more
 
 
 def test_rows_that_cannot_be_read_are_told_and_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,14 +18,15 @@ import quals
 from quals.cli.main import cli
 from quals.errors import InputError, ModelError
 from quals.factcc import kept
-from quals.factcc.evaluate import BLIND, Judged, accuracies, balanced_accuracy, by_kind
+from quals.factcc.data import with_unsupported
+from quals.factcc.evaluate import BLIND, Judged, accuracies, balanced_accuracy, by_kind, without_the_document
 from quals.factcc.kept import ClaimPair, Slip
 from quals.factcc.model import ClaimChecker
 from quals.factcc.train import train_checker
 from quals.io.results import output_row
 from quals.io.rows import Row
 from quals.lm.chunks import chunks
-from quals.lm.format import PairFormat
+from quals.lm.format import PairFormat, text_ids
 from quals.metrics import registry
 from quals.metrics.factcc import FactCC, FactCCSettings
 from quals.nlp import load_pipeline, sentences
@@ -76,12 +77,27 @@ def test_a_text_in_parts_gives_its_best_part() -> None:
         assert (value, part) == (pytest.approx(max(alone), abs=1e-4), alone.index(max(alone)))
 
 
+def test_verdicts_are_told_apart_behind_what_they_begin_with() -> None:
+    model = checker()
+    words = [text_ids(model.lm.tokenizer, word) for word in ("yes", "no")]
+    shared = len(model.common)
+    assert [word[:shared] for word in words] == [model.common] * 2
+    assert model.verdicts == (words[0][shared], words[1][shared])
+    assert model.verdicts[0] != model.verdicts[1]
+
+
 def test_a_tokenizer_must_tell_the_verdicts_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = checker().verdicts
     assert first != second
     monkeypatch.setattr("quals.factcc.model.INCONSISTENT", "yes")
     with pytest.raises(ModelError, match="does not tell 'yes' from 'yes'"):
         checker()
+
+
+def test_samples_show_claims_with_their_probability_and_verdict() -> None:
+    model, claim = checker(), "The hall was closed."
+    value = probability(model, model.frame("The mayor resigned."), claim)
+    assert model.sample("The mayor resigned.", [(claim, "no")]) == [(claim, f"{value:.2f} (no)")]
 
 
 # ---- training
@@ -152,6 +168,16 @@ def toy(count: int, seed: int = 0) -> list[Passage]:
     return made
 
 
+def test_in_training_a_share_of_claims_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {}
+    monkeypatch.setattr("quals.factcc.train.train_model", lambda *_, **options: given.update(options))
+    here, there = ClaimPair("It snowed.", "no", 0, "It rained.", "x"), ClaimPair("He left.", "yes", 11, "He left.", "x")
+    passages, windows = [Passage("It rained. He left.", (here, there))], [Passage("It rained.", (here,))] * 40
+    train_checker(passages, [], tmp_path, ClaimTrainSettings(unsupported=0.4, seed=3))
+    assert given["vary"](windows) == with_unsupported(windows, passages, share=0.4, seed=3) != windows
+    assert given["measure"] is accuracies
+
+
 @pytest.fixture(scope="module")
 def trained(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "tiny-factcc"
@@ -176,6 +202,7 @@ def test_balanced_accuracy_by_hand() -> None:
     assert balanced_accuracy(claims) == pytest.approx((2 / 3 + 1 / 2) / 2)
     assert by_kind(claims) == {"balanced accuracy": pytest.approx(7 / 12), "date": 0.75, "number": 0.5}
     assert balanced_accuracy(claims, threshold=0.05) == 0.5
+    assert balanced_accuracy([*claims, Judged(True, "date", 0.5)]) == pytest.approx((2 / 4 + 1 / 2) / 2)
     assert set(by_kind([*claims, Judged(False, "pronoun", 0.5)])) == {"balanced accuracy", "date", "number"}
     assert by_kind(claims[:2]) == {}
 
@@ -194,6 +221,12 @@ def test_without_the_document_is_the_same_model_given_nothing() -> None:
     middle = sorted(each.probability for each in blind)
     threshold = (middle[len(middle) // 2] + middle[(len(middle) - 1) // 2]) / 2
     assert accuracies(model, passages)[BLIND] == pytest.approx(balanced_accuracy(blind, threshold=threshold))
+
+
+def test_the_threshold_without_the_document_is_the_median(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ClaimChecker, "check", lambda *_: [[0.9, 0.1, 0.2, 0.15]])
+    pairs = [ClaimPair(f"Claim {number}.", verdict) for number, verdict in enumerate(("yes", "no") * 2)]
+    assert without_the_document(checker(), [Passage("It rained.", tuple(pairs))]) == {BLIND: 1.0}
 
 
 def test_the_benchmark_checks_whole_documents(trained: Path, tmp_path: Path) -> None:
@@ -276,6 +309,7 @@ def test_what_is_wrong_is_named(metric: FactCC) -> None:
     [
         ("no: The chief / The mayor", Slip("The chief", "The mayor")),
         ("no: did not say / said", Slip("did not say", "said")),
+        ("no:  The chief  /  the mayor ", Slip("The chief", "the mayor")),
         ("no: 4 May / ", Slip("4 May", "")),
         ("no: km / h / miles", Slip("km", "h / miles")),
         ("yes", None),

@@ -14,6 +14,7 @@ from claims import ARTICLES as NEWS
 from claims import RESTATED
 
 from quals.errors import InputError, MissingExtraError, ModelError
+from quals.factcc import generate
 from quals.factcc.changes import Change, change_at, starts_with_vowel_sound
 from quals.factcc.generate import Article, Settings, make_claims, make_false, read_articles
 from quals.factcc.noise import apply_all, noise
@@ -49,6 +50,7 @@ ARTICLES = [
     ("The Apple store opened.", "Apple", "Google", "The Google store opened."),
     ("Two men were seen.", "Two", "three", "Three men were seen."),
     ("He saw Idaho a Boise again.", "Boise", "Utah", "He saw Idaho a Utah again."),
+    ("She met a\n Google engineer.", "Google", "Apple", "She met an\n Apple engineer."),
 ]
 
 
@@ -63,11 +65,20 @@ def test_articles_and_capitals_follow(pipeline: Any, text: str, old: str, new: s
 
 def test_a_change_of_case_only_is_none(pipeline: Any) -> None:
     assert change_at(pipeline("Two men were seen.")[:], 0, 3, "two") is None
+    assert change_at(pipeline("They met in spring.")[:], 12, 18, "Spring") is None
+
+
+def test_an_article_that_still_fits_is_no_part_of_the_change(pipeline: Any) -> None:
+    change = change_at(pipeline("An 80-year-old man died.")[:], 3, 5, "85")
+    assert change == Change(Span(3, 5), "80", "85")
 
 
 VOWEL_SOUNDS = {"apple": True, "hour": True, "union": False, "European": False, "uninsured": True, "MP": True,
                 "UN": False, "NHS": True, "8": True, "80": True, "18": True, "180": False, "11": True, "110": False,
                 "one": False, "only": True, "Ukrainian": False, "umbrella": True, "BBC": False, "Nato": False,
+                "honest": True, "honorary": True, "heir": True, "Hour": True, "unimportant": True, "usual": False,
+                "eulogy": False, "once": False, "Ugandan": False, "Uzbek": False, "X-ray": True, "HIV": True,
+                "M25": True, "B52": False,
                 }  # fmt: skip
 
 
@@ -91,6 +102,30 @@ def test_noise_repeats_or_drops_and_spares_what_matters() -> None:
         once = [word for place, word in enumerate(noisy) if place == 0 or word != noisy[place - 1]]
         left_out = {"the", "of", "that"}
         assert [w for w in once if w not in left_out] == [w for w in text.strip(".").split() if w not in left_out]
+
+
+def noised(text: str, protected: Span | None = None) -> set[tuple[str, str]]:
+    """All that noise can do to the words of a text."""
+    made = [noise(text, Random(seed), rate=1.0, protected=protected) for seed in range(40)]
+    for changes in made:
+        apply_all(changes, text)  # they can all be made
+    return {(change.old, change.new) for changes in made for change in changes}
+
+
+def test_noise_by_words() -> None:
+    assert noised("Stop a man.") == {("Stop", "Stop Stop"), ("a", "a a"), ("a ", ""), ("man", "man man")}
+    assert noised("an hour") == {("an", "an an"), ("an ", ""), ("hour", "hour hour")}
+    assert noised("the town of\nHull") == {
+        ("the", "the the"), ("the ", ""), ("town", "town town"), ("of", "of of"), ("Hull", "Hull Hull"),
+    }  # fmt: skip
+    # What a hyphen or an apostrophe joins is one word, and what follows a point or comma without a space is none.
+    joined = {("well-known", "well-known well-known"), ("O’Neil", "O’Neil O’Neil"), ("bbc", "bbc bbc")}
+    assert noised("well-known O’Neil bbc.com,uk") == joined
+
+
+def test_words_beside_what_is_protected_are_noised() -> None:
+    assert {old.strip() for old, _ in noised("the men left", Span(3, 4))} == {"the", "men", "left"}
+    assert {old.strip() for old, _ in noised("the men left", Span(2, 5))} == {"left"}
 
 
 def test_no_noise_at_rate_zero() -> None:
@@ -163,6 +198,66 @@ def test_fragments_and_headings_give_no_claims(pipeline: Any) -> None:
     assert list(make_claims([*map(Article, texts), Article("", "The mayor of Leeds left on Monday.")], pipeline)) == []
 
 
+CLAIMS = [
+    ("The mayor of Leeds left today.", True),
+    ("The mayor left Leeds today.", False),  # five words
+    ("The mayor left 1 or 2 days ago.", True),
+    ("The mayor left 10 20 30.", False),
+    (f"The mayor left {'very ' * 56}gladly.", True),  # 60 words
+    (f"The mayor left {'very ' * 57}gladly.", False),
+    ('"The mayor of Leeds left today," he said.', True),
+    ("“The mayor of Leeds left today.”", True),
+    ("(The mayor of Leeds left today.)", True),
+    ("The mayor of Leeds left today!", True),
+    ("The mayor of Leeds left today", False),
+    ("the mayor of Leeds left today.", False),
+    ("The mayor of Leeds is old.", True),
+    ("The old mayor of the town.", False),
+    ("The mayor of\nLeeds left today.", False),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), CLAIMS)
+def test_what_is_a_whole_sentence(pipeline: Any, text: str, expected: bool) -> None:
+    assert generate._is_claim(pipeline(text)[:]) is expected
+
+
+def test_every_sentence_may_come_first(pipeline: Any) -> None:
+    text = NEWS[0].document + "\n\nShe was very glad about it then. "
+    firsts = {next(generate._sources(pipeline(text), text, Random(seed)))[1] for seed in range(60)}
+    assert firsts == {sentence.text.strip() for sentence in pipeline(text).sents}
+
+
+def test_noise_of_a_rate_falls_beside_the_change(pipeline: Any) -> None:
+    settings = [Settings(seed=seed, noised=1.0, noise_rate=1.0) for seed in range(9)]
+    for claim in (claim for each in settings for claim in make_claims(NEWS, pipeline, each)):
+        assert len(claim.noise) >= 4
+        if claim.change:
+            start = claim.change.span.start
+            assert all(
+                noise.span.end <= start or noise.span.start >= start + len(claim.change.new) for noise in claim.noise
+            )
+
+
+def test_a_false_claim_that_the_summary_states_is_none(pipeline: Any) -> None:
+    document = "The mayor of the town left the hall."
+    denials = "The mayor of the town did not leave the hall. The mayor of the town didn't leave the hall."
+    for summary, kinds in (("", {"none", "denial"}), (denials, {"none", "affirmation"})):
+        made = [make_claims([Article(document, summary)], pipeline, Settings(seed)) for seed in range(40)]
+        assert {claim.kind for claims in made for claim in claims} == kinds
+
+
+def test_a_heading_of_a_summary_gives_no_claim(pipeline: Any) -> None:
+    article = Article(NEWS[0].document, "Three men were arrested in Leeds by police")
+    assert all(claim.sentence == claim.basis for claim in make_claims([article], pipeline, Settings(pairs=20)))
+
+
+def test_a_document_of_the_most_characters_is_taken(pipeline: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for short, count in ((0, 2), (1, 0)):
+        monkeypatch.setattr(pipeline, "max_length", len(NEWS[0].document) - short)
+        assert len(list(make_claims(NEWS[:1], pipeline, Settings(pairs=1)))) == count
+
+
 def test_documents_too_long_for_the_pipeline_are_told(pipeline: Any, caplog: pytest.LogCaptureFixture) -> None:
     long = "word " * (pipeline.max_length // 5 + 1)
     assert len(list(make_claims([Article(long), NEWS[0]], pipeline, Settings(pairs=1)))) == 2
@@ -173,6 +268,7 @@ def test_a_summary_gives_claims_in_its_own_words(pipeline: Any) -> None:
     """Only a sentence that the document bears out, and not one that it has word for word."""
     claims = list(make_claims([RESTATED], pipeline, Settings(noised=0.0, pairs=20)))
     own = [claim for claim in claims if claim.sentence == claim.basis]
+    assert set(Counter(claim.sentence for claim in own).values()) == {2}
     true, false = (claim for claim in claims if claim.sentence != claim.basis)
     assert {claim.sentence for claim in own} <= {str(sentence) for sentence in pipeline(RESTATED.document).sents}
     assert true.basis == "Police arrested three men in Leeds on Monday."
@@ -205,6 +301,42 @@ def test_two_neighbouring_sentences_can_bear_out_one(pipeline: Any) -> None:
     assert bases.of(next(pipeline("Thousands of cyclists crossed the new bridge of Hull on Friday.").sents)) is None
 
 
+BASED = [
+    ("The old mayor opened a long bridge in a small town while a sad cook sang.", True),  # 7 of 10 words
+    ("The old mayor opened a long bridge in a small town while a sad cook sang loudly.", False),  # 7 of 11
+    ("Old mayors opened longer bridges in smaller towns.", True),
+    ("The mayor opened a bridge.", True),
+    ("The mayor opened it.", False),  # too few words
+    ("The old mayor opened a long bridge that cyclists crossed at noon.", False),  # no neighbours have it all
+]
+
+
+@pytest.mark.parametrize(("sentence", "based"), BASED)
+def test_a_basis_has_most_of_the_words(pipeline: Any, sentence: str, based: bool) -> None:
+    text = "The old mayor opened a long bridge in a small town. It rained. Many cyclists crossed it at noon."
+    basis = Bases(list(pipeline(text).sents)).of(next(pipeline(sentence).sents))
+    assert (basis and str(basis)) == ("The old mayor opened a long bridge in a small town." if based else None)
+
+
+EXACT = [
+    ("The mayor of Leeds opened the bridge twice.", True),
+    ("The mayor of Leeds opened the bridge for 50 pounds.", False),
+    ("The mayor of Leeds opened the bridge on Friday.", False),
+    ("The mayor of Leeds opened the bridge last summer.", False),
+    ("The mayor of Leeds, Berg, opened the bridge.", False),
+]
+
+
+@pytest.mark.parametrize(("sentence", "based"), EXACT)
+def test_names_numbers_and_dates_have_to_be_the_documents(pipeline: Any, sentence: str, based: bool) -> None:
+    bases = Bases(list(pipeline("It cost 40 pounds. The mayor of Leeds opened the bridge.").sents))
+    assert (bases.of(next(pipeline(sentence).sents)) is not None) is based
+
+
+def test_nothing_is_no_basis(pipeline: Any) -> None:
+    assert Bases([]).of(next(pipeline("The old mayor opened a long bridge.").sents)) is None
+
+
 def test_articles_are_read_from_files(tmp_path: Path) -> None:
     path = tmp_path / "news.jsonl.gz"
     rows = b'{"document": "One.", "summary": "x"}\n{"document": "Two."}\n{"document": "Three.", "summary": 5}\n{}\n'
@@ -216,6 +348,8 @@ def test_articles_are_read_from_files(tmp_path: Path) -> None:
     left_out: list[InputError] = []
     assert list(read_articles([path], left_out)) == [Article("One.", "x"), Article("Two.")]
     assert [(problem.line, problem.field) for problem in left_out] == [(3, "summary"), (4, "document")]
+    path.write_bytes(gzip.compress(b'{"document": "One.", "summary": null}'))
+    assert list(read_articles([path])) == [Article("One.")]
     path.write_bytes(gzip.compress(b"{}"))
     with pytest.raises(InputError, match=r"news\.jsonl\.gz:1: document: expected text"):
         next(read_articles([path]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
@@ -25,8 +26,10 @@ from quals.factcc.generate import Article, Settings
 from quals.factcc.kept import RESTATED, ClaimPair, Slip, kept_claims
 from quals.lm.format import QAGEN, PairFormat
 from quals.nlp import load_pipeline
-from quals.qagen import judged, train
+from quals.qagen import grounding, judged, train
 from quals.qagen.grounding import (
+    CLAIMS,
+    PAIRS,
     RARE,
     SLOPE,
     THRESHOLD,
@@ -72,6 +75,56 @@ def test_what_other_documents_have_makes_further_claims_false(pipeline: Any, cla
         assert padded_words(slip.words) not in padded_words(passage.context)
         assert slip.mend(pair.question) in {true.question for true in passage.pairs if true.answer == "yes"}
         assert passage.context[pair.start : pair.end] == pair.basis
+
+
+def true(*sentences: str) -> list[Passage]:
+    """Documents of one sentence, each a true claim."""
+    return [Passage(text, (ClaimPair(text, "yes", 0, text),)) for text in sentences]
+
+
+SWAPPED = [
+    ("Anna Berg left.", "Tom Field came.", "Anna Berg came."),
+    ("He works for Google.", "She works for Microsoft.", "She works for Google."),
+    ("A German minister came.", "A French minister left.", "A German minister left."),
+    ("He left on Monday.", "She came on Friday.", "She came on Monday."),
+    ("He lost three dogs.", "She has seven cats.", "She has three cats."),
+    ("It was her third win.", "It was his second goal.", "It was his third goal."),
+    ("Sales fell by 12%.", "Profits rose by 30%.", "Profits rose by 12%."),
+    ("The bill is $20.", "The meal cost $45.", "The meal cost $20."),
+]
+
+
+@pytest.mark.parametrize(("before", "text", "foreign"), SWAPPED)
+def test_names_numbers_and_dates_come_from_documents_before(
+    pipeline: Any, before: str, text: str, foreign: str
+) -> None:
+    *_, last = with_foreign(true(before, text), pipeline, share=1.0, seed=0)
+    assert [pair.question for pair in last.pairs] == [text, foreign]
+
+
+@pytest.mark.parametrize(
+    ("before", "text"),
+    [
+        ("Anna Berg left.", "She came on Friday."),  # of another kind
+        ("He speaks English.", "She speaks French."),  # of a kind that is not replaced
+        ("He left on Monday.", "She came on Friday and left on Monday."),
+    ],
+)
+def test_what_does_not_fit_makes_no_claim_false(pipeline: Any, before: str, text: str) -> None:
+    passages = true(before, text)
+    assert all(with_foreign(passages, pipeline, share=1.0, seed=seed) == passages for seed in range(9))
+
+
+def test_what_is_foreign_is_drawn_from_the_latest_documents(pipeline: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    passages = true("He came on Monday.", "She came on Tuesday.", "They came on Friday.")
+
+    def drawn() -> set[str]:
+        made = [with_foreign(passages, pipeline, share=1.0, seed=seed)[-1] for seed in range(20)]
+        return {passage.pairs[-1].question for passage in made}
+
+    assert drawn() == {"They came on Monday.", "They came on Tuesday."}
+    monkeypatch.setattr(judged, "_POOL", 1)
+    assert drawn() == {"They came on Tuesday."}
 
 
 def test_claims_of_summaries_stay_such_when_they_are_made_false_once_more(pipeline: Any, tmp_path: Path) -> None:
@@ -139,6 +192,28 @@ def test_pairs_are_judged_by_the_words_that_make_a_claim_false(
     assert judged_pairs(documents, qagen, tmp_path) == found
 
 
+def test_pairs_are_made_again_of_other_documents_by_another_model_or_other_rules(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def noted(claim: ClaimPair, *_: object) -> Iterator[JudgedPair]:
+        made.append(claim.question)
+        return iter(())
+
+    monkeypatch.setattr(judged, "_judged", noted)
+    qagen = QAGen.load(str(base), device="cpu")
+    one, other = true("It rained.", "He left.")
+    for documents, model in (([one], qagen), ([other], qagen), ([one], replace(qagen, revision="another"))):
+        for _ in range(2):
+            assert judged_pairs(documents, model, tmp_path) == []
+    assert made == ["It rained.", "He left.", "It rained."]
+    for name, value in (("quals.__version__", "another"), ("quals.qagen.judged._RULES", 99)):
+        monkeypatch.setattr(name, value)
+        judged_pairs([one], qagen, tmp_path)
+    assert made[3:] == ["It rained."] * 2
+
+
 def pair(supported: bool, claim: str = "C.", basis: str = "It rained.", kind: str = "entity") -> JudgedPair:
     return JudgedPair("What?", "the rain", 0, basis, claim, kind, -0.5, supported)
 
@@ -168,6 +243,13 @@ def test_windows_have_pairs_about_what_stands_elsewhere() -> None:
     for seed in range(9):
         (found,) = twins([window], [whole], most=1, outside=1.0, seed=seed)
         assert found.pairs == (*inside, replace(elsewhere, supported=False, start=-1))
+    few = [twins([window], [whole], most=1, outside=0.3, seed=seed)[0].pairs != inside for seed in range(200)]
+    assert 0.2 < fmean(few) < 0.4
+    another = replace(elsewhere, question="Who?")
+    for seed in range(9):
+        (found,) = twins([window], [replace(whole, pairs=(elsewhere, another))], most=1, outside=1.0, seed=seed)
+        assert len(found.pairs) == 3
+    assert twins([window], [window], most=1, outside=1.0, seed=0) == [window]
     assert about_claims([whole]) == [
         Passage("C.", (Pair("What?", "the rain"), Pair("What?", "rained"), Pair("What?", "He")), "d"),
         Passage("D.", (Pair("What?", "the rain"),), "d"),
@@ -178,6 +260,29 @@ def test_of_a_denial_only_the_negation_is_wrong() -> None:
     for words, wrong in (("did not resign", {"not"}), ("didn't resign", {"t"}), ("could not resign", {"not"})):
         claim = ClaimPair(f"The mayor {words} on Monday.", Slip(words, "resigned").verdict)
         assert judged._wrong(claim) == wrong
+
+
+WRONG = [
+    ("She went to the bank.", "to the bank", "home", {"bank"}),
+    (
+        "She left a house and an old car for him.",
+        "a house and an old car for him",
+        "it",
+        {"house", "old", "car", "him"},
+    ),
+    ("She of Hull came from York.", "of Hull came from York", "came", {"hull", "york"}),
+    ("The man with a hat or a cap left at noon.", "with a hat or a cap left at noon", "left", {"hat", "cap", "noon"}),
+    ("She left on Monday by car.", "on Monday by car", "", {"monday", "car"}),
+    ("She came in May as mayor.", "in May as mayor", "", {"may", "mayor"}),
+    ("She came on the bus.", "on the bus", "in a car", {"bus"}),
+    ("She came to it.", "to it", "on it", None),
+    ("She left.", "Anna", "Tom", None),
+]
+
+
+@pytest.mark.parametrize(("claim", "words", "instead", "wrong"), WRONG)
+def test_words_that_are_wrong_by_themselves(claim: str, words: str, instead: str, wrong: set[str] | None) -> None:
+    assert judged._wrong(ClaimPair(claim, Slip(words, instead).verdict)) == wrong
 
 
 def test_small_words_make_no_pair_wrong(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,8 +297,10 @@ def test_small_words_make_no_pair_wrong(base: Path, tmp_path: Path, monkeypatch:
         ClaimPair("The chief resigned on Monday.", Slip("The chief", "The mayor").verdict, 0, text),
         ClaimPair("The mayor resigned on a Monday.", Slip("on a Monday", "on Monday").verdict, 0, text),  # not known
     ]
-    (found,) = judged_pairs([Passage(text, tuple(claims))], QAGen.load(str(base), device="cpu"), tmp_path)
+    documents = [Passage(text, tuple(claims)), Passage(text, tuple(claims[3:]))]
+    (found,) = judged_pairs(documents, QAGen.load(str(base), device="cpu"), tmp_path)
     assert [vars(each)["supported"] for each in found.pairs] == [True] * 3 + [True] * 3 + [True, True, False]
+    assert {vars(each)["basis"] for each in found.pairs} == {text}
 
 
 @pytest.mark.parametrize("kind", [*DECODERS, *SEQ2SEQ])
@@ -229,6 +336,52 @@ def test_the_loss_is_that_of_its_formula(kind: str) -> None:
 
 def wrong(above: float, right: bool) -> float:
     return math.log1p(math.exp(-SLOPE * above * (1 if right else -1)))
+
+
+def test_the_loss_by_hand() -> None:
+    pairs = [  # -log p of their tokens, whether they are supported, their log-probability given the claim
+        ([0.5, 1.5, 1.0], True, -0.2),
+        ([2.0, 1.0], False, -0.3),
+        ([1.2], False, -0.4),
+        ([0.9, 1.1, 0.4], True, math.nan),
+    ]
+    losses = torch.tensor([[*values, 0.0, 0.0][:3] for values, _, _ in pairs])
+    labels = torch.tensor([[*[5] * len(values), IGNORE, IGNORE][:3] for values, _, _ in pairs])
+    supported, given = torch.tensor([right for _, right, _ in pairs]), torch.tensor([value for *_, value in pairs])
+    expected = sum(sum(values) for values, right, _ in pairs if right)
+    for values, right, log_prob in pairs[:3]:
+        times = WEIGHT * len(values) * (1 if right else RARE)
+        expected += times * wrong(-fmean(values) - log_prob - THRESHOLD, right)
+    owners = torch.arange(4)[:, None].repeat(1, 3)
+    assert float(grounding_loss(losses, labels, owners, supported, given)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_how_well_pairs_are_told_apart_by_hand(base: Path) -> None:
+    qagen = QAGen.load(str(base), device="cpu")
+    pairs = [
+        replace(pair(right, claim), answer=answer, log_prob=log_prob)
+        for claim, right, answer, log_prob in (
+            ("C.", True, "the rain", -1.0), ("C.", False, "Monday", -4.0), ("D.", False, "the mayor", -9.0),
+            ("E.", True, "Friday", -2.0), ("E.", True, "The mayor", -7.0), ("F.", False, "the chief", -3.0),
+        )
+    ]  # fmt: skip
+    passage = Passage("The mayor resigned on Friday.", tuple(pairs))
+    targets = [qagen.target(each.question, each.answer) for each in pairs]
+    (values,) = qagen.log_probs([qagen.frame(passage.context)], [targets])
+    single = [(fmean(found) - each.log_prob, each.supported) for each, found in zip(pairs, values, strict=True)]
+    (c, c_false, d, e, more, f) = (value for value, _ in single)
+    whole = [(fmean((c, c_false)), False), (d, False), (fmean((e, more)), True), (f, False)]
+    expected: dict[str, float] = {}
+    for names, found in ((PAIRS, single), (CLAIMS, whole)):
+        yes, no = ([value for value, right in found if right is side] for side in (True, False))
+        auc = fmean((one > other) + (one == other) / 2 for one in yes for other in no)
+        assert 0 < auc < 1
+        expected |= dict(zip(names, (auc, fmean(yes), fmean(no)), strict=True))
+    assert told_apart(qagen, [passage, passage]) == pytest.approx(expected, rel=1e-4)
+    ties = grounding._figures("AUC", "yes", "no", [(1.0, True), (1.0, False), (2.0, True), (0.0, False)])
+    assert ties == {"AUC": (0.5 + 3) / 4, "yes": 1.5, "no": 0.5}
+    for alone in (pairs[:1], pairs[1:2]):
+        assert told_apart(qagen, [replace(passage, pairs=tuple(alone))]) == {}
 
 
 def test_training_teaches_to_tell_pairs_apart(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -354,6 +354,7 @@ def test_csv_holds_every_row_and_is_read_again(tmp_path, name, delimiter):
     assert json.loads(first["evidence"]) == json.loads(json.dumps([one.to_dict() for one in results[0].evidence]))
     assert (float(first["score"]), second["score"], second["status"]) == (results[0].value, "", "empty-summary")
     assert (third["late"], third["document"], third["status"]) == ("?", "", "invalid-row")
+    assert b"\r\n" not in path.read_bytes()
     again = [(row.document, row.summary) for row in read_rows(path) if not row.error]
     assert again[:2] == [("a\rb", 'a "x",\n\ty'), ("ö", "")]
 
@@ -366,7 +367,13 @@ def test_parquet_of_rows_without_any_score_fits_that_of_others(tmp_path):
     assert types == ["double", "double", "int64", "int64"]
 
 
+def test_results_are_safe_where_their_table_cannot_be_written(tmp_path):
+    (tmp_path / "d.jsonl").write_text('{"a": "x"}\n')
+    with pytest.raises(QualsError, match=r"o\.csv: cannot be written: .*\. The results are safe in .*d\.jsonl$"):
+        jsonl_to_separated(tmp_path / "d.jsonl", tmp_path / "none" / "o.csv")
+
+
 def test_the_case_of_a_suffix_does_not_matter(tmp_path):
     (tmp_path / "d.jsonl").write_text('{"a": "x", "b": ["é"]}\n', encoding="utf-8")
     jsonl_to_separated(tmp_path / "d.jsonl", tmp_path / "o.TSV")
-    assert (tmp_path / "o.TSV").read_text(encoding="utf-8") == 'a\tb\nx\t"[""é""]"\n'
+    assert (tmp_path / "o.TSV").read_bytes().decode() == 'a\tb\nx\t"[""é""]"\n'

@@ -174,11 +174,23 @@ def test_csv_text_comes_through_unchanged(tmp_path):
         b'sep=,\ndocument,summary\n"D, E",S\n',
         b"sep=\t\ndocument\tsummary\nD, E\tS\n",
         b'"id, old";"document";"summary"\n1;D, E;S\n',
+        b'"id; old\nor new",document,summary\n1,"D, E",S\n',
+        b'document,summary,id; old\n"D, E",S,1\n',
     ],
 )
 def test_csv_of_spreadsheets(tmp_path, content):
     path = write(tmp_path / "a.csv", content)
     assert texts(read_rows(path)) == [("D, E", "S")]
+
+
+def test_only_a_first_line_tells_the_delimiter(tmp_path):
+    path = write(tmp_path / "a.csv", "document,summary\nsep=,\nD,S\n")
+    assert texts(read_rows(path)) == [("sep=", ""), ("D", "S")]
+
+
+def test_csv_of_one_column_is_separated_by_comma(tmp_path):
+    path = write(tmp_path / "a.csv", 'document\n"D, E"\nD, E\n')
+    assert errors(read_documents(path)) == [None, f"{path}:3: 2 columns, but the header has 1"]
 
 
 def test_csv_that_ends_within_quotes_is_an_error(tmp_path):
@@ -191,6 +203,8 @@ def test_csv_that_is_not_utf8_in_one_row(tmp_path):
     assert errors(read_rows(path))[::2] == [None, None]
     assert f"{path}:3: document: not text" in errors(read_rows(path))[1]
     assert errors(read_rows(path))[1].endswith("; save it as UTF-8")
+    [nameless] = read_rows(write(tmp_path / "b.csv", b",document,summary\n\xe9,D,S\n"))
+    assert "not text" in str(nameless.error)
 
 
 def test_a_list_in_a_csv_cell_is_an_error(tmp_path):
@@ -354,3 +368,4 @@ def test_rows_are_counted_exactly_or_not_at_all(tmp_path):
     assert count_rows(write(tmp_path / "a.csv", "document,summary\nD,S\nD,S\n")) == 2
     assert count_rows(write(tmp_path / "b.csv", 'document,summary\n"D"x,S\n')) is None
     assert count_rows(write(tmp_path / "a.jsonl.gz", zipped(LINES)[:-9])) is None
+    assert count_rows(write(tmp_path / "a.csv.gz", zipped(b"document,summary\nD,S\n")[:-9])) is None

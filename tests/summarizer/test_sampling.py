@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from quals.lm.beam import BeamSettings, beam_search
-from quals.lm.constraints import Constraints
+from quals.lm.constraints import FILLER, Constraints
 from quals.lm.model import LanguageModel
 from quals.lm.sampling import SamplingSettings, draw, sample
 
@@ -102,3 +102,17 @@ def test_constraints_hold_in_search_and_sampling(lm: LanguageModel) -> None:
 def test_what_would_repeat_an_ngram(written: list[int], size: int, expected: set[int]) -> None:
     allowed = Constraints(ngram=size).apply(torch.zeros(1, 9), [written])
     assert {int(token) for token in np.flatnonzero(allowed[0] == -torch.inf)} == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "size", "expected"),
+    [
+        ([[FILLER, 5], [6, 7]], 1, [{5}, {6, 7}]),
+        ([[FILLER, FILLER], [5, 5]], 2, [set(), {5}]),
+    ],
+)
+def test_what_fills_shorter_rows_is_never_repeated(
+    written: list[list[int]], size: int, expected: list[set[int]]
+) -> None:
+    allowed = Constraints(ngram=size).apply(torch.zeros(2, 9), written)
+    assert [{int(token) for token in np.flatnonzero(row == -torch.inf)} for row in allowed] == expected

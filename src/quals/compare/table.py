@@ -46,10 +46,10 @@ def how(comparison: Comparison) -> str:
         f"{100 * resampling.level:g}% of {resampling.resamples:,} bootstrap draws of documents "
         f"(seed {resampling.seed}). "
         f"* p < {SIGNIFICANT:g} against {comparison.baseline}, by approximate randomisation, two-sided, not corrected "
-        f"for the number of tests. A tie is a difference of at most {resampling.tolerance:g}. Higher is better by every "
-        "metric; more novel 2-grams or words are neither better nor worse. At equal copying: the difference expected on a document where both "
-        "summaries have the same share of novel 2-grams, by a line through all documents: what a difference loses "
-        "there goes along with copying more, or less."
+        f"for the number of tests. A tie is a difference of at most {resampling.tolerance:g}. Higher is better by "
+        "every metric; more novel 2-grams or words are neither better nor worse. At equal copying: the difference "
+        "expected on a document where both summaries have the same share of novel 2-grams, by a line through all "
+        "documents: what a difference loses there goes along with copying more, or less."
     )
 
 
