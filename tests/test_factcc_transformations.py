@@ -244,6 +244,7 @@ NO_NUMBERS = [
     "The bill is $1.",
     "It rained for a second day.",
     "She came 21st in the race.",
+    "It was his twenty-first goal.",
 ]
 
 
@@ -259,12 +260,19 @@ def test_equal_value_is_no_other_number(outcomes: Any) -> None:
 
 def test_a_number_that_the_old_one_implies_is_not_put_in(outcomes: Any) -> None:
     bounds = {"at least": True, "More than": True, "over": True, "above": True, "Up to": False, "fewer than": False,
-              "less than": False, "under": False, "below": False, "at most": False}  # fmt: skip
+              "less than": False, "under": False, "below": False, "at most": False, "no fewer than": True,
+              "no less than": True, "a minimum of": True, "no more than": False, "as many as": False}  # fmt: skip
     for bound, larger in bounds.items():
         for text in ("The mayor said that {} 60 people were hurt.", "The mayor said that it cost {} £60."):
             made = outcomes(swap_number, text.format(bound))
             assert made
             assert all((int(new) > 60) is larger for _, new in made)
+
+
+def test_a_number_in_a_foreign_currency_has_bounds(outcomes: Any) -> None:
+    made = outcomes(swap_number, "The mayor said that it cost more than US$60m.")
+    assert made
+    assert all(int(new.strip("US$m")) > 60 for _, new in made)
 
 
 def test_values_of_words() -> None:
@@ -438,6 +446,7 @@ def test_a_place_is_not_swapped_with_what_contains_it(outcomes: Any) -> None:
         ("He lives in Hull in Yorkshire.", True),
         ("He left Hull (Yorkshire).", True),
         ("He left Yorkshire's Hull.", True),
+        ("He left Yorkshire’s Hull.", True),
         ("He left Hull and Yorkshire.", False),
     ],
 )
@@ -477,6 +486,8 @@ NEGATIONS = [
     ("They did not find any weapons.", set()),
     ("They were late.", {("were", "were not"), ("were", "weren't")}),
     ("He should leave.", {("should", "should not"), ("should", "shouldn't")}),
+    ("There was a fire in the hotel.", {("was", "was not"), ("was", "wasn't")}),
+    ("There's a fire in the hotel.", {("'s", "'s not")}),
     ("They want a deal.", {("want", "do not want"), ("want", "don't want")}),
     ("They have left.", {("have", "have not"), ("have", "haven't")}),
     ("They shan't go.", {("shan't", "shall")}),

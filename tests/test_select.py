@@ -93,6 +93,7 @@ def test_find_answer(answer: str, text: str, found: str | None) -> None:
 )
 def test_an_answer_is_found_as_words_of_their_own(answer: str, text: str, start: int) -> None:
     assert find_answer(answer, text) == Span(start, start + len(answer))
+    assert find_answer(answer, text, words_only=True) == (None if answer == "ow" else find_answer(answer, text))
 
 
 def pairs(*rows: tuple[str, str, float]) -> list[GeneratedPair]:

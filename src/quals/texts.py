@@ -12,11 +12,11 @@ from itertools import pairwise
 from quals.records import Span
 
 
-def find_answer(answer: str, text: str) -> Span | None:
+def find_answer(answer: str, text: str, *, words_only: bool = False) -> Span | None:
     """Where ``answer`` occurs in ``text``, both case-folded; as characters of ``text`` itself.
 
     Of several places the first where it stands as words of their own, if there is one ("May", not "Mayor"), and of
-    those rather one in the same case.
+    those rather one in the same case. With ``words_only`` other places are none.
     """
     folded, starts = _folded(text)
     wanted = answer.casefold()
@@ -24,6 +24,8 @@ def find_answer(answer: str, text: str) -> Span | None:
         return None
     places = (match.start() for match in re.finditer(f"(?={re.escape(wanted)})", folded))
     spans = [Span(starts[at], starts[at + len(wanted) - 1] + 1) for at in places]
+    if words_only:
+        spans = [span for span in spans if not _inside_word(span, text)]
     return min(spans, key=lambda span: (_inside_word(span, text), text[span.start : span.end] != answer), default=None)
 
 

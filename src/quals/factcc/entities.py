@@ -122,7 +122,9 @@ def _use(mention: Mention) -> tuple[str, str, bool, bool]:
 
 def _one_in_other(one: str, other: str, text: str) -> bool:
     """Whether the document itself says that one place, or body, is part of the other: "Hull, Yorkshire"."""
-    return any(f"{a}{link}{b}" in text for a, b in ((one, other), (other, one)) for link in (", ", " in ", " (", "'s "))
+    return any(
+        f"{a}{link}{b}" in text for a, b in ((one, other), (other, one)) for link in (", ", " in ", " (", "'s ", "’s ")
+    )
 
 
 def _after_title(before: str) -> bool:

@@ -41,7 +41,7 @@ class Slip:
 
     def mend(self, claim: str) -> str:
         """The claim with the right words; unchanged if the wrong ones are not in it."""
-        place = find_answer(self.words, claim)
+        place = find_answer(self.words, claim, words_only=True)
         return claim[: place.start] + self.instead + claim[place.end :] if place else claim
 
     @classmethod

@@ -62,7 +62,7 @@ def _denied(head: Token, sentence: Sentence, contract: bool) -> Change | None:
         return None
     if auxiliary is not None:
         return _replaced(auxiliary, _with_not(auxiliary.text, contract), sentence)
-    if head.pos_ == "AUX" and head.lemma_ == "be" and head.tag_ in _FINITE:
+    if head.lemma_ == "be" and head.tag_ in _FINITE:  # in "there was", too, where spaCy takes it for no auxiliary
         return _replaced(head, _with_not(head.text, contract), sentence)
     return _with_do(head, sentence, contract)
 

@@ -26,13 +26,17 @@ _DURATION = re.compile(r"\b(?:years?|months?|weeks?|days?|hours?|minutes?|second
 # Not part of a score (28-24), a date (9/11), a time (10:30), a name (B52, 3rdEyeGirl) or a rank (21st).
 _UNIT = r"(?:m|bn|tn|k|p|c|g|km|kg|ft|cm|mm|mph|lb|lbs)?"
 _DIGITS = re.compile(rf"(?<![\w.,/:–-])(?:\d{{1,3}}(?:,\d{{3}})+|\d+)(?:\.\d+)?(?={_UNIT}(?!\w))(?![.,]\d|[–/:-]\d)")
-_SECOND = rf"-(?:one|{'|'.join(WORDS)})\b|[ -](?:thirds|quarters|fifths)\b"  # of twenty-five, of two thirds
+_SECOND = rf"-(?:one|{'|'.join((*WORDS, *RANKS))})\b|[ -](?:thirds|quarters|fifths)\b"  # of twenty-five, of two thirds
 _WORD = re.compile(rf"(?<![\w-])(?:{'|'.join(WORDS)})(?!\w|{_SECOND})", re.IGNORECASE)
 _RANK_WORD = re.compile(rf"(?<![\w-])(?:{'|'.join(RANKS)})(?![\w-])", re.IGNORECASE)
 _RANK_DIGITS = re.compile(r"(?<![\w-])\d+(?:st|nd|rd|th)\b")
 _PATTERNS = {"digits": _DIGITS, "word": _WORD, "rank word": _RANK_WORD, "rank digits": _RANK_DIGITS}
-_AT_LEAST = re.compile(r"\b(?:at least|more than|over|above|no fewer than)\s+[£$€]?$", re.IGNORECASE)
-_AT_MOST = re.compile(r"\b(?:at most|less than|fewer than|under|below|up to|no more than)\s+[£$€]?$", re.IGNORECASE)
+_FEWER = "(?:less|fewer)"
+_MORE = rf"(?:(?<!\bno )(?<!\bnot )more than|(?:no|not) {_FEWER} than)"
+_LESS = rf"(?:(?<!\bno )(?<!\bnot ){_FEWER} than|(?:no|not) more than)"
+_SIGN = r"\s+(?:[A-Z]{1,3})?[£$€]?$"
+_AT_LEAST = re.compile(rf"\b(?:at least|{_MORE}|over|above|a minimum of){_SIGN}", re.IGNORECASE)
+_AT_MOST = re.compile(rf"\b(?:at most|{_LESS}|under|below|up to|as many as|a maximum of){_SIGN}", re.IGNORECASE)
 _FACTORS = ("0.4", "0.5", "0.6", "0.75", "1.25", "1.5", "2", "2.5", "3")
 
 

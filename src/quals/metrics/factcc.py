@@ -161,7 +161,7 @@ class FactCC(GroupedMetric[Span]):
         value, chunk = best[claim]
         if not (slip := slips.get(claim)):
             return ClaimEvidence(value, sentence, chunk.span, claim)
-        words = find_answer(slip.words, claim)
+        words = find_answer(slip.words, claim, words_only=True)
         there = find_answer(slip.instead, _text(document, chunk.span)) if slip.instead else None
         return ClaimEvidence(
             score=value,
