@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
 
 from quals.records import Doubt, Evidence, PairEvidence, Span
+from quals.texts import has_words
 
 # A separator or an end, as vocabularies write them; the separator may be a byte that is no text.
 FRAME_TOKEN = re.compile(r"</?\|?\w+\|?>|\ufffd")
@@ -47,7 +48,7 @@ def doubts(summary: str, evidence: Sequence[Evidence], range: Range) -> tuple[Do
     return tuple(
         Doubt(summary[span.start : span.end], span, loss, level)
         for span, loss in covered(len(summary), found.places)
-        if (level := found.level(loss)) and any(map(str.isalnum, summary[span.start : span.end]))
+        if (level := found.level(loss)) and has_words(summary[span.start : span.end])
     )
 
 

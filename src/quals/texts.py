@@ -46,6 +46,11 @@ def _inside_word(span: Span, text: str) -> bool:
     )
 
 
+def has_words(text: str) -> bool:
+    """Whether there is a letter or a digit in a text."""
+    return any(map(str.isalnum, text))
+
+
 def words(text: str) -> list[str]:
     """The words of a text, in lower case."""
     return re.findall(r"\w+", text.casefold())

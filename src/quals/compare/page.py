@@ -29,6 +29,7 @@ from quals.report.rows import evidence_from_dict
 from quals.report.view import number_text
 from quals.scoring.evidence import Pieces, explained
 from quals.scoring.progress import Progress, untold_of
+from quals.texts import has_words
 
 STYLES = ("report.css", "compare.css")
 _MEANINGS = {"word": "not in every summary", "fact": "name or number not in every summary"}
@@ -152,7 +153,7 @@ def _entries(
 
 
 def _shown(piece: Piece, doubted: Losses) -> dict[str, Any]:
-    level = doubted.level(piece.loss)
+    level = doubted.level(piece.loss) if has_words(piece.text) else 0
     titles = [_MEANINGS[piece.kind]] if piece.kind else []
     titles += [f"loses {number_text(piece.loss, 2)}"] if level else []
     classes: list[str] = [piece.kind] if piece.kind else []

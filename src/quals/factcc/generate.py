@@ -105,7 +105,7 @@ class Claim:
 
 
 def read_articles(paths: Iterable[str | Path], left_out: list[InputError] | None = None) -> Iterator[Article]:
-    """The ``document`` of each row of JSONL files, padded_words or gzipped, and its ``summary``, where there is one.
+    """The ``document`` of each row of JSONL files, plain or gzipped, and its ``summary``, where there is one.
 
     For ``left_out`` see `readable`.
 

@@ -234,7 +234,7 @@ def _storable(type: pa.DataType) -> pa.DataType:
 def _array(values: list[Any], type: pa.DataType) -> pa.Array:
     import pyarrow as pa
 
-    if any(_text_for_list(value, type) for value in values):  # which Arrow would take for a list of its characters
+    if pa.types.is_nested(type) and any(_text_for_list(value, type) for value in values):  # else a list of letters
         raise TypeError("a text is no list")
     if type == pa.string():
         values = [value if value is None or isinstance(value, str) else json.dumps(value) for value in values]

@@ -7,6 +7,7 @@ from collections import Counter
 
 from quals.io.text import is_text
 from quals.records import Status
+from quals.texts import has_words
 
 
 def problem_of(document: str, summary: str) -> tuple[Status, str] | None:
@@ -15,7 +16,7 @@ def problem_of(document: str, summary: str) -> tuple[Status, str] | None:
         ("document", document, Status.EMPTY_DOCUMENT),
         ("summary", summary, Status.EMPTY_SUMMARY),
     ):
-        if not any(map(str.isalnum, text)):
+        if not has_words(text):
             return status, f"the {name} has no words" if text.strip() else f"the {name} is empty"
     for name, text in (("document", document), ("summary", summary)):
         if not is_text(text):

@@ -14,6 +14,7 @@ from quals.report.facts import MetricFacts
 from quals.report.marks import Marked, Passages, mark, visible
 from quals.report.overview import MEANINGS
 from quals.report.rows import ScoredRow, facts_of
+from quals.texts import has_words
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def _summary(text: str, evidence: Sequence[Evidence], facts: MetricFacts) -> tup
 def _marked(piece: Marked, found: Losses) -> Piece:
     numbers = tuple(number + 1 for number in piece.ends)
     title = f"loses {number_text(piece.loss, 2)} on average"
-    level = found.level(piece.loss) if any(map(str.isalnum, piece.text)) else 0
+    level = found.level(piece.loss) if has_words(piece.text) else 0
     return Piece(piece.text, level, numbers, title=title)
 
 
