@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 
 from quals.factcc.evaluate import by_kind, judged, without_the_document
-from quals.factcc.generate import Settings, make_claims, read_articles
+from quals.factcc.generate import ClaimSettings, make_claims, read_articles
 from quals.factcc.kept import CONSISTENT, Slip, passage_of
 from quals.factcc.model import ClaimChecker
 from quals.lm.chunks import chunks
@@ -73,7 +73,7 @@ def main(heldout: str, model: str, device: str, documents: int, seed: int, outpu
     checker = ClaimChecker.load(model, device=device)
     articles = list({article.document: article for article in read_articles([heldout])}.values())
     sample = random.Random(seed).sample(articles, min(documents, len(articles)))
-    pipeline, settings = load_pipeline(), Settings(seed=seed)
+    pipeline, settings = load_pipeline(), ClaimSettings(seed=seed)
     made = [passage_of(one.document, list(make_claims([one], pipeline, settings))) for one in sample]
     figures = measure(checker, [passage for passage in made if passage.pairs], FactCCSettings())
     for name, value in figures["accuracy"].items():  # type: ignore[attr-defined]

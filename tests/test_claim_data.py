@@ -13,7 +13,7 @@ from claims import ARTICLES, NEWS, RESTATED, write
 from quals.errors import InputError
 from quals.factcc import data, kept
 from quals.factcc.data import training_claims, with_unsupported
-from quals.factcc.generate import Article, Settings
+from quals.factcc.generate import Article, ClaimSettings
 from quals.factcc.kept import ClaimPair, kept_claims
 from quals.nlp import load_pipeline
 from quals.texts import padded_words
@@ -28,7 +28,7 @@ def pipeline() -> Any:
 
 
 def test_claims_are_kept_and_gone_on_with(pipeline: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings, made = Settings(), []
+    settings, made = ClaimSettings(), []
 
     def counting(articles: Any, *arguments: Any) -> Any:
         made.extend(articles)
@@ -49,13 +49,13 @@ def test_claims_are_kept_and_gone_on_with(pipeline: Any, tmp_path: Path, monkeyp
     path.unlink()
     assert kept_claims(ARTICLES, pipeline, settings, tmp_path, workers=2) == whole
     # Another setting, other claims.
-    assert kept_claims(ARTICLES, pipeline, Settings(seed=1), tmp_path) != whole
+    assert kept_claims(ARTICLES, pipeline, ClaimSettings(seed=1), tmp_path) != whole
 
 
 def test_claims_are_made_again_by_another_version_other_rules_or_another_pipeline(
     pipeline: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    articles, settings = [*ARTICLES[:2], Article("No claim here"), ARTICLES[2]], Settings()
+    articles, settings = [*ARTICLES[:2], Article("No claim here"), ARTICLES[2]], ClaimSettings()
     passages = kept_claims(articles, pipeline, settings, tmp_path)
     assert [(one.context, one.title) for one in passages] == [
         (NEWS[0], "document 0"), (NEWS[1], "document 1"), (NEWS[2], "document 3"),
@@ -77,7 +77,7 @@ def test_claims_are_made_again_by_another_version_other_rules_or_another_pipelin
 
 
 def test_each_sentence_gives_a_true_and_a_false_claim_at_its_place(pipeline: Any, tmp_path: Path) -> None:
-    for passage in kept_claims(ARTICLES, pipeline, Settings(noised=0.0), tmp_path):
+    for passage in kept_claims(ARTICLES, pipeline, ClaimSettings(noised=0.0), tmp_path):
         for true, false in zip(passage.pairs[::2], passage.pairs[1::2], strict=True):
             assert isinstance(true, ClaimPair)
             assert isinstance(false, ClaimPair)
@@ -91,11 +91,11 @@ def test_each_sentence_gives_a_true_and_a_false_claim_at_its_place(pipeline: Any
 
 
 def test_claims_of_a_summary_stand_where_the_document_says_the_same(pipeline: Any, tmp_path: Path) -> None:
-    (passage,) = kept_claims([RESTATED], pipeline, Settings(noised=0.0), tmp_path)
+    (passage,) = kept_claims([RESTATED], pipeline, ClaimSettings(noised=0.0), tmp_path)
     restated = [pair for pair in passage.pairs if isinstance(pair, ClaimPair) and pair.kind == kept.RESTATED]
     assert [pair.answer == "yes" for pair in restated] == [True, False]
     assert restated[0].question == "Three men were arrested in Leeds by police on Monday."
-    assert kept_claims([ARTICLES[0]], pipeline, Settings(noised=0.0), tmp_path) != [passage]
+    assert kept_claims([ARTICLES[0]], pipeline, ClaimSettings(noised=0.0), tmp_path) != [passage]
     for pair in restated:
         assert passage.context[pair.start : pair.end] == "Police arrested three men in Leeds on Monday."
     # A summary's claim is not taken for one that another part of the document does not bear out.
@@ -108,7 +108,7 @@ def test_claims_of_a_summary_stand_where_the_document_says_the_same(pipeline: An
 
 def test_windows_hold_the_whole_sentence_of_each_claim(pipeline: Any, tmp_path: Path) -> None:
     long = [Article(" ".join(NEWS)), Article("\n".join(reversed(NEWS)))]
-    passages = kept_claims(long, pipeline, Settings(pairs=20), tmp_path)
+    passages = kept_claims(long, pipeline, ClaimSettings(pairs=20), tmp_path)
     plan = plan_examples(passages, count=200, max_pairs=8, crop=1.0, seed=0, window=(10, 60))
     lengths = [len(example.context.split()) for example in plan]
     assert min(lengths) < 25
@@ -121,7 +121,7 @@ def test_windows_hold_the_whole_sentence_of_each_claim(pipeline: Any, tmp_path: 
 
 
 def test_unsupported_claims_are_those_of_other_parts_of_the_document(pipeline: Any, tmp_path: Path) -> None:
-    passages = kept_claims([Article(" ".join(NEWS))], pipeline, Settings(pairs=20), tmp_path)
+    passages = kept_claims([Article(" ".join(NEWS))], pipeline, ClaimSettings(pairs=20), tmp_path)
     plan = plan_examples(passages, count=100, max_pairs=8, crop=1.0, seed=0, window=(10, 40))
     made = with_unsupported(plan, passages, share=0.3, seed=0)
     changed = []
@@ -157,7 +157,9 @@ def test_claims_are_made_and_cut_as_the_settings_say(
     asked: list[tuple[object, ...]] = []
     planned: list[dict[str, object]] = []
 
-    def kept_claims(articles: list[Article], _: Any, making: Settings, folder: Path, workers: int) -> list[Passage]:
+    def kept_claims(
+        articles: list[Article], _: Any, making: ClaimSettings, folder: Path, workers: int
+    ) -> list[Passage]:
         asked.append((len(articles), making, folder, workers))
         return [Passage(article.document, ()) for article in articles]
 
@@ -174,7 +176,7 @@ def test_claims_are_made_and_cut_as_the_settings_say(
         window_min=7, window_max=9,
     )  # fmt: skip
     passages, _ = training_claims([files[0]], [files[1]], tmp_path, settings)
-    assert asked == [(count, Settings(3, 5, 0.5, 0.1), tmp_path, 2) for count in (2, 4)]
+    assert asked == [(count, ClaimSettings(3, 5, 0.5, 0.1), tmp_path, 2) for count in (2, 4)]
     cut = {"max_pairs": 10, "crop": 0.75, "seed": 3, "window": (7, 9)}
     assert planned == [{"count": 2, **cut}]
     drawn = {tuple(one.context for one in passages)}
@@ -200,7 +202,7 @@ def test_rows_that_cannot_be_read_are_told_and_left_out(tmp_path: Path, capsys: 
 
 
 def test_the_look_of_a_claim_does_not_give_its_label_away(pipeline: Any, tmp_path: Path) -> None:
-    passages = [kept_claims(ARTICLES, pipeline, Settings(seed=seed, pairs=20), tmp_path) for seed in range(10)]
+    passages = [kept_claims(ARTICLES, pipeline, ClaimSettings(seed=seed, pairs=20), tmp_path) for seed in range(10)]
     claims = [pair for made in passages for passage in made for pair in passage.pairs]
     for sign in (" not ", "n't", " never ", " "):
         shares = {

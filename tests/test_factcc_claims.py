@@ -16,7 +16,7 @@ from claims import RESTATED
 from quals.errors import InputError, MissingExtraError, ModelError
 from quals.factcc import generate
 from quals.factcc.changes import Change, change_at, starts_with_vowel_sound
-from quals.factcc.generate import Article, Settings, make_claims, make_false, read_articles
+from quals.factcc.generate import Article, ClaimSettings, make_claims, make_false, read_articles
 from quals.factcc.noise import apply_all, noise
 from quals.factcc.restated import Bases
 from quals.nlp import load_pipeline
@@ -136,7 +136,7 @@ def test_no_noise_at_rate_zero() -> None:
 
 
 def test_claims_are_balanced_explained_and_false_only_by_their_change(pipeline: Any) -> None:
-    claims = list(make_claims(NEWS, pipeline, Settings(pairs=3)))
+    claims = list(make_claims(NEWS, pipeline, ClaimSettings(pairs=3)))
     assert Counter(claim.consistent for claim in claims) == {True: 9, False: 9}
     for true, false in zip(claims[::2], claims[1::2], strict=True):
         assert true.sentence == false.sentence
@@ -150,7 +150,7 @@ def test_claims_are_balanced_explained_and_false_only_by_their_change(pipeline: 
 
 def test_claims_depend_on_seed_and_document_alone(pipeline: Any) -> None:
     def made(articles: list[Article], seed: int) -> list[str]:
-        return [claim.claim for claim in make_claims(articles, pipeline, Settings(seed=seed))]
+        return [claim.claim for claim in make_claims(articles, pipeline, ClaimSettings(seed=seed))]
 
     assert made(NEWS, 0) == made(NEWS[:1], 0) + made(NEWS[1:], 0)
     assert made(NEWS, 0) != made(NEWS, 1)
@@ -160,16 +160,16 @@ def test_noise_falls_on_true_and_false_claims_alike(pipeline: Any) -> None:
     claims = [
         claim
         for seed in range(25)
-        for claim in make_claims(NEWS, pipeline, Settings(seed=seed, noised=1.0, noise_rate=0.3))
+        for claim in make_claims(NEWS, pipeline, ClaimSettings(seed=seed, noised=1.0, noise_rate=0.3))
     ]
     noised = Counter(claim.consistent for claim in claims if claim.noise)
     assert noised[True] > 100
     assert 0.9 < noised[True] / noised[False] < 1.1
-    assert not any(claim.noise for claim in make_claims(NEWS, pipeline, Settings(noised=0.0)))
+    assert not any(claim.noise for claim in make_claims(NEWS, pipeline, ClaimSettings(noised=0.0)))
 
 
 def test_every_kind_is_made(pipeline: Any) -> None:
-    kinds = Counter(claim.kind for seed in range(20) for claim in make_claims(NEWS, pipeline, Settings(seed=seed)))
+    kinds = Counter(claim.kind for seed in range(20) for claim in make_claims(NEWS, pipeline, ClaimSettings(seed=seed)))
     assert set(kinds) == {"none", "pronoun", "date", "number", "entity", "affirmation", "denial"}
 
 
@@ -229,7 +229,7 @@ def test_every_sentence_may_come_first(pipeline: Any) -> None:
 
 
 def test_noise_of_a_rate_falls_beside_the_change(pipeline: Any) -> None:
-    settings = [Settings(seed=seed, noised=1.0, noise_rate=1.0) for seed in range(9)]
+    settings = [ClaimSettings(seed=seed, noised=1.0, noise_rate=1.0) for seed in range(9)]
     for claim in (claim for each in settings for claim in make_claims(NEWS, pipeline, each)):
         assert len(claim.noise) >= 4
         if claim.change:
@@ -243,30 +243,30 @@ def test_a_false_claim_that_the_summary_states_is_none(pipeline: Any) -> None:
     document = "The mayor of the town left the hall."
     denials = "The mayor of the town did not leave the hall. The mayor of the town didn't leave the hall."
     for summary, kinds in (("", {"none", "denial"}), (denials, {"none", "affirmation"})):
-        made = [make_claims([Article(document, summary)], pipeline, Settings(seed)) for seed in range(40)]
+        made = [make_claims([Article(document, summary)], pipeline, ClaimSettings(seed)) for seed in range(40)]
         assert {claim.kind for claims in made for claim in claims} == kinds
 
 
 def test_a_heading_of_a_summary_gives_no_claim(pipeline: Any) -> None:
     article = Article(NEWS[0].document, "Three men were arrested in Leeds by police")
-    assert all(claim.sentence == claim.basis for claim in make_claims([article], pipeline, Settings(pairs=20)))
+    assert all(claim.sentence == claim.basis for claim in make_claims([article], pipeline, ClaimSettings(pairs=20)))
 
 
 def test_a_document_of_the_most_characters_is_taken(pipeline: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     for short, count in ((0, 2), (1, 0)):
         monkeypatch.setattr(pipeline, "max_length", len(NEWS[0].document) - short)
-        assert len(list(make_claims(NEWS[:1], pipeline, Settings(pairs=1)))) == count
+        assert len(list(make_claims(NEWS[:1], pipeline, ClaimSettings(pairs=1)))) == count
 
 
 def test_documents_too_long_for_the_pipeline_are_told(pipeline: Any, caplog: pytest.LogCaptureFixture) -> None:
     long = "word " * (pipeline.max_length // 5 + 1)
-    assert len(list(make_claims([Article(long), NEWS[0]], pipeline, Settings(pairs=1)))) == 2
+    assert len(list(make_claims([Article(long), NEWS[0]], pipeline, ClaimSettings(pairs=1)))) == 2
     assert "document 1 left out" in caplog.text
 
 
 def test_a_summary_gives_claims_in_its_own_words(pipeline: Any) -> None:
     """Only a sentence that the document bears out, and not one that it has word for word."""
-    claims = list(make_claims([RESTATED], pipeline, Settings(noised=0.0, pairs=20)))
+    claims = list(make_claims([RESTATED], pipeline, ClaimSettings(noised=0.0, pairs=20)))
     own = [claim for claim in claims if claim.sentence == claim.basis]
     assert set(Counter(claim.sentence for claim in own).values()) == {2}
     true, false = (claim for claim in claims if claim.sentence != claim.basis)
@@ -282,7 +282,7 @@ def test_a_summary_begins_where_the_document_ends(pipeline: Any) -> None:
     document = f"{RESTATED.document} See also our page on the arrests in"
     parsed = pipeline(f"{document}\n\n{RESTATED.summary}")
     assert any(one.start_char < len(document) < one.end_char for one in parsed.sents)
-    restated, *_ = make_claims([Article(document, RESTATED.summary)], pipeline, Settings(noised=0))
+    restated, *_ = make_claims([Article(document, RESTATED.summary)], pipeline, ClaimSettings(noised=0))
     assert restated.claim == "Three men were arrested in Leeds by police on Monday."
 
 

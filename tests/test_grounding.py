@@ -22,7 +22,7 @@ from tiny import DECODERS, SEQ2SEQ, tiny_pretrained
 
 from quals.cli.main import cli
 from quals.errors import InputError
-from quals.factcc.generate import Article, Settings
+from quals.factcc.generate import Article, ClaimSettings
 from quals.factcc.kept import RESTATED, ClaimPair, Slip, kept_claims
 from quals.lm.format import QAGEN, PairFormat
 from quals.nlp import load_pipeline
@@ -58,7 +58,7 @@ def pipeline() -> Any:
 @pytest.fixture(scope="module")
 def claims(pipeline: Any, tmp_path_factory: pytest.TempPathFactory) -> list[Passage]:
     articles = [Article(document) for document in NEWS]
-    return kept_claims(articles, pipeline, Settings(noised=0.0), tmp_path_factory.mktemp("claims"))
+    return kept_claims(articles, pipeline, ClaimSettings(noised=0.0), tmp_path_factory.mktemp("claims"))
 
 
 def test_what_other_documents_have_makes_further_claims_false(pipeline: Any, claims: list[Passage]) -> None:
@@ -129,7 +129,7 @@ def test_what_is_foreign_is_drawn_from_the_latest_documents(pipeline: Any, monke
 
 def test_claims_of_summaries_stay_such_when_they_are_made_false_once_more(pipeline: Any, tmp_path: Path) -> None:
     articles = [Article(document) for document in NEWS[1:]] + [SUMMARIZED]
-    claims = kept_claims(articles, pipeline, Settings(noised=0.0), tmp_path)
+    claims = kept_claims(articles, pipeline, ClaimSettings(noised=0.0), tmp_path)
     *_, last = with_foreign(claims, pipeline, share=1.0, seed=0)
     more = [pair for pair in last.pairs if pair not in claims[-1].pairs]
     restated = {vars(pair)["basis"] for pair in claims[-1].pairs if vars(pair)["kind"] == RESTATED}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from quals.study.new import Settings, plan_study
+from quals.study.new import StudySettings, plan_study
 from quals.study.records import ATTRIBUTES, Answer, Document
 from quals.study.rows import Intake
 from quals.study.store import Store
@@ -48,7 +48,7 @@ def make_store(tmp_path: Path) -> MakeStore:
         names: tuple[str, ...] = ("Ann", "Ben"),
         **settings: int,
     ) -> Store:
-        chosen = Settings(**{"documents": 4, "judgements": 2, **settings})
+        chosen = StudySettings(**{"documents": 4, "judgements": 2, **settings})
         plan = plan_study(intake or make_intake(8), chosen, names)
         where = where or str(tmp_path / "study.sqlite")
         return Store.create(where, plan, names, title="A study", settings=chosen.to_dict())

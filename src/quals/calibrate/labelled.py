@@ -16,7 +16,7 @@ from quals.signature import comparable
 
 
 @dataclass
-class Labelled:
+class LabelledScores:
     """Scores with labels, all made with one signature; and what could not be used."""
 
     scores: list[float] = field(default_factory=list)
@@ -30,7 +30,7 @@ class Labelled:
 
 def read_labelled(
     paths: Iterable[str | Path], *, label: str = "label", document: str | None = None, metric: str | None = None
-) -> Labelled:
+) -> LabelledScores:
     """Read the rows of ``quals score``'s output that carry a label in 0..1 (or true/false).
 
     Rows without a score are counted, rows with a fault are listed; neither stops the reading.
@@ -44,7 +44,7 @@ def read_labelled(
     Raises:
         InputError: a file cannot be read, or two rows were scored with different settings.
     """
-    found = Labelled()
+    found = LabelledScores()
     for path, line, row in _rows(paths):
         if isinstance(row, InputError):
             found.faults.append(row)
@@ -97,7 +97,7 @@ def _document(row: dict[str, Any], field: str | None) -> str | None:
     return str(joined_passages(row[name])) if name and row[name] else None
 
 
-def _keep_signature(found: Labelled, signature: str) -> None:
+def _keep_signature(found: LabelledScores, signature: str) -> None:
     if not signature:
         raise InputError("the row has none: what settings was it scored with?", field="signature")
     found.signature = found.signature or signature

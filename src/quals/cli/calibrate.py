@@ -13,7 +13,7 @@ from quals.errors import InputError
 from quals.terminal import complain
 
 if TYPE_CHECKING:
-    from quals.calibrate.labelled import Labelled
+    from quals.calibrate.labelled import LabelledScores
 
 
 @click.command()
@@ -73,7 +73,7 @@ def calibrate(
     )
 
 
-def _read(files: tuple[str, ...], label: str, document_field: str | None, metric: str | None) -> Labelled:
+def _read(files: tuple[str, ...], label: str, document_field: str | None, metric: str | None) -> LabelledScores:
     """The labelled rows; what is wrong with them on standard error."""
     from quals.calibrate.labelled import read_labelled
 

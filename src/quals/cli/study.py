@@ -49,14 +49,14 @@ def new(
     Rows have a document and a summary, perhaps an id (of the document), and a system unless the file is
     given as SYSTEM=FILE. The report says how the system named first compares with the others.
     """
-    from quals.study.new import Settings, plan_study
+    from quals.study.new import StudySettings, plan_study
     from quals.study.rows import read_documents
     from quals.study.store import Store
 
     people = names or tuple(f"Annotator {number}" for number in range(1, annotators + 1))
     intake = read_documents(sources)
     complain(intake.problems, "quals: left out: ")
-    plan = plan_study(intake, Settings(**settings), people)
+    plan = plan_study(intake, StudySettings(**settings), people)
     Store.create(study, plan, people, title=title, settings=settings)
     pairs = [pair for pair in plan.pairs if not pair.check]
     same = sum(pair.first_text == pair.second_text for pair in pairs)

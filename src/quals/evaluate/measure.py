@@ -23,7 +23,7 @@ from quals.scoring.progress import Advance, untold
 
 
 @dataclass(frozen=True)
-class Result:
+class Measured:
     """How far one metric agrees with people on one data set.
 
     Attributes:
@@ -51,7 +51,7 @@ def measure(
     positive_from: float = 1.0,
     bootstrap: Bootstrap | None = None,
     advance: Advance = untold,
-) -> Iterator[Result]:
+) -> Iterator[Measured]:
     """Score each set with the metric, through the cache, and compare with its labels.
 
     Args:
@@ -89,13 +89,13 @@ def measure(
         )
         unscored = Counter(str(score.status) for score in scores if score.status is not Status.OK)
         bands = _bands(metric, data.rows, scores, positive_from)
-        yield Result(data.name, metric.name, metric.signature, compared, dict(unscored), threshold, bands)
+        yield Measured(data.name, metric.name, metric.signature, compared, dict(unscored), threshold, bands)
 
 
 def _bands(
     metric: Metric, rows: Sequence[JudgedRow], scores: Sequence[SummaryScore], positive_from: float
 ) -> dict[str, dict[str, int]]:
-    """See `Result.bands`; a summary whose document the calibration says nothing of is in none."""
+    """See `Measured.bands`; a summary whose document the calibration says nothing of is in none."""
     if (calibration := metric.calibration) is None:
         return {}
     found: dict[str, Counter[str]] = {"consistent": Counter(), "inconsistent": Counter()}

@@ -9,7 +9,7 @@ from pathlib import Path
 from quals.errors import InputError
 from quals.evaluate.bootstrap import Bootstrap
 from quals.evaluate.labelled import DataSet, read_judged, with_unique_names
-from quals.evaluate.measure import Result, measure
+from quals.evaluate.measure import Measured, measure
 from quals.lm.store import sha256
 from quals.metrics.base import Metric
 from quals.scoring.cache import ScoreCache
@@ -59,7 +59,7 @@ class Report:
     options: Options
     files: list[FileUsed]
     tuned_on: list[FileUsed]
-    results: list[Result]
+    results: list[Measured]
     problems: list[InputError]
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from quals.evaluate.agreement import MEASURES
 from quals.evaluate.bootstrap import Estimate
-from quals.evaluate.measure import Result
+from quals.evaluate.measure import Measured
 from quals.evaluate.report import Report
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def notes(report: Report) -> list[str]:
     return found + [f"{result.data}, {result.metric}: {_called(result)}" for result in report.results if result.bands]
 
 
-def _called(result: Result) -> str:
+def _called(result: Measured) -> str:
     """What the calibration calls summaries that people call consistent, and what the others."""
     return "; ".join(
         f"of {(count := sum(bands.values()))} {kind} summaries "
@@ -116,7 +116,7 @@ def _called(result: Result) -> str:
     )
 
 
-def _gaps(result: Result) -> dict[str, str]:
+def _gaps(result: Measured) -> dict[str, str]:
     """Reason -> the measures that lack something for it."""
     measures: dict[str, list[str]] = {}
     for name, estimate in result.agreement.estimates.items():
@@ -130,7 +130,7 @@ def _measures(report: Report) -> list[str]:
     return [name for name in MEASURES if any(name in result.agreement.estimates for result in report.results)]
 
 
-def _scored(result: Result) -> str:
+def _scored(result: Measured) -> str:
     return f"{result.agreement.scored}/{result.agreement.rows}"
 
 
@@ -154,7 +154,7 @@ def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
 
 
-def _flat(result: Result) -> dict[str, Any]:
+def _flat(result: Measured) -> dict[str, Any]:
     content = asdict(result)
     counts_and_estimates = content.pop("agreement")
     if content["threshold"] is not None and math.isinf(content["threshold"]):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from quals.errors import InputError
-from quals.factcc.generate import Article, Settings, read_articles
+from quals.factcc.generate import Article, ClaimSettings, read_articles
 from quals.factcc.kept import INCONSISTENT, RESTATED, ClaimPair, kept_claims
 from quals.nlp import load_pipeline
 from quals.texts import padded_words
@@ -45,7 +45,7 @@ def training_claims(
         # Not every document gives a claim, so a few more of them than validation contexts.
         for each, count in ((articles, settings.documents), (held_out, 2 * settings.validate))
     ]
-    making = Settings(settings.seed, settings.sentences, settings.noised, settings.noise_rate)
+    making = ClaimSettings(settings.seed, settings.sentences, settings.noised, settings.noise_rate)
     passages, validation = (kept_claims(each, pipeline, making, folder, settings.workers) for each in drawn)
     windows = plan_examples(
         validation,

@@ -53,7 +53,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Settings:
+class ClaimSettings:
     """How claims are made.
 
     Attributes:
@@ -126,9 +126,11 @@ def _article(row: dict[str, Any] | InputError, path: str, line: int) -> Article 
         return error.at(path, line)
 
 
-def make_claims(articles: Iterable[Article], pipeline: Language, settings: Settings | None = None) -> Iterator[Claim]:
+def make_claims(
+    articles: Iterable[Article], pipeline: Language, settings: ClaimSettings | None = None
+) -> Iterator[Claim]:
     """True and false claims of each article, as many of the one as of the other."""
-    settings = settings or Settings()
+    settings = settings or ClaimSettings()
     # Parsed as one text, so that a change of the summary can take a name from the document.
     texts = ((_BETWEEN.join((one.document, one.summary)) if one.summary else one.document, one) for one in articles)
     for parsed, article in pipeline.pipe(_short_enough(texts, pipeline.max_length), as_tuples=True, batch_size=16):
@@ -143,7 +145,7 @@ def _short_enough(texts: Iterable[tuple[str, Article]], most: int) -> Iterator[t
             log.warning("document %d left out: %d characters, the pipeline takes %d", number, len(text), most)
 
 
-def _claims_of(parsed: Doc, document: str, settings: Settings) -> Iterator[Claim]:
+def _claims_of(parsed: Doc, document: str, settings: ClaimSettings) -> Iterator[Claim]:
     random = Random(f"{settings.seed}:{document}")
     said, made = padded_words(parsed.text), 0
     for sentence, basis in _sources(parsed, document, random):
@@ -200,7 +202,7 @@ def make_false(sentence: Sentence, random: Random, said: str) -> tuple[str, Chan
 
 
 def _claim(
-    document: str, basis: str, sentence: str, change: Change | None, kind: str, random: Random, settings: Settings
+    document: str, basis: str, sentence: str, change: Change | None, kind: str, random: Random, settings: ClaimSettings
 ) -> Claim:
     text = change.apply(sentence) if change else sentence
     protected = Span(change.span.start, change.span.start + len(change.new)) if change else None

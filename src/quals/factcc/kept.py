@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import quals
-from quals.factcc.generate import Article, Claim, Settings, make_claims
+from quals.factcc.generate import Article, Claim, ClaimSettings, make_claims
 from quals.nlp import pipeline_name
 from quals.texts import find_answer
 from quals.training.data import BasedPair, Passage
@@ -63,7 +63,7 @@ class ClaimPair(BasedPair):
 
 
 def kept_claims(
-    articles: Sequence[Article], pipeline: Language, settings: Settings, folder: Path, workers: int = 1
+    articles: Sequence[Article], pipeline: Language, settings: ClaimSettings, folder: Path, workers: int = 1
 ) -> list[Passage]:
     """The claims of each article that gives any, kept in ``folder`` (see `kept_records`).
 
@@ -81,7 +81,7 @@ def kept_claims(
 
 
 def _made(
-    batches: Sequence[Sequence[Article]], pipeline: Language, settings: Settings, workers: int
+    batches: Sequence[Sequence[Article]], pipeline: Language, settings: ClaimSettings, workers: int
 ) -> Iterator[list[Record]]:
     make = partial(_records, settings=settings)
     if workers == 1:
@@ -102,7 +102,7 @@ def _take(pipeline: Language) -> None:
     _taken.append(pipeline)
 
 
-def _records(articles: Sequence[Article], settings: Settings, pipeline: Language | None = None) -> list[Record]:
+def _records(articles: Sequence[Article], settings: ClaimSettings, pipeline: Language | None = None) -> list[Record]:
     claims = make_claims(articles, pipeline or _taken[0], settings)
     of = {document: list(group) for document, group in groupby(claims, key=lambda claim: claim.document)}
     passages = [passage_of(article.document, of.get(article.document, [])) for article in articles]

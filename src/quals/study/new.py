@@ -14,7 +14,7 @@ from quals.study.rows import Intake
 
 
 @dataclass(frozen=True)
-class Settings:
+class StudySettings:
     """How a study is set up.
 
     Attributes:
@@ -38,7 +38,7 @@ class Settings:
         return asdict(self)
 
 
-def plan_study(intake: Intake, settings: Settings, names: Sequence[str]) -> Plan:
+def plan_study(intake: Intake, settings: StudySettings, names: Sequence[str]) -> Plan:
     """Draw the documents, form the pairs and plan who sees what.
 
     Raises:
