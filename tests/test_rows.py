@@ -46,6 +46,7 @@ def errors(rows):
         ("a.csv", b"\xef\xbb\xbf\ndocument,summary,id\r\nD1,S1,7\r\nD2,S2,8\r\n", [3, 4]),
         ("a.csv", '\n"id";summary;document\n7;S1;D1\n8;S2;D2', [3, 4]),
         ("a.csv", "id\tsummary\tdocument\n7\tS1\tD1\n8\tS2\tD2", [2, 3]),
+        ("a.csv", 'id;"of\nus";document;summary\n7;x;D1;S1\n8;x;D2;S2', [3, 4]),
         ("a.tsv", "document\tsummary\tid\nD1\tS1\t7\nD2\tS2\t8\n", [2, 3]),
         ("a.csv.gz", zipped(b"document,summary,id\nD1,S1,7\nD2,S2,8\n"), [2, 3]),
     ],

@@ -170,7 +170,7 @@ def test_the_page_is_about_the_first_metric(tmp_path: Path) -> None:
     assert CliRunner().invoke(cli, ["report", str(output), "-o", str(later)]).exit_code == 0
     (tmp_path / "in.jsonl").write_text('{"document": "d", "summary": "s", "scores": 5}')
     (bad,) = read_rows(tmp_path / "in.jsonl")
-    assert "not a row of 'quals score'" in bad.score.reason
+    assert "scores: expected the scores of several metrics, as quals score writes them" in bad.score.reason
 
 
 @pytest.mark.parametrize(

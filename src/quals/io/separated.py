@@ -14,6 +14,7 @@ from quals.errors import InputError, QualsError
 from quals.io.files import appearing_whole
 from quals.io.text import NOT_UTF8, is_text, text_lines
 
+_HEADER_LINES = 20  # at most, where quoted names have line ends; a stray quote would have no end
 _QUOTED = re.compile(r'"[^"]*"?')
 _DELIMITER_LINE = ["sep=", ""]  # "sep=;", with which some programs tell spreadsheets the delimiter
 
@@ -57,10 +58,11 @@ def row_count(path: str, format: str) -> int | None:
 
 def _reader(lines: Iterable[str], format: str) -> Any:  # typeshed's name for it is private
     csv.field_size_limit(2**31 - 1)  # the default, 131,072 characters, is less than a long document
-    begin = []
+    begin, quotes = [], 0
     for line in (rest := iter(lines)):
         begin.append(line)
-        if line.strip():
+        quotes += line.count('"')
+        if line.strip() and (quotes % 2 == 0 or len(begin) == _HEADER_LINES):
             break
     # Strict, for otherwise a stray quote silently changes the text.
     return csv.reader(chain(begin, rest), strict=True, delimiter=_delimiter("".join(begin), format))
