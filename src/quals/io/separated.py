@@ -62,7 +62,7 @@ def _reader(lines: Iterable[str], format: str) -> Any:  # typeshed's name for it
     for line in (rest := iter(lines)):
         begin.append(line)
         quotes += line.count('"')
-        if line.strip() and (quotes % 2 == 0 or len(begin) == _HEADER_LINES):
+        if line.strip() and (quotes % 2 == 0 or len(begin) >= _HEADER_LINES):
             break
     # Strict, for otherwise a stray quote silently changes the text.
     return csv.reader(chain(begin, rest), strict=True, delimiter=_delimiter("".join(begin), format))
