@@ -53,6 +53,11 @@ class QualsSettings(Settings):
         if self.compatibility not in ("clean", "reference"):
             raise InputError(f"'{self.compatibility}' is neither clean nor reference", field="compatibility")
 
+    @property
+    def reference(self) -> bool:
+        """Whether it is done as in the authors' release."""
+        return self.compatibility == "reference"
+
 
 class Quals(GroupedMetric[GeneratedPair]):
     """The QUALS metric.
@@ -90,7 +95,6 @@ class Quals(GroupedMetric[GeneratedPair]):
         self.qagen = model if isinstance(model, QAGen) else QAGen.load(model, device=device, dtype=dtype)
         self.qagen.check_room(self.settings.chunk, self.settings.search.max_length, "chunk")
         self.device = self.qagen.lm.device.type
-        self._reference = self.settings.compatibility == "reference"
 
     @property
     def signature(self) -> str:
@@ -124,8 +128,10 @@ class Quals(GroupedMetric[GeneratedPair]):
     def pairs(self, summaries: Sequence[str]) -> list[list[GeneratedPair]]:
         """For each summary, the question-answer pairs it is scored with."""
         beams = self.qagen.search(summaries, self.settings.search)
-        found = [parse(self.qagen, *both, reference=self._reference) for both in zip(summaries, beams, strict=True)]
-        return [choose(pairs, self.settings.pairs, reference=self._reference) for pairs in found]
+        found = [
+            parse(self.qagen, *both, reference=self.settings.reference) for both in zip(summaries, beams, strict=True)
+        ]
+        return [choose(pairs, self.settings.pairs, reference=self.settings.reference) for pairs in found]
 
     def _compare(
         self, wanted: Mapping[str, Mapping[str, list[GeneratedPair]]], explain: bool
@@ -133,7 +139,7 @@ class Quals(GroupedMetric[GeneratedPair]):
         """Score the pairs of all summaries of each document; each chunk is read once for all of them."""
         size, overlap = self.settings.chunk, self.settings.overlap
         whole = dict(zip(wanted, chunks(self.qagen, list(wanted), size, overlap), strict=True))
-        parts = {document: of[:1] for document, of in whole.items()} if self._reference else whole
+        parts = {document: of[:1] for document, of in whole.items()} if self.settings.reference else whole
         targets = {
             document: [pair.tokens for pairs in of.values() for pair in pairs] for document, of in wanted.items()
         }
