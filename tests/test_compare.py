@@ -17,9 +17,9 @@ from quals.cli.metrics import metric_names
 from quals.compare.comparison import Comparison, compare
 from quals.compare.differences import Usage, differences, pieces, words
 from quals.compare.paired import Resampling
-from quals.compare.systems import read_systems
 from quals.compare.table import to_latex, to_markdown, to_terminal
 from quals.errors import InputError
+from quals.io.systems import read_systems
 from quals.metrics import registry
 from quals.metrics.rouge import Rouge1, Rouge2Precision
 from quals.records import Span
@@ -45,11 +45,12 @@ def row(number: int, summary: str, **fields: Any) -> dict[str, Any]:
     return {"id": number, "document": document, "summary": summary, "reference": "the mayor resigned", **fields}
 
 
-def systems(tmp_path: Path, **summaries: list[str]) -> dict[str, str]:
-    return {
-        name: written(tmp_path / f"{name}.jsonl", [row(n, text) for n, text in enumerate(texts)])
+def systems(tmp_path: Path, **summaries: list[str]) -> list[str]:
+    """A file for each system, as the command wants it."""
+    return [
+        f"{name}={written(tmp_path / f'{name}.jsonl', [row(n, text) for n, text in enumerate(texts)])}"
         for name, texts in summaries.items()
-    }
+    ]
 
 
 def made(tmp_path: Path, baseline: str = "one", resampling: Resampling = FEW, **summaries: list[str]) -> Comparison:
@@ -84,61 +85,6 @@ def test_novelty_is_the_opposite_of_copying():
     copied = Rouge2Precision(stemmer=False).score(document, summary).value
     assert novel_bigrams(document, summary) == pytest.approx(1 - copied)
     assert length(" two  words\n") == 2
-
-
-def test_documents_meet_by_id_in_any_order(tmp_path):
-    one = written(tmp_path / "one.jsonl", [row(1, "a"), row(2, "b"), row(3, "c")])
-    two = written(tmp_path / "two.jsonl", [row(3, "z"), row(1, "x"), row(4, "w"), "{broken"])
-    found = read_systems({"one": one, "two": two})
-    assert [(each.id, dict(each.summaries)) for each in found.documents] == [
-        ("1", {"one": "a", "two": "x"}),
-        ("3", {"one": "c", "two": "z"}),
-    ]
-    assert found.matched_by == "id"
-    assert [str(problem).split("/")[-1] for problem in found.problems] == [
-        "two.jsonl:4: not valid JSON at column 2: Expecting property name enclosed in double quotes",
-        "one.jsonl:2: left out: no usable summary of this document by two",
-        "two.jsonl:3: left out: no usable summary of this document by one",
-    ]
-
-
-def test_documents_meet_by_text_where_an_id_is_missing(tmp_path):
-    one = written(tmp_path / "one.jsonl", [row(1, "a"), row(2, "b")])
-    two = written(tmp_path / "two.jsonl", [{k: v for k, v in row(n, "x").items() if k != "id"} for n in (2, 1)])
-    found = read_systems({"one": one, "two": two})
-    assert found.matched_by == "document"
-    assert [each.id for each in found.documents] == ["1", "2"]
-
-
-def test_an_empty_cell_is_no_id(tmp_path):
-    files = {}
-    for system in ("one", "two"):
-        path = tmp_path / f"{system}.csv"
-        path.write_text("id,document,summary\n" + "".join(f",text {n},{system} {n}\n" for n in range(3)))
-        files[system] = str(path)
-    found = read_systems(files)
-    assert (found.matched_by, found.problems) == ("document", ())
-    assert [each.id for each in found.documents] == ["line 2", "line 3", "line 4"]
-
-
-def test_mismatches_are_errors_or_told(tmp_path):
-    one = written(tmp_path / "one.jsonl", [row(1, "a"), row(1, "b"), row(2, "c", reference="other")])
-    two = written(tmp_path / "two.jsonl", [row(1, "x"), row(2, "y")])
-    found = read_systems({"one": one, "two": two})
-    assert dict(found.documents[0].summaries) == {"one": "a", "two": "x"}
-    assert found.documents[1].reference == "other"
-    told = " ".join(map(str, found.problems))
-    assert "one.jsonl:2: a second summary of the document of line 1" in told
-    assert "two.jsonl:2: reference: differs from that in" in told
-    other = written(tmp_path / "other.jsonl", [row(1, "x", document="another text")])
-    with pytest.raises(InputError, match=r"other.jsonl:1: document: differs from the document with the id '1'"):
-        read_systems({"one": one, "other": other})
-    twice = written(tmp_path / "twice.jsonl", [row(1, "x"), row(1, "y", document="another text")])
-    with pytest.raises(InputError, match=r"twice.jsonl:2: document: differs from the document with the id '1'"):
-        read_systems({"twice": twice, "one": one})
-    far = written(tmp_path / "far.jsonl", [row(9, "x")])
-    with pytest.raises(InputError, match="no document in common"):
-        read_systems({"one": one, "far": far})
 
 
 def test_cells_are_the_metrics_own_numbers(tmp_path):
@@ -214,7 +160,7 @@ def run(*arguments: str, code: int = 0) -> Result:
 
 
 def test_the_command_writes_every_format_and_scores_once(tmp_path, monkeypatch):
-    files = [f"{name}={path}" for name, path in systems(tmp_path, **THREE).items()]
+    files = systems(tmp_path, **THREE)
     outputs = [tmp_path / f"table{suffix}" for suffix in (".md", ".tex", ".json")]
     arguments = [*files, "--metric", "overlap,rouge1", "--resamples", "200", "--baseline", "two"]
     arguments += [part for path in outputs for part in ("-o", str(path))]
@@ -249,8 +195,6 @@ def test_rouge_needs_references_to_be_there_by_itself(tmp_path, monkeypatch, ref
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("one",), "expected SYSTEM=FILE, found 'one'"),
-        (("one=a.jsonl", "one=b.jsonl"), "two files for the system 'one'"),
         (("one=a.jsonl", "-o", "x.pdf"), "expected an ending among .md, .tex, .json"),
         (("one=a.jsonl", "--page", "no/folder/x.html"), "there is no folder no/folder"),
         (("one=a.jsonl", "--doubts", "qags"), "'qags' is not among the metrics"),

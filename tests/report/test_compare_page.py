@@ -7,7 +7,7 @@ from word_pairs import DOCUMENT, WordPairs
 from quals.compare.comparison import compare
 from quals.compare.page import write_page
 from quals.compare.paired import Resampling
-from quals.compare.systems import read_systems
+from quals.io.systems import read_systems
 from quals.metrics.rouge import Rouge1
 from quals.scoring.cache import ScoreCache
 
@@ -18,12 +18,10 @@ def _own_cache(tmp_path, monkeypatch):
 
 
 def written(tmp_path, systems, **options):
-    files = {}
-    for number, (name, rows) in enumerate(systems.items()):
-        files[name] = str(tmp_path / f"{number}.jsonl")
-        (tmp_path / f"{number}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    file = tmp_path / "all.jsonl"
+    file.write_text("".join(json.dumps({"system": name, **row}) + "\n" for name in systems for row in systems[name]))
     metrics = [WordPairs(), Rouge1()]
-    found = compare(read_systems(files), metrics, next(iter(systems)), Resampling(200), ScoreCache())
+    found = compare(read_systems([str(file)]), metrics, next(iter(systems)), Resampling(200), ScoreCache())
     path = tmp_path / "page.html"
     write_page(found, path, doubting=metrics[0], **options)
     return path.as_uri()

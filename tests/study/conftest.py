@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from quals.io.systems import Document, Systems
 from quals.study.new import StudySettings, plan_study
-from quals.study.records import ATTRIBUTES, Answer, Document
-from quals.study.rows import Intake
+from quals.study.records import ATTRIBUTES, Answer
 from quals.study.store import Store
 
 _WORDS = ["apple", "bridge", "castle", "dragon", "engine", "forest", "garden", "harbour", "island", "jacket"]
@@ -32,8 +32,8 @@ def make_documents(count: int, systems: tuple[str, ...] = ("conseq", "mle")) -> 
     ]
 
 
-def make_intake(count: int, systems: tuple[str, ...] = ("conseq", "mle")) -> Intake:
-    return Intake(make_documents(count, systems), list(systems), [])
+def make_systems(count: int, systems: tuple[str, ...] = ("conseq", "mle")) -> Systems:
+    return Systems(systems, tuple(make_documents(count, systems)), "id")
 
 
 MakeStore = Callable[..., Store]
@@ -44,12 +44,12 @@ def make_store(tmp_path: Path) -> MakeStore:
     def make(
         *,
         where: str | None = None,
-        intake: Intake | None = None,
+        systems: Systems | None = None,
         names: tuple[str, ...] = ("Ann", "Ben"),
         **settings: int,
     ) -> Store:
         chosen = StudySettings(**{"documents": 4, "judgements": 2, **settings})
-        plan = plan_study(intake or make_intake(8), chosen, names)
+        plan = plan_study(systems or make_systems(8), chosen, names)
         where = where or str(tmp_path / "study.sqlite")
         return Store.create(where, plan, names, title="A study", settings=chosen.to_dict())
 

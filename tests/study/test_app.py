@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from quals.io.systems import Document, Systems
 from quals.study.app import make_app
-from quals.study.records import Document
-from quals.study.rows import Intake
 from quals.study.store import Store
 from tests.study.conftest import MakeStore, answer
 
@@ -169,7 +168,7 @@ def test_hostile_text_stays_text(make_store: MakeStore) -> None:
     documents = [
         Document(f"{HOSTILE}{number}", f"{HOSTILE} {number}", {HOSTILE: HOSTILE, "mle": "fine"}) for number in range(2)
     ]
-    store = make_store(intake=Intake(documents, [HOSTILE, "mle"], []), names=(HOSTILE, "Ben"), documents=2)
+    store = make_store(systems=Systems((HOSTILE, "mle"), tuple(documents), "id"), names=(HOSTILE, "Ben"), documents=2)
     client = TestClient(make_app(store))
     assert client.put(link(store, item=0), json=body(comment=HOSTILE)).status_code == 200
     for path in (link(store), link(store, item=0), link(store, item=1), f"/o/{store.token}/"):

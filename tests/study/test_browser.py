@@ -19,9 +19,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 import quals
-from quals.study.records import ATTRIBUTES, Document
+from quals.io.systems import Document, Systems
+from quals.study.records import ATTRIBUTES
 from quals.study.report import build_report
-from quals.study.rows import Intake
 from quals.study.store import Store
 from tests.study.conftest import MakeStore
 
@@ -81,7 +81,7 @@ def server(make_store: MakeStore, tmp_path: Path) -> Iterator[Server]:
         )
         for n in range(4)
     ]
-    make_store(intake=Intake(documents, ["=conseq", "mle"], []), names=NAMES, checks=1, repeats=1)
+    make_store(systems=Systems(("=conseq", "mle"), tuple(documents), "id"), names=NAMES, checks=1, repeats=1)
     running = Server(tmp_path / "study.sqlite")
     yield running
     running.kill()

@@ -11,16 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quals.errors import InputError
+from quals.io.systems import Document
 from quals.study.choose import form_checks
 from quals.study.new import StudySettings, plan_study
-from quals.study.records import Document, Plan
-from tests.study.conftest import make_intake
+from quals.study.records import Plan
+from tests.study.conftest import make_systems
 
 
 def plan(documents: int = 6, systems: int = 2, annotators: int = 3, **more: int) -> Plan:
     names = [f"Annotator {number}" for number in range(annotators)]
-    intake = make_intake(documents + 4, tuple(f"s{number}" for number in range(systems)))
-    return plan_study(intake, StudySettings(documents=documents, **more), names)
+    found = make_systems(documents + 4, tuple(f"s{number}" for number in range(systems)))
+    return plan_study(found, StudySettings(documents=documents, **more), names)
 
 
 def spread(counts: list[int]) -> int:
@@ -121,14 +122,14 @@ def test_settings_that_do_not_go_together(settings_: dict[str, int], message: st
 
 def test_strata_draw_evenly_by_length() -> None:
     names = ["Ann"]
-    made = plan_study(make_intake(100), StudySettings(documents=20, strata=4, judgements=1), names)
+    made = plan_study(make_systems(100), StudySettings(documents=20, strata=4, judgements=1), names)
     lengths = sorted(int(pair.document.id[1:]) // 25 for pair in made.pairs)  # d0 is shortest, d99 longest
     assert lengths == [0] * 5 + [1] * 5 + [2] * 5 + [3] * 5
 
 
 @pytest.mark.parametrize(("wanted", "there", "strata"), [(10, 7, 1), (10, 7, 3), (7, 7, 2), (5, 7, 5)])
 def test_as_many_documents_as_there_are(wanted: int, there: int, strata: int) -> None:
-    made = plan_study(make_intake(there), StudySettings(documents=wanted, strata=strata, judgements=1), ["Ann"])
+    made = plan_study(make_systems(there), StudySettings(documents=wanted, strata=strata, judgements=1), ["Ann"])
     ids = [pair.document.id for pair in made.pairs]
     assert len(ids) == len(set(ids)) == min(wanted, there)
 

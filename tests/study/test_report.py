@@ -22,7 +22,7 @@ from quals.study.rows import read_scores
 from quals.study.stats import alpha_value
 from quals.study.store import Store
 from quals.study.text import report_tables
-from tests.study.conftest import MakeStore, answer, make_intake
+from tests.study.conftest import MakeStore, answer, make_systems
 
 # Per pair, what the three annotators say of the first system on consistency.
 VOTES = [(1, 1, 0), (1, 1, 1), (1, -1, -1), (0, 0, 1), (1, 0, -1), (1, 1, 1)]
@@ -53,7 +53,7 @@ NAMES = ("Ann", "Ben", "Cem")
 
 @pytest.fixture
 def store(make_store: MakeStore) -> Store:
-    made = make_store(intake=make_intake(6), names=NAMES, documents=6, judgements=3, repeats=1)
+    made = make_store(systems=make_systems(6), names=NAMES, documents=6, judgements=3, repeats=1)
     fill(made, lambda name, pair: VOTES[pair - 1][NAMES.index(name)])
     return made
 
@@ -230,7 +230,7 @@ def test_nothing_is_compared_with_others_who_differ() -> None:
 
 
 def test_a_mere_comment_is_no_judgement(make_store: MakeStore) -> None:
-    store = make_store(intake=make_intake(4), names=NAMES[:2], documents=4, judgements=2)
+    store = make_store(systems=make_systems(4), names=NAMES[:2], documents=4, judgements=2)
     commented, judged = store.annotators()
     for task in store.tasks(commented.id):
         comment = replace(answer("left", seconds=99), choices={}, comment="later")
@@ -298,7 +298,7 @@ def test_harmless_cells_are_left_alone() -> None:
 
 
 def test_repeats_and_checks_are_in_no_table(make_store: MakeStore) -> None:
-    made = make_store(intake=make_intake(8), names=NAMES, documents=6, judgements=3, repeats=1, checks=1)
+    made = make_store(systems=make_systems(8), names=NAMES, documents=6, judgements=3, repeats=1, checks=1)
     fill(made, lambda name, pair: 1)
     report = build_report(made)
     assert (report.study["pairs"], report.study["judgements"], len(report.items)) == (6, 18, 6)

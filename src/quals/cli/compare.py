@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("systems", metavar="SYSTEM=FILE...", nargs=-1, required=True)
+@click.argument("sources", metavar="[SYSTEM=]FILE...", nargs=-1, required=True)
 @click.option("--baseline", help="The system that the others are compared with; default: the first.")
 @click.option(
     "--metric", "-m", "names",
@@ -43,28 +43,26 @@ if TYPE_CHECKING:
 @document_field
 @summary_field
 @reference_field
-def compare(systems: Sequence[str], **options: Any) -> None:
+def compare(sources: Sequence[str], **options: Any) -> None:
     """Compare systems on the documents that all of them have summarized.
 
-    Each FILE (JSONL, CSV, TSV, Parquet) has rows with document and summary, and a reference for metrics that need
-    one. Rows are matched by id or, if any lacks one, by the text of the document. Scores are kept in the
-    cache folder: a second table costs nothing.
+    FILEs (JSONL, CSV, TSV, Parquet) have rows with document and summary, a reference for metrics that need one, and
+    a system unless the file is given as SYSTEM=FILE. Rows are matched by id or, if any lacks one, by the text of
+    the document. Scores are kept in the cache folder: a second table costs nothing.
     """
     from quals.compare.comparison import compare as make_comparison
     from quals.compare.paired import Resampling
-    from quals.compare.systems import read_systems
     from quals.compare.table import FORMATS
     from quals.io.rows import FieldNames
+    from quals.io.systems import read_systems, split_source
     from quals.scoring.cache import ScoreCache
 
-    files = _named(systems)
-    _check(options, files.values())
-    found = read_systems(
-        files, FieldNames(*(options[f"{role}_field"] for role in ("document", "summary", "reference")))
-    )
+    _check(options, [split_source(source)[1] for source in sources])
+    names = FieldNames(*(options[f"{role}_field"] for role in ("document", "summary", "reference")))
+    found = read_systems(sources, names)
     complain(found.problems)
-    names = options["names"] or ("quals,rouge" if any(each.reference for each in found.documents) else "quals")
-    metrics = load_metrics(names, options["settings"], workers=options["workers"])
+    usual = "quals,rouge" if any(each.reference for each in found.documents) else "quals"
+    metrics = load_metrics(options["names"] or usual, options["settings"], workers=options["workers"])
     resampling = Resampling(*(options[name] for name in ("resamples", "seed", "level", "tolerance")))
     baseline = options["baseline"] or found.names[0]
     with progress_bars() as progress:
@@ -78,18 +76,6 @@ def compare(systems: Sequence[str], **options: Any) -> None:
         with progress_bars() as progress:  # for its evidence, texts are scored once more
             write_page(comparison, options["page"], doubting=doubting, limit=options["page_rows"], progress=progress)
     _show(comparison)
-
-
-def _named(systems: Sequence[str]) -> dict[str, str]:
-    files: dict[str, str] = {}
-    for text in systems:
-        name, equals, file = text.partition("=")
-        if not (name and equals and file):
-            raise click.UsageError(f"expected SYSTEM=FILE, found '{text}'")
-        if name in files:
-            raise click.UsageError(f"two files for the system '{name}'")
-        files[name] = file
-    return files
 
 
 def _check(options: dict[str, Any], inputs: Iterable[str]) -> None:

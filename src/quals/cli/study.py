@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from quals.cli.fields import document_field, summary_field
 from quals.cli.ranges import FiniteRange
 from quals.errors import InputError
 from quals.terminal import complain
@@ -41,26 +42,36 @@ def study() -> None:
 @click.option("--checks", default=0, show_default=True, type=click.IntRange(0), help="Attention checks each sees.")
 @click.option("--title", default="Which summary is better?", show_default=True, help="What annotators see as title.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="Same seed and rows, same plan.")
+@document_field
+@summary_field
 def new(
-    study: str, sources: tuple[str, ...], annotators: int, names: tuple[str, ...], title: str, **settings: Any
+    study: str,
+    sources: tuple[str, ...],
+    annotators: int,
+    names: tuple[str, ...],
+    title: str,
+    document_field: str | None,
+    summary_field: str | None,
+    **settings: Any,
 ) -> None:
     """Plan a study of the systems' summaries in FILEs (JSONL, CSV, TSV or Parquet; - is standard input).
 
     Rows have a document and a summary, perhaps an id (of the document), and a system unless the file is
     given as SYSTEM=FILE. The report says how the system named first compares with the others.
     """
+    from quals.io.rows import FieldNames
     from quals.study.new import StudySettings, plan_study
     from quals.study.rows import read_documents
     from quals.study.store import Store
 
     people = names or tuple(f"Annotator {number}" for number in range(1, annotators + 1))
-    intake = read_documents(sources)
-    complain(intake.problems, "quals: left out: ")
-    plan = plan_study(intake, StudySettings(**settings), people)
+    found = read_documents(sources, FieldNames(document_field, summary_field))
+    complain(found.problems)
+    plan = plan_study(found, StudySettings(**settings), people)
     Store.create(study, plan, people, title=title, settings=settings)
     pairs = [pair for pair in plan.pairs if not pair.check]
     same = sum(pair.first_text == pair.second_text for pair in pairs)
-    click.echo(f"{len({pair.document.id for pair in pairs})} of {len(intake.documents)} documents, {len(pairs)} pairs")
+    click.echo(f"{len({pair.document.id for pair in pairs})} of {len(found.documents)} documents, {len(pairs)} pairs")
     if same:
         click.echo(f"on {same} of them both summaries are the same text")
     for number, name in enumerate(people):

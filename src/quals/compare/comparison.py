@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from quals.compare.paired import Paired, Resampling, against, at_equal_copying, mean
-from quals.compare.systems import Document, Systems
 from quals.errors import InputError
 from quals.evaluate.bootstrap import Estimate
+from quals.io.systems import Document, Systems
 from quals.metrics.base import Metric
 from quals.records import Status, Texts
 from quals.scoring.cache import ScoreCache

@@ -16,10 +16,10 @@ from markupsafe import Markup
 from quals.compare import table
 from quals.compare.comparison import Comparison, texts
 from quals.compare.differences import Piece, differences, pieces
-from quals.compare.systems import Document
 from quals.doubts import Losses, losses
 from quals.errors import QualsError
 from quals.io.files import appearing_whole
+from quals.io.systems import Document
 from quals.lm.store import cache_dir
 from quals.metrics.base import Metric
 from quals.report.facts import MetricFacts

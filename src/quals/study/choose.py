@@ -7,7 +7,8 @@ import random
 from collections.abc import Sequence
 
 from quals.errors import InputError
-from quals.study.records import Document, Pair
+from quals.io.systems import Document
+from quals.study.records import Pair
 from quals.texts import words
 
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from quals.errors import InputError
+from quals.io.systems import Systems
 from quals.study.choose import choose_documents, form_checks, form_pairs
 from quals.study.plan import make_plan
 from quals.study.records import Plan
-from quals.study.rows import Intake
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class StudySettings:
         return asdict(self)
 
 
-def plan_study(intake: Intake, settings: StudySettings, names: Sequence[str]) -> Plan:
+def plan_study(found: Systems, settings: StudySettings, names: Sequence[str]) -> Plan:
     """Draw the documents, form the pairs and plan who sees what.
 
     Raises:
@@ -47,12 +47,12 @@ def plan_study(intake: Intake, settings: StudySettings, names: Sequence[str]) ->
     if not names or not all(name.strip() for name in names):
         raise InputError("every annotator needs a name")
     rng = random.Random(settings.seed)
-    chosen = choose_documents(intake.documents, settings.documents, settings.strata, rng)
+    chosen = choose_documents(found.documents, settings.documents, settings.strata, rng)
     taken = {document.id for document in chosen}
-    spare = [document for document in intake.documents if document.id not in taken]
-    checks = form_checks(chosen, spare, intake.systems, settings.checks, rng)
+    spare = [document for document in found.documents if document.id not in taken]
+    checks = form_checks(chosen, spare, found.names, settings.checks, rng)
     return make_plan(
-        form_pairs(chosen, intake.systems),
+        form_pairs(chosen, found.names),
         checks,
         annotators=len(names),
         judgements=settings.judgements,

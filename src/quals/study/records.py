@@ -5,21 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from quals.io.systems import Document
+
 ATTRIBUTES = {
     "consistency": "Factual consistency",
     "informativeness": "Informativeness",
     "grammar": "Grammatical correctness",
 }
 CHOICES = ("left", "equal", "right")
-
-
-@dataclass(frozen=True)
-class Document:
-    """A source text with one summary of every system: ``summaries`` maps system to text."""
-
-    id: str
-    text: str
-    summaries: dict[str, str]
 
 
 @dataclass(frozen=True)
