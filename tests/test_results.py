@@ -167,9 +167,9 @@ def test_tally():
     [
         ([("a", "a")], 0, ""),
         ([("a b", "a c")], -0.5, ""),
-        ([("a b", "a c")], -0.4, "the lowest score is -0.5"),
+        ([("a b", "a c")], -0.4, "the lowest score is -0.5, in f:1"),
         ([("a", "a"), ("a", "")], -9, "1 of 2 summaries have no score"),
-        ([("a b", "a c"), ("a", "")], 0, "the lowest score is -0.5 and 1 of 2 summaries have no score"),
+        ([("a b", "a c"), ("a", "")], 0, "the lowest score is -0.5, in f:1 and 1 of 2 summaries have no score"),
     ],
 )
 def test_shortfall(pairs, threshold, shortfall):

@@ -40,6 +40,8 @@ def test_import_is_light_and_offline() -> None:
 
 def test_names_are_told_and_the_package_runs() -> None:
     assert run_python("import quals; print({'Quals', 'InputError', 'metrics'} <= set(dir(quals)))").strip() == "True"
+    shown = run_python("from quals import metrics; print({'FactCC', 'Pmi', 'load'} <= set(dir(metrics)))")
+    assert shown.strip() == "True"
     done = subprocess.run([sys.executable, "-m", "quals", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.endswith(f"{quals.__version__}\n")
 

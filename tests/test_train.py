@@ -280,7 +280,12 @@ def test_what_cannot_be_scored_has_a_status_and_a_reason(
 def test_misuse_is_an_input_error(metric: quals.Quals) -> None:
     with pytest.raises(InputError, match="summaries: 1 of them for 2 documents"):
         metric.score(["a", "b"], ["c"])
-    for documents, summaries, field in (("a", ["c"], "documents"), (["a"], "c", "summaries"), (None, "c", "documents")):
+    for summaries, found in ((["c"], "a list of texts"), (None, "null")):
+        with pytest.raises(InputError, match=f"^summaries: expected one text, as the document is, found {found}$"):
+            metric.score("a", summaries)
+    with pytest.raises(InputError, match="^documents: .* a list of texts at place 0; join passages with blank lines$"):
+        metric.score([["a", "b"]], ["c"])
+    for documents, summaries, field in ((["a"], "c", "summaries"), (None, "c", "documents")):
         with pytest.raises(InputError, match=f"^{field}: expected a sequence of texts"):
             metric.score(documents, summaries)
     with pytest.raises(InputError, match=r"^documents: expected a sequence of texts"):

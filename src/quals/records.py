@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -78,9 +78,9 @@ class PairEvidence(Evidence):
 
     question: str
     answer: str
-    tokens: tuple[str, ...]
-    summary_logprobs: tuple[float, ...]
-    document_logprobs: tuple[float, ...]
+    tokens: tuple[str, ...] = field(repr=False)
+    summary_logprobs: tuple[float, ...] = field(repr=False)
+    document_logprobs: tuple[float, ...] = field(repr=False)
 
 
 @dataclass(frozen=True)

@@ -157,7 +157,8 @@ def test_a_calibration_is_shipped_for_very_settings_or_there_is_none(tmp_path, l
 def test_documents_are_as_long_as_they_are_read(logistic):
     """With accents as characters of their own a text is longer."""
     known = logistic.knowing(["cafe\u0301 " * 20])
-    assert known.shortest == 100
+    assert (known.shortest, known.longest) == (100, 100)
+    assert known.objection("the cafe " * 12).startswith("the document is longer than any")
     assert known.objection("cafe\u0301 " * 20) == known.objection("caf\u00e9 " * 20) == ""
     assert "shorter than any" in known.objection("cafe\u0301 " * 19)
 
@@ -189,6 +190,8 @@ def test_the_shipped_calibration_knows_no_single_sentences():
 
 
 def test_a_calibration_of_before_and_a_document_of_just_that_length(logistic):
-    values = {name: value for name, value in logistic.to_dict().items() if name not in ("shortest", "english")}
+    values = {
+        name: value for name, value in logistic.to_dict().items() if name not in ("shortest", "longest", "english")
+    }
     assert Calibration.from_dict(values) == logistic
     assert replace(logistic, shortest=5).objection("abcde") == ""

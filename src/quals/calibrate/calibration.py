@@ -21,7 +21,7 @@ from quals.texts import Composed
 FILE_NAME = "calibration.json"  # beside a model's weights
 # Below the first a summary is likely inconsistent, from the second on likely consistent.
 CUTS = (0.3, 0.7)
-_LATER = ("shortest", "english")  # fields that older files lack
+_LATER = ("shortest", "longest", "english")  # fields that older files lack
 
 
 class Band(StrEnum):
@@ -98,6 +98,7 @@ class Calibration:
         reliability: for each tenth of the probabilities, the mean predicted and observed, and the rows.
         shortest: characters of the shortest document it was fitted on, 0 if that is not known; of shorter ones it says
             nothing.
+        longest: characters of the longest, 0 if that is not known; of longer ones it says nothing either.
         english: whether most of its documents looked English; of others it then says nothing.
     """
 
@@ -112,6 +113,7 @@ class Calibration:
     log_loss: float
     reliability: tuple[dict[str, float], ...] = ()
     shortest: int = 0
+    longest: int = 0
     english: bool = False
 
     def read(self, score: float, signature: str) -> Reading:
@@ -131,10 +133,11 @@ class Calibration:
         return self.read(score, signature)
 
     def knowing(self, documents: Sequence[str]) -> Calibration:
-        """With ``shortest`` and ``english`` as these say, the documents it was fitted on."""
+        """With ``shortest``, ``longest`` and ``english`` as these say, the documents it was fitted on."""
         texts = [Composed(document).text for document in documents]
         english = sum(map(looks_english, texts))
-        return replace(self, shortest=min(map(len, texts)), english=2 * english > len(texts))
+        lengths = [len(text) for text in texts]
+        return replace(self, shortest=min(lengths), longest=max(lengths), english=2 * english > len(texts))
 
     def fits(self, signature: str) -> bool:
         """Whether scores with this signature are its to read."""
@@ -145,6 +148,8 @@ class Calibration:
         document = Composed(document).text  # as it was scored
         if len(document) < self.shortest:
             return f"the document is shorter than any that the calibration knows ({self.shortest} characters)"
+        if self.longest and len(document) > self.longest:
+            return f"the document is longer than any that the calibration knows ({self.longest} characters)"
         if self.english and not looks_english(document):
             return "the document does not look English, as those do that the calibration knows"
         return ""
@@ -180,7 +185,8 @@ class Calibration:
         else:
             raise ValueError(f"unknown method {values['method']!r}")
         known |= {"data": tuple(values["data"]), "reliability": tuple(values["reliability"])}
-        return cls(**known, shortest=int(values.get("shortest", 0)), english=bool(values.get("english", False)))
+        shortest, longest = (int(values.get(name, 0)) for name in ("shortest", "longest"))
+        return cls(**known, shortest=shortest, longest=longest, english=bool(values.get("english", False)))
 
     def save(self, path: str | Path) -> None:
         """Write it as JSON.

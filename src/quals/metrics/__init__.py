@@ -32,3 +32,9 @@ def __getattr__(name: str) -> Any:
         if path.endswith(f":{name}"):
             return find(metric)
     raise AttributeError(f"module 'quals.metrics' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    from quals.metrics.registry import METRICS
+
+    return sorted({"Metric", "load", *(path.partition(":")[2] for path in METRICS.values())})

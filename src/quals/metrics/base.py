@@ -104,6 +104,8 @@ class Metric(ABC):
                 raise InputError("expected one text, as document and summary are", field="references")
             alone = None if references is None else [references]
             return self._scores([documents], [summaries], alone, explain)[0]
+        if isinstance(documents, str):
+            raise InputError(f"expected one text, as the document is, found {described(summaries)}", field="summaries")
         documents, summaries = _texts(documents, "documents"), _texts(summaries, "summaries")
         references = None if references is None else _texts(references, "references")
         for field, texts in (("summaries", summaries), ("references", references)):
@@ -178,5 +180,6 @@ def _texts(given: object, field: str) -> list[str]:
         raise InputError("expected a sequence of texts; or give one document and one summary", field=field)
     for place, text in enumerate(texts):
         if not isinstance(text, str):
-            raise InputError(f"expected texts, found {described(text)} at place {place}", field=field)
+            hint = "; join passages with blank lines" if field == "documents" and isinstance(text, list) else ""
+            raise InputError(f"expected texts, found {described(text)} at place {place}{hint}", field=field)
     return texts

@@ -32,8 +32,10 @@ class Tally:
         statuses: how many summaries ended in which status.
         total: the sum of all scores.
         lowest: the lowest score; None if there is none.
+        lowest_at: the first row that has it, as file and line.
         read: how many scores have a probability.
         least_probable: the lowest probability, in 0..1; None if there is none.
+        least_probable_at: the first row that has it, as file and line.
         unread: what is said of the first score without a probability.
         worst: the evidence with the lowest scores over all rows, worst first.
     """
@@ -42,8 +44,10 @@ class Tally:
     statuses: Counter[Status] = field(default_factory=Counter)
     total: float = 0.0
     lowest: float | None = None
+    lowest_at: str = ""
     read: int = 0
     least_probable: float | None = None
+    least_probable_at: str = ""
     unread: str = ""
     worst: list[Suspicion] = field(default_factory=list)
 
@@ -68,9 +72,10 @@ class Tally:
         With ``probability`` the same of the probabilities that a calibration gives the scores.
         """
         lowest, there = (self.least_probable, self.read) if probability else (self.lowest, self.statuses[Status.OK])
+        place = self.least_probable_at if probability else self.lowest_at
         what, wrong = "probability" if probability else "score", []
         if lowest is not None and lowest < threshold:
-            wrong.append(f"the lowest {what} is {lowest:.4g}")
+            wrong.append(f"the lowest {what} is {lowest:.4g}, in {place}")
         if missing := self.count - there:
             why = f" ({self.unread})" if probability and self.unread else ""
             wrong.append(f"{missing} of {self.count} summaries have no {what}{why}")
@@ -88,11 +93,13 @@ class Tally:
         value, probability = score["score"], score["probability"]
         if value is not None:
             self.total += value
-            self.lowest = value if self.lowest is None else min(self.lowest, value)
+            if self.lowest is None or value < self.lowest:
+                self.lowest, self.lowest_at = value, f"{row.file}:{row.line}"
             if probability is None:
                 self.unread = self.unread or score["reason"]
         if probability is not None:
             self.read += 1
-            self.least_probable = probability if self.least_probable is None else min(self.least_probable, probability)
+            if self.least_probable is None or probability < self.least_probable:
+                self.least_probable, self.least_probable_at = probability, f"{row.file}:{row.line}"
         pieces = self.worst + [Suspicion(row, piece, doubts) for piece in evidence]
         self.worst = sorted(pieces, key=lambda suspicion: suspicion.evidence["score"])[: self.keep]
