@@ -283,7 +283,7 @@ def test_misuse_is_an_input_error(metric: quals.Quals) -> None:
     for summaries, found in ((["c"], "a list of texts"), (None, "null")):
         with pytest.raises(InputError, match=f"^summaries: expected one text, as the document is, found {found}$"):
             metric.score("a", summaries)
-    with pytest.raises(InputError, match="^documents: .* a list of texts at place 0; join passages with blank lines$"):
+    with pytest.raises(InputError, match=r"^documents: .* a list of texts at place 0; join passages with blank lines$"):
         metric.score([["a", "b"]], ["c"])
     for documents, summaries, field in ((["a"], "c", "summaries"), (None, "c", "documents")):
         with pytest.raises(InputError, match=f"^{field}: expected a sequence of texts"):
