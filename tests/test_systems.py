@@ -11,7 +11,7 @@ import pytest
 
 from quals.errors import InputError
 from quals.io.rows import FieldNames
-from quals.io.systems import Systems, read_systems
+from quals.io.systems import Systems, name_of, read_systems
 
 
 def written(path: Path, *rows: Any) -> str:
@@ -53,7 +53,7 @@ def test_documents_meet_by_text_where_an_id_is_missing(tmp_path):
     two = written(tmp_path / "two.jsonl", without_id(2, "x"), without_id(1, "x"))
     found = read_systems([f"one={one}", f"two={two}"])
     assert found.matched_by == "document"
-    assert [each.id for each in found.documents] == ["1", "2"]
+    assert [each.id for each in found.documents] == [name_of("text 1"), name_of("text 2")]
 
 
 def test_an_empty_cell_is_no_id(tmp_path):
@@ -62,7 +62,7 @@ def test_an_empty_cell_is_no_id(tmp_path):
         (tmp_path / f"{system}.csv").write_text("id,document,summary\n" + cells)
     found = read_systems([f"{system}={tmp_path}/{system}.csv" for system in ("one", "two")])
     assert (found.matched_by, found.problems) == ("document", ())
-    assert [each.id for each in found.documents] == ["line 2", "line 3", "line 4"]
+    assert [each.id for each in found.documents] == [name_of(f"text {n}") for n in range(3)]
 
 
 def test_one_file_names_the_system_of_each_row(tmp_path):

@@ -1,4 +1,4 @@
-"""spaCy pipelines: sentences, entities, parts of speech."""
+"""spaCy pipelines, and the sentences of a text."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def read_labelled(
     Rows without a score are counted, rows with a fault are listed; neither stops the reading.
 
     Args:
-        paths: of files that `quals score` wrote; JSONL, CSV and TSV plain or gzipped.
+        paths: of files that `quals score` wrote; Parquet, or JSONL, CSV and TSV, plain or gzipped.
         label: the field that holds the label.
         document: the field that holds the document; None stands for the first of `DEFAULT_FIELDS` that a row has.
         metric: whose scores to take; None stands for the first metric of each row.

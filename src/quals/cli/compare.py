@@ -83,8 +83,10 @@ def _check(options: dict[str, Any], inputs: Iterable[str]) -> None:
     from quals.compare.table import FORMATS
 
     check_outputs(options["outputs"], FORMATS, inputs)
-    if options["doubts"] and options["doubts"] not in metric_names(options["names"] or "quals,rouge"):
+    if options["doubts"] and options["doubts"] not in metric_names(options["names"] or "quals"):
         raise click.UsageError(f"--doubts: '{options['doubts']}' is not among the metrics")
+    if options["doubts"] and not options["page"]:
+        raise click.UsageError("--doubts marks words on a page: give --page")
     if options["page"]:
         from quals.report.page import environment
 

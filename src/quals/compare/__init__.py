@@ -1,7 +1,5 @@
 """Systems compared on the same documents.
 
-systems.py     files -> documents with a summary by every system
-texts.py       what a summary is like: its novelty and length
 paired.py      tests on paired values
 comparison.py  systems and metrics -> means, intervals, tests; `compare`
 table.py       the comparison for terminal, Markdown, LaTeX, JSON

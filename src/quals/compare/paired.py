@@ -55,7 +55,8 @@ class Paired:
 
     Attributes:
         difference: mean of system minus baseline, with its paired bootstrap interval.
-        p_randomisation, p_bootstrap: two-sided; None where there are fewer than two documents.
+        p_randomisation: two-sided; None where there are fewer than two documents.
+        p_bootstrap: two-sided; None where there are fewer than ten.
         wins, ties, losses: documents on which the system's value is higher, as high, lower.
     """
 

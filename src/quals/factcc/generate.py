@@ -188,7 +188,7 @@ def make_false(sentence: Sentence, random: Random, said: str) -> tuple[str, Chan
 
     Transformations are tried in an order drawn by their weights, until one applies or it is left. So common ones
     of small weight are passed over, even where no other applies.
-    A result that the document (``said``, as `plain` gives it) contains as well is not false.
+    A result that the document (``said``, as `padded_words` gives it) contains as well is not false.
     """
     weights = {kind: weight for kind, (_, weight) in TRANSFORMATIONS.items()} | {_LEFT: _LEFT_WEIGHT}
     keys = {kind: random.random() ** (1 / weight) for kind, weight in weights.items()}  # Efraimidis, Spirakis 2006

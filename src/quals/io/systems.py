@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ class Document:
     """A document with each system's summary of it.
 
     Attributes:
-        id: the rows' ``id``; without one, the line of the first row that has this document.
+        id: the rows' ``id``; where they were matched by their texts, a name made from that (`name_of`).
         text: the document.
         summaries: system -> summary.
         reference: of the first row that has one; None if none has.
@@ -88,7 +89,7 @@ def read_systems(
     by_id = all(document_id(row.fields) is not None for each in rows.values() for row in each)
     gathered = _gathered(rows, by_id, problems)
     lacking = [_lacking(each, rows) for each in gathered if len(each.summaries) < len(rows)]
-    documents = tuple(each.document(problems) for each in gathered if len(each.summaries) == len(rows))
+    documents = tuple(each.document(by_id, problems) for each in gathered if len(each.summaries) == len(rows))
     if not documents:
         first = f"; the first of {len(problems)} rows that could not be used: {problems[0]}" if problems else ""
         raise InputError(f"the systems have no document in common{first}", file=", ".join(sources))
@@ -106,6 +107,11 @@ def document_id(fields: Mapping[str, object]) -> str | None:
         raise InputError("expected text or a number", field=name)
     found = row_id(fields, name)
     return None if found is None else text_value(found, name)
+
+
+def name_of(text: str) -> str:
+    """What a document without an id is called: a name made from its text."""
+    return "text-" + hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def system_of(fields: Mapping[str, object]) -> str:
@@ -127,14 +133,14 @@ class _Gathered:
     first: Row
     summaries: dict[str, Row] = field(default_factory=dict)
 
-    def document(self, problems: list[InputError]) -> Document:
+    def document(self, by_id: bool, problems: list[InputError]) -> Document:
         given = [row for row in self.summaries.values() if row.reference]
         for row in given[1:]:
             if row.reference != given[0].reference:
                 message = f"differs from that in {_place(given[0])}, which is taken"
                 problems.append(InputError(message, file=row.file, line=row.line, field=row.names.reference or ""))
         return Document(
-            document_id(self.first.fields) or f"line {self.first.line}",
+            (by_id and document_id(self.first.fields)) or name_of(self.first.document),
             self.first.document,
             {system: row.summary for system, row in self.summaries.items()},
             given[0].reference if given else None,

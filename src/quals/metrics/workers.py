@@ -8,7 +8,6 @@ torch's threads. A score is what it is with one process, to the rounding of othe
 
 from __future__ import annotations
 
-import functools
 import heapq
 import itertools
 import multiprocessing
@@ -133,12 +132,20 @@ class Pool:
         """End the processes at once, whatever they are doing; the next work is for others."""
         self._open.close()
         self._executor.shutdown(cancel_futures=True)
-        _pool.cache_clear()
+        for count in [count for count, pool in _pools.items() if pool is self]:
+            del _pools[count]
 
 
-_pool = functools.cache(Pool)
+_pools: dict[int, Pool] = {}  # by how many processes they have
 if hasattr(os, "register_at_fork"):  # those of a forked process's parent are not its own
-    os.register_at_fork(after_in_child=_pool.cache_clear)
+    os.register_at_fork(after_in_child=_pools.clear)
+
+
+def _pool(count: int) -> Pool:
+    """The pool of so many processes, made when first asked for."""
+    if count not in _pools:
+        _pools[count] = Pool(count)
+    return _pools[count]
 
 
 # What follows runs in the processes.

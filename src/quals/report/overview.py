@@ -62,6 +62,11 @@ class Overview:
         """Rows with a score."""
         return dict(self.statuses).get(Status.OK, 0)
 
+    @property
+    def unread(self) -> int:
+        """Rows with a score that a calibration gives no probability for, where there is one."""
+        return self.scored - sum(self.bands.values()) if self.bands else 0
+
 
 def overview(rows: Sequence[ScoredRow], facts: MetricFacts) -> Overview:
     """The overview of some rows."""

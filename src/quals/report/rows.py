@@ -39,7 +39,7 @@ def read_rows(
     """Yield the rows of a file of scores; one that cannot be read comes with `Status.INVALID_ROW` and the reason.
 
     Args:
-        path: what ``quals score`` wrote: JSONL, plain or gzipped, Parquet, or ``-`` for standard input.
+        path: what ``quals score`` wrote: JSONL, CSV and TSV, plain or gzipped, Parquet, or ``-`` for standard input.
         names: the fields that hold the texts; see `quals.io.rows.FieldNames`.
         id: the field that holds a row's name.
         metric: whose scores, where there are several; by default the first one's.

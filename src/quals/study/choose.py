@@ -65,7 +65,9 @@ def form_checks(
             raise InputError("no attention check can be made of summaries that are all alike", field="checks")
         system = rng.choice(usable)
         others = _others(document, everything, system)
-        foreign = min(others, key=lambda other: (_overlap(other.summaries[system], document.text), other.id))
+        said = set(words(document.text))
+        alike = {other.id: _share(other.summaries[system], said) for other in others}
+        foreign = min(others, key=lambda other: (alike[other.id], other.id))
         own, alien = document.summaries[system], foreign.summaries[system]
         checks.append(Pair(document, system, f"{system} (of another document)", own, alien, check=True))
     return checks
@@ -85,6 +87,6 @@ def _quotas(count: int, strata: int) -> list[int]:
     return [count * (part + 1) // strata - count * part // strata for part in range(strata)]
 
 
-def _overlap(summary: str, document: str) -> float:
+def _share(summary: str, said: set[str]) -> float:
     wanted = set(words(summary))
-    return len(wanted & set(words(document))) / max(len(wanted), 1)
+    return len(wanted & said) / max(len(wanted), 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,7 +10,7 @@ from quals.errors import InputError
 from quals.io.numbers import finite
 from quals.io.results import several_scores
 from quals.io.rows import DEFAULT_FIELDS, FieldNames, Row, entries, field_among
-from quals.io.systems import Systems, document_id, read_systems, split_source, system_of
+from quals.io.systems import Systems, document_id, name_of, read_systems, split_source, system_of
 from quals.io.text import is_text, joined_passages
 from quals.signature import parse
 
@@ -29,14 +28,7 @@ def read_documents(sources: Sequence[str], names: FieldNames | None = None) -> S
     found = read_systems(sources, names, _presentable)
     if len(found.names) < 2:
         raise InputError("a study needs the summaries of two systems or more", file=", ".join(sources))
-    if found.matched_by == "id":
-        return found
-    return replace(found, documents=tuple(replace(each, id=name_of(each.text)) for each in found.documents))
-
-
-def name_of(text: str) -> str:
-    """What a document without an id is called: a name made from its text."""
-    return "text-" + hashlib.sha256(text.encode()).hexdigest()[:12]
+    return found
 
 
 def _presentable(row: Row) -> Row:

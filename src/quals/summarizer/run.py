@@ -53,8 +53,8 @@ def summarized(
 ) -> Iterator[tuple[Row, Summaries]]:
     """Yield each row with its summaries, in order, holding no more than ``window`` rows at a time.
 
-    A row that could not be read gets `Status.INVALID_ROW`. If the model fails on a window, its rows are
-    summarized one by one, and those it fails on again get `Status.ERROR`.
+    A row that could not be read gets `Status.INVALID_ROW`. If the model fails on a window, that is
+    halved until the rows it fails on are alone; they get `Status.ERROR`.
 
     Raises:
         QualsError: the model cannot work at all; or after the last row that could be read, that ``rows`` breaks off.

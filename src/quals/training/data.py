@@ -134,7 +134,8 @@ def _found(texts: dict[str, Any], title: Any, start: Any, path: str, line: int =
     """What is made of a context, a question and an answer, given by the fields they stand in."""
     for field, text in texts.items():
         # SQuAD-format files may have empty texts as answers to questions that have none.
-        if not (isinstance(text, str) and is_text(text) and (text.strip() or not line)):
+        may_be_empty = not line and field == list(texts)[-1]
+        if not (isinstance(text, str) and is_text(text) and (text.strip() or may_be_empty)):
             return InputError("missing or not a text", file=path, line=line, field=field)
     context, question, answer = texts.values()
     # The context stays as it is: answer_start counts its characters.

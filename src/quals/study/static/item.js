@@ -87,10 +87,10 @@ function take() {
 }
 
 function change() {
-  if (conflict || dead) return;
+  if (conflict) return;
   current = { bases: [confirmed, ...sent], write: newName(), ...shown() };
   keep();
-  if (!sending && !retry) send();
+  if (!dead && !sending && !retry) send();
 }
 
 async function send() {
@@ -209,6 +209,7 @@ for (const box of document.querySelectorAll(".words")) {
   const own = [...box.querySelectorAll(".word")];
   if (own.length) own[0].tabIndex = 0;
   box.addEventListener("click", (event) => {
+    if (event.detail > 1) return; // of a double click the first one counts
     const several = dragged().filter((word) => own.includes(word));
     getSelection().removeAllRanges();
     if (several.length) toggle(several);
@@ -248,7 +249,7 @@ addEventListener("pagehide", () => {
 });
 
 addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
   if (event.target === comment) {
     if (event.key === "Escape") comment.blur();
     return;

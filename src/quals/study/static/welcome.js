@@ -20,5 +20,5 @@ if (items.length) {
     }),
   );
   notice.hidden = false;
-  document.querySelector(".notice.done")?.remove();
+  document.querySelector(".notice.done, #saved")?.remove();
 }
