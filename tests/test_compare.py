@@ -198,6 +198,7 @@ def test_rouge_needs_references_to_be_there_by_itself(tmp_path, monkeypatch, ref
         (("one=a.jsonl", "-o", "x.pdf"), "expected an ending among .md, .tex, .json"),
         (("one=a.jsonl", "--page", "no/folder/x.html"), "there is no folder no/folder"),
         (("one=a.jsonl", "--doubts", "qags"), "'qags' is not among the metrics"),
+        (("one=a.jsonl", "--doubts", "quals"), "--doubts marks words on a page: give --page"),
         (("one=missing.jsonl",), "missing.jsonl: cannot be read"),
     ],
 )

@@ -22,7 +22,7 @@ from quals.calibrate.calibration import shipped
 from quals.cli.metrics import load_metrics
 from quals.errors import InputError, MissingExtraError, ModelError, QualsError
 from quals.lm.device import SHARE
-from quals.metrics import registry
+from quals.metrics import registry, workers
 from quals.metrics.base import Metric
 from quals.metrics.rouge import Rouge1
 from quals.metrics.safe import rows_at_once
@@ -183,6 +183,16 @@ def test_a_process_that_is_killed_ends_the_work(shared: Metric, alone: Metric) -
         with pytest.raises(QualsError, match="one of the 2 processes was killed"):
             scores(shared)
     assert scores(shared)[0].value == pytest.approx(scores(alone)[0].value, abs=1e-4)
+
+
+def test_ending_some_processes_leaves_the_others() -> None:
+    kept, ended = workers._pool(3), workers._pool(4)
+    try:
+        ended.close()
+        assert workers._pool(3) is kept
+        assert 4 not in workers._pools
+    finally:
+        kept.close()
 
 
 FORKED = """

@@ -1,5 +1,6 @@
 import html
 import re
+from dataclasses import replace
 
 import pytest
 from word_pairs import WordPairs, scored
@@ -24,9 +25,11 @@ def test_overview_counts_everything(rows):
     summed = overview(rows, FACTS)
     assert (summed.rows, summed.scored, dict(summed.statuses)) == (4, 3, {Status.OK: 3, Status.EMPTY_SUMMARY: 1})
     assert sum(bar.count for bar in summed.bars) == 3
-    assert summed.bands == {}
+    assert (summed.bands, summed.unread) == ({}, 0)
     with_bands = overview(rows, FACTS.calibrated(CURVE))
-    assert sum(with_bands.bands.values()) == 3
+    assert (sum(with_bands.bands.values()), with_bands.unread) == (3, 0)
+    silent = overview([*rows, *plain([0.5])], FACTS.calibrated(replace(CURVE, shortest=2)))  # of the document "d"
+    assert (sum(silent.bands.values()), silent.unread, silent.scored) == (3, 1, 4)
 
 
 def test_quantiles_and_bars_by_hand():
