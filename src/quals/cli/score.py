@@ -64,6 +64,7 @@ class Options:
     calibration: str | None
     worst: int
     fail_under: Threshold | None
+    sentences: bool
     limit: int | None
     resume: bool
     batch_rows: int | None
@@ -120,6 +121,7 @@ class Options:
     metavar="X",
     help="Exit with 1 unless all reach the score X, or with X% that probability (first metric).",
 )
+@click.option("--sentences", is_flag=True, help="Score each sentence of a summary by itself (extra spacy).")
 @click.option("--limit", type=click.IntRange(1), help="Only the first N rows.")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run that wrote to the same --output.")
 @click.option("--batch-rows", type=click.IntRange(1), help="Summaries scored at a time; default: 32, on a GPU 2048.")
@@ -166,7 +168,7 @@ def _score(options: Options) -> int:
         results.refuse_overwriting(options.output, inputs)
     elif options.explain:
         click.echo("quals: --explain has no effect without --output", err=True)
-    rows = _rows(options)
+    rows = _split(_rows(options)) if options.sentences else _rows(options)
     if options.report:
         results.refuse_same_file(options.report, inputs)
         if options.output is not None and Path(options.report).resolve() == Path(options.output).resolve():
@@ -216,6 +218,13 @@ def _rows(options: Options) -> Iterator[Row]:
     if not options.quiet:
         _tell_guesses(first, names)
     return chain([first], found)
+
+
+def _split(rows: Iterator[Row]) -> Iterator[Row]:
+    from quals.nlp import load_pipeline
+    from quals.scoring.sentences import by_sentence
+
+    return by_sentence(rows, load_pipeline())
 
 
 def _by_line(rows: Iterator[Row]) -> Iterator[Iterator[Row]]:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from quals.cli.console import Console
 from quals.io.results import Writer
-from quals.io.rows import Row, row_id
+from quals.io.rows import Row
 from quals.metrics.base import Metric
 from quals.records import Result, Scores, Status, SummaryScore, scores_of
 from quals.scoring.tally import Suspicion, Tally
@@ -56,7 +56,7 @@ class View:
             self._started = True
         sound = all(score.status is Status.OK for score in scores_of(result))
         cells = self._several(result) if isinstance(result, Scores) else self._single(result)
-        self._line(_label(row), row.summary, cells, style="" if sound else "yellow")
+        self._line(row.name(), row.summary, cells, style="" if sound else "yellow")
 
     def _line(self, row: str, summary: str, cells: str, *, style: str) -> None:
         width = max(10, self._width - (_ROW + len(cells) + 2))
@@ -116,11 +116,6 @@ def _counts(statuses: Mapping[Status, int]) -> str:
     return ", ".join(f"{status} {count}" for status, count in statuses.items())
 
 
-def _label(row: Row) -> str:
-    name = row_id(row.fields) or f"line {row.line}"
-    return name if row.summary_index is None else f"{name} [{row.summary_index}]"
-
-
 def _cut(text: str, width: int) -> str:
     """``text`` on one line of exactly ``width`` columns, without what could move the cursor."""
     line = one_line(text[: 4 * width])
@@ -136,7 +131,7 @@ def _suspicion(suspicion: Suspicion) -> Iterator[str]:
     if all(value is not None for value in given.values()):
         means = ", ".join(f"{value:.3f} given the {name}" for name, value in given.items())
         yield f"           log-probability per token: {means}"
-    yield f"           {_label(suspicion.row)}: {_cut(suspicion.row.summary, 90).rstrip()}"
+    yield f"           {suspicion.row.name()}: {_cut(suspicion.row.summary, 90).rstrip()}"
     worst = sorted(suspicion.doubts, key=lambda doubt: -doubt["loss"])[:_MOST]
     if worst:
         texts = (_cut(doubt["text"], _DOUBT).rstrip() for doubt in worst)
@@ -213,7 +208,7 @@ class Watch:
     def _complain(self, row: Row, reason: str) -> None:
         self._complaints += 1
         if self._complaints <= MOST_COMPLAINTS:
-            place = "" if row.error else f"{row.file}:{row.line}: "
+            place = "" if row.error else f"{row.place}: "
             self._console.print(f"quals: {place}{one_line(reason)}")
         elif self._complaints == MOST_COMPLAINTS + 1:
             self._console.print("quals: there are more such rows; see their results")

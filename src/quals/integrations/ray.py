@@ -142,4 +142,5 @@ def _result(row: Row, score: SummaryScore) -> dict[str, Any]:
 def _types(explain: bool) -> dict[str, str]:
     whole, real = ("summary_index", "evidence_count", "chunks"), ("score", "probability")
     names = [name for name in RESULT_FIELDS if explain or name not in ("evidence", "doubts")]
+    names.remove("sentence_index")  # summaries are scored whole
     return {name: "int64" if name in whole else "double" if name in real else "string" for name in names}

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 RESULT_FIELDS = (
-    *("summary_index", "score", "probability", "band", "status", "reason", "evidence_count", "chunks", "signature"),
-    *("evidence", "doubts"),
+    *("summary_index", "sentence_index", "score", "probability", "band", "status", "reason", "evidence_count"),
+    *("chunks", "signature", "evidence", "doubts"),
 )
 SEVERAL_FIELDS = ("scores", *RESULT_FIELDS)  # reserved where there are several metrics
 
@@ -89,8 +89,9 @@ def several_scores(value: Any) -> dict[str, dict[str, Any]]:
 
 
 def output_row(row: Row, result: Result, *, explain: bool = False) -> dict[str, Any]:
-    """The input row followed by the result's ``to_dict``, with ``summary_index`` if it came from a list."""
-    index = {} if row.summary_index is None else {"summary_index": row.summary_index}
+    """The input row, its place in a list of summaries or in a summary if it has one, and the result's ``to_dict``."""
+    places = {"summary_index": row.summary_index, "sentence_index": row.sentence_index}
+    index = {name: place for name, place in places.items() if place is not None}
     reserved = SEVERAL_FIELDS if isinstance(result, Scores) else RESULT_FIELDS
     return {**input_fields(row, reserved), **index, **result.to_dict(explain=explain)}
 

@@ -48,13 +48,15 @@ class Row:
     """One summary to score, with the input row it stands in.
 
     Attributes:
-        fields: the input row; where it holds a list of summaries, this one stands in the list's place.
+        fields: the input row; where it holds a list of summaries, this one stands in the list's place, and where each
+            sentence is scored by itself, the sentence.
         file: the file's name as given; ``-`` for standard input.
         line: the line the row begins on, from 1; in Parquet, the row's number.
         document: the source text; of a list of passages, these with blank lines between them.
         summary: the text to score.
         reference: a reference summary, if the row has one.
         summary_index: the place in the row's list of summaries, from 0; None if the row holds a single text.
+        sentence_index: the place of the sentence in its summary, from 0; None if the summary is scored whole.
         names: the fields that the texts are in.
         error: what is wrong with the row; the texts are empty then.
     """
@@ -66,8 +68,21 @@ class Row:
     summary: str = ""
     reference: str | None = None
     summary_index: int | None = None
+    sentence_index: int | None = None
     names: FieldNames = _ANY_NAMES
     error: InputError | None = None
+
+    @property
+    def place(self) -> str:
+        """Where it stands: file, line, and which sentence of the summary it is."""
+        sentence = "" if self.sentence_index is None else f", sentence {self.sentence_index + 1}"
+        return f"{self.file}:{self.line}{sentence}"
+
+    def name(self, field: str = "id") -> str:
+        """What it calls itself in this field, or its line; of a list of summaries "name [0]", of sentences "name #1"."""
+        index = "" if self.summary_index is None else f" [{self.summary_index}]"
+        sentence = "" if self.sentence_index is None else f" #{self.sentence_index + 1}"
+        return f"{row_id(self.fields, field) or f'line {self.line}'}{index}{sentence}"
 
 
 def read_rows(path: str | Path, names: FieldNames = _ANY_NAMES, *, format: str | None = None) -> Iterator[Row]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +52,22 @@ def read_rows(
         # A row that was already invalid when it was scored has a result all the same.
         unread = row.error and not {"status", "scores"} & set(row.fields)
         score = SummaryScore(None, Status.INVALID_ROW, str(row.error)) if unread else _score(row, metric)
-        yield scored_row(row, score, id=id)
+        yield scored_row(_placed(row), score, id=id)
+
+
+def _placed(row: Row) -> Row:
+    """With the place in a list of summaries, and in a summary, that the row had when it was scored."""
+    summary, sentence = (str(row.fields.get(name, "")) for name in ("summary_index", "sentence_index"))
+    return replace(
+        row,
+        summary_index=int(summary) if summary.isdecimal() else None,
+        sentence_index=int(sentence) if sentence.isdecimal() else None,
+    )
 
 
 def scored_row(row: Row, score: SummaryScore, *, id: str = "id") -> ScoredRow:
     """A row as it was read, with its score; without a name it goes by its line."""
-    return ScoredRow(row.document, row.summary, score, rows.row_id(row.fields, id) or f"line {row.line}")
+    return ScoredRow(row.document, row.summary, score, row.name(id))
 
 
 class Collector:

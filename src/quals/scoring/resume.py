@@ -86,7 +86,8 @@ def _checked(
     input_part = {name: value for name, value in done.items() if name not in reserved}
     if input_part != json.loads(json_line(input_fields(row, reserved))) or not same_error:
         raise refuse(f"the result of another row than {row.file}:{row.line}")
-    if done.get("summary_index") != row.summary_index or any(
+    places = [done.get(name) for name in ("summary_index", "sentence_index")]
+    if places != [row.summary_index, row.sentence_index] or any(
         (value is None) == (status is Status.OK) for value, status in statuses
     ):
         raise refuse("not a result of this command")

@@ -94,12 +94,12 @@ class Tally:
         if value is not None:
             self.total += value
             if self.lowest is None or value < self.lowest:
-                self.lowest, self.lowest_at = value, f"{row.file}:{row.line}"
+                self.lowest, self.lowest_at = value, row.place
             if probability is None:
                 self.unread = self.unread or score["reason"]
         if probability is not None:
             self.read += 1
             if self.least_probable is None or probability < self.least_probable:
-                self.least_probable, self.least_probable_at = probability, f"{row.file}:{row.line}"
+                self.least_probable, self.least_probable_at = probability, row.place
         pieces = self.worst + [Suspicion(row, piece, doubts) for piece in evidence]
         self.worst = sorted(pieces, key=lambda suspicion: suspicion.evidence["score"])[: self.keep]

@@ -1,0 +1,32 @@
+"""Summaries -> their sentences, each a row of its own: a false one cannot hide among true ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from quals.io.rows import DEFAULT_FIELDS, Row
+from quals.nlp import sentences
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+
+
+def by_sentence(rows: Iterable[Row], pipeline: Language) -> Iterator[Row]:
+    """Each sentence of each summary as a row, in order; a row without any, or too long for the pipeline, as it is.
+
+    Raises:
+        ModelError: the pipeline finds no sentences.
+    """
+    for row in rows:
+        if len(row.summary) > pipeline.max_length:
+            yield row
+            continue
+        (spans,) = sentences(pipeline, [row.summary])
+        field = row.names.summary or DEFAULT_FIELDS["summary"][0]
+        for index, span in enumerate(spans):
+            text = row.summary[span.start : span.end]
+            yield replace(row, fields={**row.fields, field: text}, summary=text, sentence_index=index)
+        if not spans:
+            yield row
