@@ -79,7 +79,7 @@ class Row:
         return f"{self.file}:{self.line}{sentence}"
 
     def name(self, field: str = "id") -> str:
-        """What it calls itself in this field, or its line; of a list of summaries "name [0]", of sentences "name #1"."""
+        """What it calls itself in this field, or its line; "name [0]" is one of a list, "name #1" a sentence."""
         index = "" if self.summary_index is None else f" [{self.summary_index}]"
         sentence = "" if self.sentence_index is None else f" #{self.sentence_index + 1}"
         return f"{row_id(self.fields, field) or f'line {self.line}'}{index}{sentence}"
