@@ -100,6 +100,16 @@ def test_factcc_scores_the_right_examples_higher(tmp_path: Path) -> None:
     assert sum(right[document] > wrong[document] for document in right) >= 8
 
 
+def test_sentence_by_sentence_a_false_one_does_not_hide(tmp_path: Path) -> None:
+    output, answers = tmp_path / "out.jsonl", EXAMPLES.with_name("answers.jsonl")
+    options = ("--metric", "ensemble", "--sentences", "--fail-under", "50%", "-o", str(output), "--device", "cpu")
+    assert CliRunner().invoke(cli, ["score", str(answers), *options]).exit_code == 1
+    rows = [json.loads(line) for line in output.read_text().splitlines()]
+    false = {n for n, row in enumerate(rows) if "-wrong-" in row["id"] and row["sentence_index"] == 2}
+    assert (len(rows), len(false)) == (18, 3)
+    assert {n for n, row in enumerate(rows) if row["probability"] < 0.5} == false
+
+
 SLIPS = [  # a sentence of one of the documents, a word of it, and a wrong one
     (
         "Captain Ingrid Dahl told reporters that the rudder had stopped responding in strong winds.",
