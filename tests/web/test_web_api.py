@@ -167,6 +167,25 @@ def test_504_gives_the_waiting_up(gated):
         assert httpx.get(f"{url}/health").json()["waiting"] == 0  # asked through the loop that gives up
 
 
+@pytest.mark.parametrize(("path", "kind"), [("/v1/score", "json"), ("/report", "data"), ("/stream", "data")])
+def test_what_nobody_waits_for_any_more_is_not_scored(gated, path, kind):
+    with running(gated) as (url, metric, server), ThreadPoolExecutor() as pool:
+        row = {"document": DOCUMENT, "summary": GOOD}
+        accepted = pool.submit(httpx.post, f"{url}/v1/score", json=row, timeout=30)
+        gated.begun.wait(10)
+        with pytest.raises(httpx.ReadTimeout), httpx.Client(timeout=0.5) as client:
+            client.post(url + path, **{kind: row if kind == "json" else {"document": DOCUMENT, "summaries": BAD}})
+        batcher = server.config.app.state.service.batcher
+        deadline = time.monotonic() + 10
+        while batcher.waiting > 1 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert batcher.waiting == 1
+        metric.gate.set()
+        assert accepted.result().status_code == 200
+        assert httpx.post(f"{url}/v1/score", json=row).status_code == 200
+    assert metric.batches == [1, 1]
+
+
 def test_what_waits_is_scored_together(gated):
     with running(gated, batch=8) as (url, metric, server), ThreadPoolExecutor(20) as pool:
         rows = [{"document": DOCUMENT, "summary": f"{GOOD} {n}"} for n in range(17)]

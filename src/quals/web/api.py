@@ -78,5 +78,5 @@ def service_of(request: Request) -> Service:
 async def _score(request: Request, rows: Sequence[Row], explain: bool, *, alone: bool = False) -> list[Score]:
     service = service_of(request)
     accepted = service.accept([(row.document, row.summary) for row in rows], alone=alone, explain=explain)
-    scores = [score async for score in service.results(accepted)]
+    scores = [score async for score in service.results(request, accepted)]
     return [Score.of(score, id=row.id, explain=explain) for row, score in zip(rows, scores, strict=True)]

@@ -69,7 +69,7 @@ async def stream(request: Request) -> Response:
         yield json.dumps({"total": len(accepted)}) + "\n"
         number = 0
         try:
-            async for score in service.results(accepted):
+            async for score in service.results(request, accepted):
                 row = ScoredRow(asked.document, asked.summaries[number], score, asked.names[number])
                 number += 1
                 html = await run_in_threadpool(_row_html, row, number, service.facts)
@@ -87,7 +87,7 @@ async def report(request: Request) -> Response:
         asked = await _read(request)
         service = service_of(request)
         accepted = service.accept([(asked.document, summary) for summary in asked.summaries])
-        scores = [score async for score in service.results(accepted)]
+        scores = [score async for score in service.results(request, accepted)]
     except HTTPException as error:
         return HTMLResponse(_page(request, error=str(error.detail)), error.status_code, error.headers)
     rows = [ScoredRow(asked.document, *row) for row in zip(asked.summaries, scores, asked.names, strict=True)]

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
+from fastapi import Request
+
 from quals.records import SummaryScore
 from quals.report.facts import MetricFacts
 from quals.web.batcher import Batcher
@@ -40,20 +42,28 @@ class Service:
                     raise Refusal(413, message, field=name if alone else f"rows.{number}.{name}")
         return self.batcher.submit(rows, explain=explain)
 
-    async def results(self, accepted: Sequence[asyncio.Future[SummaryScore]]) -> AsyncIterator[SummaryScore]:
+    async def results(
+        self, request: Request, accepted: Sequence[asyncio.Future[SummaryScore]]
+    ) -> AsyncIterator[SummaryScore]:
         """Yield the scores in order, each as soon as it is there; what is not wanted any more is given up.
 
+        The request's body must have been read.
+
         Raises:
-            Refusal: they are not all there in time (504).
+            Refusal: they are not all there in time (504), or the client has gone (499, which nobody reads).
         """
-        deadline = asyncio.get_running_loop().time() + self.settings.timeout
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.settings.timeout
+        gone = asyncio.ensure_future(request.receive())  # after the body nothing else can come
         try:
             for future in accepted:
-                left = deadline - asyncio.get_running_loop().time()
-                yield await asyncio.wait_for(future, max(left, 0))
-        except TimeoutError as error:
-            message = f"not done within {self.settings.timeout:g} s; send fewer or shorter texts"
-            raise Refusal(504, message) from error
+                left = max(deadline - loop.time(), 0)
+                await asyncio.wait((future, gone), timeout=left, return_when=asyncio.FIRST_COMPLETED)
+                if not future.done():
+                    message = f"not done within {self.settings.timeout:g} s; send fewer or shorter texts"
+                    raise Refusal(499, "the client has gone") if gone.done() else Refusal(504, message)
+                yield future.result()
         finally:
+            gone.cancel()
             for future in accepted:
                 future.cancel()
