@@ -355,6 +355,33 @@ def test_what_could_not_be_done_in_time_is_refused_at_once():
     assert asyncio.run(ask()).status_code == 429
 
 
+SHORT, LONG = (DOCUMENT, GOOD), (DOCUMENT * 1000, GOOD)
+
+
+@pytest.mark.parametrize(("known", "asked", "accepted"), [(LONG, SHORT, True), (SHORT, LONG, False)])
+def test_the_pace_goes_by_length(known, asked, accepted):
+    class Reading(WordPairs):
+        def _score(self, documents, summaries, references, explain):
+            time.sleep(sum(0.02 + 5e-6 * len(document) for document in documents))
+            return [self.failed(ValueError())] * len(documents)
+
+    async def ask():
+        batcher = Batcher(Reading(), batch=4, queue=99, patience=1)
+        worker = asyncio.create_task(batcher.work())
+        await asyncio.gather(*batcher.submit([known]))
+        ahead = batcher.submit([known])
+        if accepted:
+            batcher.submit([asked] * 10)
+        else:
+            with pytest.raises(Refusal, match="try again in 1 s"):
+                batcher.submit([asked] * 10)
+            await asyncio.gather(*ahead)
+            batcher.submit([asked] * 10)  # with nobody ahead even what seems hopeless is tried
+        worker.cancel()
+
+    asyncio.run(ask())
+
+
 def test_a_metric_that_needs_references_is_refused():
     done = CliRunner().invoke(cli, ["serve", "--metric", "rouge1"])
     assert "rouge1 compares with reference summaries" in str(done.exception)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from quals.errors import QualsError
 from quals.metrics.base import Metric
@@ -17,6 +18,7 @@ from quals.salvage import salvage
 from quals.web.refusal import Refusal
 
 _GATHER = 0.005  # seconds an idle worker waits for company before it starts
+_ROW = 5_000  # a row of no length takes about as long as so many characters of one: questions have to be found as well
 _log = logging.getLogger(__name__)
 
 
@@ -26,6 +28,11 @@ class _Job:
     summary: str
     explain: bool
     future: asyncio.Future[SummaryScore]
+
+    @property
+    def effort(self) -> int:
+        """What the time it takes is about proportional to."""
+        return _ROW + len(self.document) + len(self.summary)
 
 
 class Batcher:
@@ -44,7 +51,8 @@ class Batcher:
         self.closing = False
         self._jobs: asyncio.Queue[_Job] = asyncio.Queue()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="metric")
-        self._seconds_per_row = 0.0
+        self._effort = 0  # of what is waiting
+        self._pace = 0.0  # seconds per effort; 0 until the first batch is done
 
     def submit(self, rows: Sequence[tuple[str, str]], *, explain: bool = True) -> list[asyncio.Future[SummaryScore]]:
         """Accept (document, summary) rows, all or none; cancel a future to give its row up.
@@ -56,17 +64,18 @@ class Batcher:
         """
         if self.closing:
             raise Refusal(503, "the service is stopping", headers={"Retry-After": "5"})
-        rows_ahead = self.waiting + len(rows)
-        too_late = self.waiting and rows_ahead * self._seconds_per_row > self.patience
-        if rows_ahead > self.queue or too_late:
-            seconds = max(1, math.ceil(self.waiting * self._seconds_per_row))
-            message = f"{self.waiting} summaries are waiting already; try again in {seconds} s"
-            raise Refusal(429, message, headers={"Retry-After": str(seconds)})
         loop = asyncio.get_running_loop()
         jobs = [_Job(document, summary, explain, loop.create_future()) for document, summary in rows]
+        # With nobody ahead it is tried, whatever the pace says: so another pace is learned, should it have changed.
+        too_late = self.waiting and (self._effort + _effort(jobs)) * self._pace > self.patience
+        if self.waiting + len(jobs) > self.queue or too_late:
+            seconds = max(1, math.ceil(self._effort * self._pace))
+            message = f"{self.waiting} summaries are waiting already; try again in {seconds} s"
+            raise Refusal(429, message, headers={"Retry-After": str(seconds)})
         self.waiting += len(jobs)
+        self._effort += _effort(jobs)
         for job in jobs:
-            job.future.add_done_callback(self._finished)
+            job.future.add_done_callback(partial(self._finished, job))
             self._jobs.put_nowait(job)
         return [job.future for job in jobs]
 
@@ -80,10 +89,12 @@ class Batcher:
             for job, score in zip(jobs, scores, strict=True):
                 if not job.future.done():  # given up meanwhile
                     job.future.set_result(score)
-            self._learn_pace((time.monotonic() - started) / len(jobs))
+            pace = (time.monotonic() - started) / _effort(jobs)
+            self._pace = 0.8 * self._pace + 0.2 * pace if self._pace else pace
 
-    def _finished(self, _: asyncio.Future[SummaryScore]) -> None:
+    def _finished(self, job: _Job, _: asyncio.Future[SummaryScore]) -> None:
         self.waiting -= 1
+        self._effort -= job.effort
 
     async def _next(self) -> list[_Job]:
         jobs: list[_Job] = []
@@ -110,5 +121,6 @@ class Batcher:
         except QualsError as error:  # the service stays, to say so again
             return [failed(error)] * len(jobs)
 
-    def _learn_pace(self, seconds: float) -> None:
-        self._seconds_per_row = 0.8 * self._seconds_per_row + 0.2 * seconds if self._seconds_per_row else seconds
+
+def _effort(jobs: Sequence[_Job]) -> int:
+    return sum(job.effort for job in jobs)
