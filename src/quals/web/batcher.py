@@ -49,6 +49,7 @@ class Batcher:
         self.metric, self.batch, self.queue, self.patience = metric, batch, queue, patience
         self.waiting = 0  # accepted, and neither scored nor given up
         self.closing = False
+        self.scoring = False  # whether a batch is in the works, be it wanted still or not
         self._jobs: asyncio.Queue[_Job] = asyncio.Queue()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="metric")
         self._effort = 0  # of what is waiting
@@ -85,7 +86,9 @@ class Batcher:
         while True:
             jobs = await self._next()
             started = time.monotonic()
+            self.scoring = True
             scores = await loop.run_in_executor(self._thread, self._score, jobs)
+            self.scoring = False
             for job, score in zip(jobs, scores, strict=True):
                 if not job.future.done():  # given up meanwhile
                     job.future.set_result(score)

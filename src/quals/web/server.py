@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 from types import FrameType
@@ -33,6 +34,12 @@ class Server(uvicorn.Server):
                 timeout_graceful_shutdown=max(1, round(settings.timeout)),
             )
         )
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until stopped."""
+        super().run(sockets)
+        if self._batcher.scoring:  # for nobody; Python's own end would wait for the thread, which cannot be stopped
+            os._exit(0)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Called by uvicorn; when it listens, standard error tells where."""
