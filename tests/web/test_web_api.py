@@ -154,8 +154,11 @@ def test_429_with_retry_after_when_the_queue_is_full(gated):
         refused = httpx.post(f"{url}/v1/score", json=row)
         assert refused.status_code == 429
         assert int(refused.headers["Retry-After"]) >= 1
+        health = httpx.get(f"{url}/health")
+        assert (health.status_code, health.json()) == (200, {"status": "busy", "waiting": 2})
         gated.gate.set()
         assert accepted.result().status_code == 200
+        assert httpx.get(f"{url}/health").json()["status"] == "ok"
         assert httpx.post(f"{url}/v1/score", json=row).status_code == 200
 
 
@@ -234,6 +237,8 @@ def test_it_finishes_what_it_accepted_and_then_stops(gated):
 
 def test_health_and_version(service):
     assert service.get("/health").json() == {"status": "ok", "waiting": 0}
+    for path in ("/health", "/"):  # what probes ask for
+        assert (service.head(path).status_code, service.head(path).content) == (200, b"")
     version = service.get("/version").json()
     assert version["quals"] == quals.__version__
     assert version["signature"] == WordPairs().signature

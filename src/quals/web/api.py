@@ -46,12 +46,14 @@ async def score_many(request: Request, rows: Rows, explain: Explain = False) -> 
     return Scores(rows=await _score(request, rows.rows, explain))
 
 
+@state.head("/health", include_in_schema=False)
 @state.get("/health", responses={503: {"model": Health, "description": "Stopping."}})
 async def health(request: Request, response: Response) -> Health:
     """Whether the service takes requests."""
     batcher = service_of(request).batcher
     response.status_code = 503 if batcher.closing else 200
-    return Health(status="stopping" if batcher.closing else "ok", waiting=batcher.waiting)
+    status = "stopping" if batcher.closing else "busy" if batcher.busy else "ok"
+    return Health(status=status, waiting=batcher.waiting)
 
 
 @state.get("/version")

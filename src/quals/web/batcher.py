@@ -55,6 +55,11 @@ class Batcher:
         self._effort = 0  # of what is waiting
         self._pace = 0.0  # seconds per effort; 0 until the first batch is done
 
+    @property
+    def busy(self) -> bool:
+        """Whether so much is waiting that not even the shortest row would be accepted."""
+        return not self._takes(1, _ROW)
+
     def submit(self, rows: Sequence[tuple[str, str]], *, explain: bool = True) -> list[asyncio.Future[SummaryScore]]:
         """Accept (document, summary) rows, all or none; cancel a future to give its row up.
 
@@ -67,9 +72,7 @@ class Batcher:
             raise Refusal(503, "the service is stopping", headers={"Retry-After": "5"})
         loop = asyncio.get_running_loop()
         jobs = [_Job(document, summary, explain, loop.create_future()) for document, summary in rows]
-        # With nobody ahead it is tried, whatever the pace says: so another pace is learned, should it have changed.
-        too_late = self.waiting and (self._effort + _effort(jobs)) * self._pace > self.patience
-        if self.waiting + len(jobs) > self.queue or too_late:
+        if not self._takes(len(jobs), _effort(jobs)):
             seconds = max(1, math.ceil(self._effort * self._pace))
             message = f"{self.waiting} summaries are waiting already; try again in {seconds} s"
             raise Refusal(429, message, headers={"Retry-After": str(seconds)})
@@ -79,6 +82,11 @@ class Batcher:
             job.future.add_done_callback(partial(self._finished, job))
             self._jobs.put_nowait(job)
         return [job.future for job in jobs]
+
+    def _takes(self, rows: int, effort: int) -> bool:
+        # With nobody ahead it is tried, whatever the pace says: so another pace is learned, should it have changed.
+        in_time = not self.waiting or (self._effort + effort) * self._pace <= self.patience
+        return in_time and self.waiting + rows <= self.queue
 
     async def work(self) -> None:
         """Score until cancelled."""

@@ -43,6 +43,7 @@ class _Asked:
     name: str
 
 
+@router.head("/")
 @router.get("/")
 async def page(request: Request) -> Response:
     """The page."""

@@ -87,7 +87,7 @@ class Scores(BaseModel):
 class Health(BaseModel):
     """Whether the service takes requests."""
 
-    status: str = Field(description="ok or stopping")
+    status: str = Field(description="ok, busy (another summary would be refused now), or stopping")
     waiting: int = Field(description="Summaries accepted and not yet scored.")
 
 
