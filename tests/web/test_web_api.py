@@ -22,6 +22,7 @@ from quals.web.settings import ServeSettings
 
 DOCUMENT = "The mayor of Rivermouth resigned on Tuesday."
 GOOD, BAD = "The mayor resigned on Tuesday.", "The mayor resigned on Friday."
+JSON = {"Content-Type": "application/json"}
 HOSTILE = "<script>x</script>\0\u202e\u05d0 \U0001f600"
 
 
@@ -65,21 +66,19 @@ def test_many_scores_come_in_order_with_their_evidence(service):
         ("/v1/score", {"document": "x", "summary": "x", "sumary": "x"}, "sumary"),
         ("/v1/score?explain=perhaps", {"document": "x", "summary": "x"}, "explain"),
         ("/v1/scores", {"rows": []}, "rows"),
-        (
-            "/v1/scores",
-            {"rows": [{"document": "x", "summary": "x"}, {"document": "x", "summary": None}]},
-            "rows.1.summary",
-        ),
+        ("/v1/scores", {"rows": {"document": "x", "summary": "x"}}, "rows"),
+        ("/v1/scores", {"rows": [{"document": "x", "summary": "x"}], "explain": True}, "explain"),
+        ("/v1/score", {"document": "x", "summary": "x", "id": 1.5}, "id"),
         ("/v1/score", {"document": "\ud800", "summary": "x"}, "document"),
     ],
 )
 def test_422_names_the_field(service, path, body, field):
-    answer = service.post(path, content=json.dumps(body), headers={"Content-Type": "application/json"})
+    answer = service.post(path, content=json.dumps(body), headers=JSON)
     assert (answer.status_code, answer.json()["error"]["field"]) == (422, field)
 
 
 def test_422_for_what_is_not_json(service):
-    answer = service.post("/v1/score", content="{", headers={"Content-Type": "application/json"})
+    answer = service.post("/v1/score", content="{", headers=JSON)
     assert answer.status_code == 422
     error = answer.json()["error"]
     assert (error["message"].startswith("not valid JSON at character 1: "), error["field"]) == (True, None)
@@ -125,15 +124,14 @@ def test_413_for_rows_characters_and_bytes():
         row = {"document": "x", "summary": "y"}
         answer = httpx.post(f"{url}/v1/scores", json={"rows": [row] * 3})
         assert (answer.status_code, answer.json()["error"]["field"]) == (413, "rows")
-        answer = httpx.post(f"{url}/v1/scores", json={"rows": [row, {"document": "x" * 51, "summary": "y"}]})
-        assert (answer.status_code, answer.json()["error"]["field"]) == (413, "rows.1.document")
         answer = httpx.post(f"{url}/v1/score", json={"document": "x" * 51, "summary": "y"})
         assert (answer.status_code, answer.json()["error"]["field"]) == (413, "document")
+        answer = httpx.post(f"{url}/stream", data={"document": "x", "summaries": "y\n\n" + "x" * 51})
+        assert (answer.status_code, answer.json()["error"]["field"]) == (413, "summary")
         long = json.dumps({"document": "x" * 3000, "summary": "y"}).encode()
-        headers = {"Content-Type": "application/json"}
-        assert httpx.post(f"{url}/v1/score", content=long, headers=headers).status_code == 413
+        assert httpx.post(f"{url}/v1/score", content=long, headers=JSON).status_code == 413
         in_parts = (long[start : start + 100] for start in range(0, len(long), 100))  # no Content-Length
-        answer = httpx.post(f"{url}/v1/score", content=in_parts, headers=headers)
+        answer = httpx.post(f"{url}/v1/score", content=in_parts, headers=JSON)
         assert (answer.status_code, "2,000 bytes" in answer.json()["error"]["message"]) == (413, True)
         assert httpx.post(f"{url}/v1/score", json=row).status_code == 200
 
@@ -216,6 +214,30 @@ def test_a_metric_that_fails_on_one_row_answers_for_the_others():
         answer = httpx.post(f"{url}/v1/scores", json={"rows": rows}).json()["rows"]
     assert [row["status"] for row in answer] == ["ok", "error", "ok"]
     assert "RuntimeError: broken" in answer[1]["reason"]
+
+
+def test_bad_rows_do_not_keep_the_others_from_being_scored():
+    row = {"document": DOCUMENT, "summary": GOOD}
+    bad = {
+        "summary: Input should be a valid string": {**row, "summary": None, "id": 7},
+        "document: Field required": {"summary": GOOD, "id": "a"},
+        "document: expected a text or a list of texts, found an empty list": {**row, "document": []},
+        "document: half of a surrogate pair is not a character": {**row, "document": "\ud800"},
+        "id: expected a text or a whole number, found dict": {**row, "id": {}},
+        "sumary: Extra inputs are not permitted": {**row, "sumary": BAD},
+        "expected an object, found str": "a row",
+        "summary: 91 characters; at most 90 are taken": {**row, "summary": "x" * 91, "id": 8},
+    }
+    with running(characters=90) as (url, metric, _):
+        body = json.dumps({"rows": [row, *bad.values(), {**row, "id": 9}]})
+        first, *others, last = httpx.post(f"{url}/v1/scores", content=body, headers=JSON).json()["rows"]
+        assert (first["score"], last["score"]) == (WordPairs().score(DOCUMENT, GOOD).value,) * 2
+        assert [other["reason"] for other in others] == list(bad)
+        assert {(other["status"], other["score"]) for other in others} == {("invalid-row", None)}
+        assert [other["id"] for other in [*others, last]] == [7, "a", None, None, None, None, None, 8, 9]
+        assert metric.batches == [2]
+        (alone,) = httpx.post(f"{url}/v1/scores", json={"rows": [None]}).json()["rows"]
+        assert (alone["status"], alone["reason"]) == ("invalid-row", "expected an object, found null")
 
 
 def test_it_finishes_what_it_accepted_and_then_stops(gated):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response, Security
 from fastapi.security import HTTPBearer
 
 import quals
-from quals.web.schemas import Health, Problem, Row, Rows, Score, Scores, Version
+from quals.records import Status
+from quals.web.refusal import Refusal
+from quals.web.schemas import BadRow, Health, Problem, Row, Rows, Score, Scores, Version
 from quals.web.service import Service
 
 Explain = Annotated[bool, Query(description="Add the evidence the score rests on.")]
@@ -37,12 +40,13 @@ state = APIRouter(tags=["state"])
 @scoring.post("/score")
 async def score_one(request: Request, row: Row, explain: Explain = False) -> Score:
     """Score one summary."""
-    return (await _score(request, [row], explain, alone=True))[0]
+    service_of(request).check(row.document, row.summary)
+    return (await _score(request, [row], explain))[0]
 
 
 @scoring.post("/scores")
 async def score_many(request: Request, rows: Rows, explain: Explain = False) -> Scores:
-    """Score several summaries; the answer has them in the same order."""
+    """Score several summaries; the answer has them in the same order, with the status invalid-row what is no row."""
     return Scores(rows=await _score(request, rows.rows, explain))
 
 
@@ -77,8 +81,23 @@ def service_of(request: Request) -> Service:
     return service
 
 
-async def _score(request: Request, rows: Sequence[Row], explain: bool, *, alone: bool = False) -> list[Score]:
+async def _score(request: Request, rows: Sequence[Row], explain: bool) -> list[Score]:
     service = service_of(request)
-    accepted = service.accept([(row.document, row.summary) for row in rows], alone=alone, explain=explain)
-    scores = [score async for score in service.results(request, accepted)]
+    faults = [_fault(service, row) for row in rows]
+    good = [(row.document, row.summary) for row, fault in zip(rows, faults, strict=True) if not fault]
+    accepted = service.accept(good, explain=explain)
+    scored = iter([score async for score in service.results(request, accepted)])
+    bad = partial(service.batcher.metric.without, Status.INVALID_ROW)
+    scores = [bad(fault) if fault else next(scored) for fault in faults]
     return [Score.of(score, id=row.id, explain=explain) for row, score in zip(rows, scores, strict=True)]
+
+
+def _fault(service: Service, row: Row) -> str:
+    """What keeps a row from being scored; mostly nothing."""
+    if isinstance(row, BadRow):
+        return row.fault
+    try:
+        service.check(row.document, row.summary)
+    except Refusal as refusal:
+        return f"{refusal.field}: {refusal.detail}"
+    return ""

@@ -105,11 +105,11 @@ async def _read(request: Request) -> _Asked:
     """The form's fields; a file stands in for the text beside it.
 
     Raises:
-        Refusal: the token is missing or wrong (401), or a field cannot be used (422).
+        Refusal: the token is missing or wrong (401), or a field cannot be used (422) or is too long (413).
     """
-    settings = service_of(request).settings
-    async with request.form(max_files=2, max_fields=8, max_part_size=settings.bytes) as form:
-        if not allowed(settings, request.headers, str(form.get("token", ""))):
+    service = service_of(request)
+    async with request.form(max_files=2, max_fields=8, max_part_size=service.settings.bytes) as form:
+        if not allowed(service.settings, request.headers, str(form.get("token", ""))):
             raise Refusal(401, "the token is missing or wrong", field="token")
         document, _ = await _text(form, "document")
         text, name = await _text(form, "summaries")
@@ -117,6 +117,8 @@ async def _read(request: Request) -> _Asked:
     for value, what in ((document.strip(), "document"), (summaries, "summaries")):
         if not value:
             raise Refusal(422, f"no {what} given", field=what)
+    for summary in summaries:
+        service.check(document, summary)
     several = len(summaries) > 1
     names = [f"{name} {number}".strip() if several else name for number in range(1, len(summaries) + 1)]
     return _Asked(document, summaries, names, name)

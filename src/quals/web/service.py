@@ -23,23 +23,26 @@ class Service:
     facts: MetricFacts
     settings: ServeSettings
 
-    def accept(
-        self, rows: Sequence[tuple[str, str]], *, alone: bool = False, explain: bool = True
-    ) -> list[asyncio.Future[SummaryScore]]:
-        """Take (document, summary) rows into the queue; ``alone`` says that the request is one row, not a list.
+    def check(self, document: str, summary: str) -> None:
+        """Whether the texts of a row can be taken.
 
         Raises:
-            Refusal: too many rows, or a text that is too long (413); and see `Batcher.submit`.
+            Refusal: one is too long (413).
         """
-        limits = self.settings
-        most = min(limits.rows, limits.queue)  # what the queue cannot hold would be refused for ever
+        most = self.settings.characters
+        for field, text in (("document", document), ("summary", summary)):
+            if len(text) > most:
+                raise Refusal(413, f"{len(text):,} characters; at most {most:,} are taken", field=field)
+
+    def accept(self, rows: Sequence[tuple[str, str]], *, explain: bool = True) -> list[asyncio.Future[SummaryScore]]:
+        """Take (document, summary) rows, which have been checked, into the queue.
+
+        Raises:
+            Refusal: too many rows (413); and see `Batcher.submit`.
+        """
+        most = min(self.settings.rows, self.settings.queue)  # what the queue cannot hold would be refused for ever
         if len(rows) > most:
             raise Refusal(413, f"{len(rows)} summaries; at most {most} are taken in a request", field="rows")
-        for number, row in enumerate(rows):
-            for name, text in zip(("document", "summary"), row, strict=True):
-                if len(text) > limits.characters:
-                    message = f"{len(text):,} characters; at most {limits.characters:,} are taken"
-                    raise Refusal(413, message, field=name if alone else f"rows.{number}.{name}")
         return self.batcher.submit(rows, explain=explain)
 
     async def results(
