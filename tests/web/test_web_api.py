@@ -88,6 +88,7 @@ def test_422_for_what_is_not_json(service):
     ("body", "kind", "message"),
     [
         (b'{"document": "a", "summary": "b"}', "application/x-www-form-urlencoded", "Content-Type: application/json"),
+        (b"", "application/json", "expected a JSON object"),
         (b'{"document": "caf\xe9", "summary": "b"}', "application/json", "JSON has to be UTF-8"),
         (b"[" * 100_000, "application/json", "too many brackets"),
         (b'{"document": [], "summary": "b"}', "application/json", "found an empty list"),

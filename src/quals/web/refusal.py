@@ -28,7 +28,7 @@ def answer(error: Exception) -> JSONResponse:
         error = Refusal(422, str(error.detail) if "parsing the body" not in str(error.detail) else message)
     elif isinstance(error, RequestValidationError):
         first = error.errors()[0]
-        if first["type"] == "model_attributes_type" and first["loc"] == ("body",):
+        if first["loc"] == ("body",):  # none, a list, or nothing that was called JSON
             error = Refusal(422, "expected a JSON object, sent as Content-Type: application/json")
         elif first["type"] == "json_invalid":
             error = Refusal(422, f"not valid JSON at character {first['loc'][-1]}: {first['ctx']['error']}")
