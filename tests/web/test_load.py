@@ -1,6 +1,7 @@
 import importlib.util
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -98,6 +99,16 @@ def test_sigterm_does_not_wait_for_a_batch_that_nobody_waits_for():
         assert isinstance(accepted.exception(), httpx.ReadTimeout)
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
+
+
+def test_sigterm_does_not_wait_for_a_request_that_never_comes_whole():
+    with busy(0.5) as (process, url, accepted):
+        host, _, port = url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port))) as half:
+            half.sendall(b"POST /v1/score HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{")
+            assert accepted.result().status_code == 200
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])

@@ -16,6 +16,9 @@ from quals.web.settings import ServeSettings
 # Longer than clients keep an idle connection (mostly 5 to 60 s): whoever closes last loses no request that the
 # other sends at that very moment.
 _KEEP_ALIVE = 75
+_FLUSH = (
+    5  # seconds for answers to get out, once all is done; whoever has still not sent all of a request waits in vain
+)
 
 
 class Server(uvicorn.Server):
@@ -31,7 +34,7 @@ class Server(uvicorn.Server):
                 log_level="warning",
                 server_header=False,
                 timeout_keep_alive=_KEEP_ALIVE,
-                timeout_graceful_shutdown=max(1, round(settings.timeout)),
+                timeout_graceful_shutdown=_FLUSH,
             )
         )
 
