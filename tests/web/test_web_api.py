@@ -107,9 +107,10 @@ def test_limits_that_cannot_be_are_refused(limit, value):
         ServeSettings(**{limit: value})
 
 
-def test_a_token_that_no_header_can_carry_is_refused():
+@pytest.mark.parametrize("token", ["schlüssel", "sesame\r\n", " sesame", " "])
+def test_a_token_that_no_header_can_carry_is_refused(token):
     with pytest.raises(InputError, match="token: only ASCII"):
-        ServeSettings(token="schlüssel")
+        ServeSettings(token=token)
 
 
 def test_a_report_of_several_summaries_is_called_scores(service):
