@@ -15,6 +15,7 @@ import quals
 from quals.calibrate import Calibration, Logistic
 from quals.cli.main import cli
 from quals.errors import InputError
+from quals.records import Status
 from quals.web.app import create_app
 from quals.web.batcher import Batcher
 from quals.web.refusal import Refusal
@@ -216,6 +217,16 @@ def test_a_metric_that_fails_on_one_row_answers_for_the_others():
         answer = httpx.post(f"{url}/v1/scores", json={"rows": rows}).json()["rows"]
     assert [row["status"] for row in answer] == ["ok", "error", "ok"]
     assert "RuntimeError: broken" in answer[1]["reason"]
+
+
+def test_a_fault_of_ours_is_answered_like_a_refusal():
+    class Broken(WordPairs):
+        def _one(self, document, summary):
+            return self.without(Status.ERROR, None)
+
+    with running(Broken()) as (url, _, _):
+        answer = httpx.post(f"{url}/v1/score", json={"document": DOCUMENT, "summary": GOOD})
+        assert (answer.status_code, answer.json()["error"]["message"][:18]) == (500, "the service failed")
 
 
 def test_bad_rows_do_not_keep_the_others_from_being_scored():
