@@ -205,18 +205,20 @@ def test_what_waits_is_scored_together(gated):
     assert scores == [WordPairs().score(DOCUMENT, row["summary"]).value for row in rows]
 
 
-def test_a_metric_that_fails_on_one_row_answers_for_the_others():
+# What libraries in Rust raise is no Exception.
+@pytest.mark.parametrize("error", [RuntimeError("broken"), BaseException("panic")])
+def test_a_metric_that_fails_on_one_row_answers_for_the_others(error):
     class Fragile(WordPairs):
         def _one(self, document, summary):
             if summary == "bad":
-                raise RuntimeError("broken")
+                raise error
             return super()._one(document, summary)
 
     with running(Fragile()) as (url, _, _):
         rows = [{"document": DOCUMENT, "summary": text} for text in (GOOD, "bad", BAD)]
         answer = httpx.post(f"{url}/v1/scores", json={"rows": rows}).json()["rows"]
     assert [row["status"] for row in answer] == ["ok", "error", "ok"]
-    assert "RuntimeError: broken" in answer[1]["reason"]
+    assert answer[1]["reason"] == f"RuntimeError: {error if isinstance(error, Exception) else repr(error)}"
 
 
 def test_a_fault_of_ours_is_answered_like_a_refusal():
