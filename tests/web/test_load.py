@@ -1,6 +1,7 @@
 import importlib.util
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -62,7 +63,7 @@ Server(create_app(Slow(), settings), settings).run()
 
 
 @contextmanager
-def busy(seconds):
+def busy(seconds, patience=30):
     """A process that takes so long for a summary, and has just accepted one: its address, and the answer to come."""
     paths = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
     command = [sys.executable, "-c", PROGRAM, str(seconds)]
@@ -74,7 +75,7 @@ def busy(seconds):
     ):
         try:
             url = process.stderr.readline().removeprefix("Serving at ").strip()
-            accepted = pool.submit(httpx.post, f"{url}/v1/score", json=ROWS[1], timeout=30)
+            accepted = pool.submit(httpx.post, f"{url}/v1/score", json=ROWS[1], timeout=patience)
             while httpx.get(f"{url}/health").json()["waiting"] == 0:
                 time.sleep(0.02)
             yield process, url, accepted
@@ -91,6 +92,23 @@ def test_sigterm_lets_the_process_finish_what_it_accepted():
         assert httpx.post(f"{url}/v1/score", json=ROWS[0]).status_code == 503
         assert accepted.result().json()["score"] == WordPairs().score(*ROWS[1].values()).value
         assert process.wait(20) == 0
+
+
+def test_sigterm_does_not_wait_for_a_batch_that_nobody_waits_for():
+    with busy(25, patience=4) as (process, _, accepted):
+        assert isinstance(accepted.exception(), httpx.ReadTimeout)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+
+
+def test_sigterm_does_not_wait_for_a_request_that_never_comes_whole():
+    with busy(0.5) as (process, url, accepted):
+        host, _, port = url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port))) as half:
+            half.sendall(b"POST /v1/score HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{")
+            assert accepted.result().status_code == 200
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])

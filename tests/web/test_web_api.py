@@ -15,6 +15,7 @@ import quals
 from quals.calibrate import Calibration, Logistic
 from quals.cli.main import cli
 from quals.errors import InputError
+from quals.records import Status
 from quals.web.app import create_app
 from quals.web.batcher import Batcher
 from quals.web.refusal import Refusal
@@ -22,6 +23,7 @@ from quals.web.settings import ServeSettings
 
 DOCUMENT = "The mayor of Rivermouth resigned on Tuesday."
 GOOD, BAD = "The mayor resigned on Tuesday.", "The mayor resigned on Friday."
+JSON = {"Content-Type": "application/json"}
 HOSTILE = "<script>x</script>\0\u202e\u05d0 \U0001f600"
 
 
@@ -65,21 +67,19 @@ def test_many_scores_come_in_order_with_their_evidence(service):
         ("/v1/score", {"document": "x", "summary": "x", "sumary": "x"}, "sumary"),
         ("/v1/score?explain=perhaps", {"document": "x", "summary": "x"}, "explain"),
         ("/v1/scores", {"rows": []}, "rows"),
-        (
-            "/v1/scores",
-            {"rows": [{"document": "x", "summary": "x"}, {"document": "x", "summary": None}]},
-            "rows.1.summary",
-        ),
+        ("/v1/scores", {"rows": {"document": "x", "summary": "x"}}, "rows"),
+        ("/v1/scores", {"rows": [{"document": "x", "summary": "x"}], "explain": True}, "explain"),
+        ("/v1/score", {"document": "x", "summary": "x", "id": 1.5}, "id"),
         ("/v1/score", {"document": "\ud800", "summary": "x"}, "document"),
     ],
 )
 def test_422_names_the_field(service, path, body, field):
-    answer = service.post(path, content=json.dumps(body), headers={"Content-Type": "application/json"})
+    answer = service.post(path, content=json.dumps(body), headers=JSON)
     assert (answer.status_code, answer.json()["error"]["field"]) == (422, field)
 
 
 def test_422_for_what_is_not_json(service):
-    answer = service.post("/v1/score", content="{", headers={"Content-Type": "application/json"})
+    answer = service.post("/v1/score", content="{", headers=JSON)
     assert answer.status_code == 422
     error = answer.json()["error"]
     assert (error["message"].startswith("not valid JSON at character 1: "), error["field"]) == (True, None)
@@ -89,6 +89,7 @@ def test_422_for_what_is_not_json(service):
     ("body", "kind", "message"),
     [
         (b'{"document": "a", "summary": "b"}', "application/x-www-form-urlencoded", "Content-Type: application/json"),
+        (b"", "application/json", "expected a JSON object"),
         (b'{"document": "caf\xe9", "summary": "b"}', "application/json", "JSON has to be UTF-8"),
         (b"[" * 100_000, "application/json", "too many brackets"),
         (b'{"document": [], "summary": "b"}', "application/json", "found an empty list"),
@@ -107,9 +108,10 @@ def test_limits_that_cannot_be_are_refused(limit, value):
         ServeSettings(**{limit: value})
 
 
-def test_a_token_that_no_header_can_carry_is_refused():
+@pytest.mark.parametrize("token", ["schlüssel", "sesame\r\n", " sesame", " "])
+def test_a_token_that_no_header_can_carry_is_refused(token):
     with pytest.raises(InputError, match="token: only ASCII"):
-        ServeSettings(token="schlüssel")
+        ServeSettings(token=token)
 
 
 def test_a_report_of_several_summaries_is_called_scores(service):
@@ -125,15 +127,14 @@ def test_413_for_rows_characters_and_bytes():
         row = {"document": "x", "summary": "y"}
         answer = httpx.post(f"{url}/v1/scores", json={"rows": [row] * 3})
         assert (answer.status_code, answer.json()["error"]["field"]) == (413, "rows")
-        answer = httpx.post(f"{url}/v1/scores", json={"rows": [row, {"document": "x" * 51, "summary": "y"}]})
-        assert (answer.status_code, answer.json()["error"]["field"]) == (413, "rows.1.document")
         answer = httpx.post(f"{url}/v1/score", json={"document": "x" * 51, "summary": "y"})
         assert (answer.status_code, answer.json()["error"]["field"]) == (413, "document")
+        answer = httpx.post(f"{url}/stream", data={"document": "x", "summaries": "y\n\n" + "x" * 51})
+        assert (answer.status_code, answer.json()["error"]["field"]) == (413, "summary")
         long = json.dumps({"document": "x" * 3000, "summary": "y"}).encode()
-        headers = {"Content-Type": "application/json"}
-        assert httpx.post(f"{url}/v1/score", content=long, headers=headers).status_code == 413
+        assert httpx.post(f"{url}/v1/score", content=long, headers=JSON).status_code == 413
         in_parts = (long[start : start + 100] for start in range(0, len(long), 100))  # no Content-Length
-        answer = httpx.post(f"{url}/v1/score", content=in_parts, headers=headers)
+        answer = httpx.post(f"{url}/v1/score", content=in_parts, headers=JSON)
         assert (answer.status_code, "2,000 bytes" in answer.json()["error"]["message"]) == (413, True)
         assert httpx.post(f"{url}/v1/score", json=row).status_code == 200
 
@@ -154,8 +155,11 @@ def test_429_with_retry_after_when_the_queue_is_full(gated):
         refused = httpx.post(f"{url}/v1/score", json=row)
         assert refused.status_code == 429
         assert int(refused.headers["Retry-After"]) >= 1
+        health = httpx.get(f"{url}/health")
+        assert (health.status_code, health.json()) == (200, {"status": "busy", "waiting": 2})
         gated.gate.set()
         assert accepted.result().status_code == 200
+        assert httpx.get(f"{url}/health").json()["status"] == "ok"
         assert httpx.post(f"{url}/v1/score", json=row).status_code == 200
 
 
@@ -165,6 +169,25 @@ def test_504_gives_the_waiting_up(gated):
         answer = httpx.post(f"{url}/v1/scores", json={"rows": [row] * 3}, timeout=30)
         assert (answer.status_code, "0.2 s" in answer.json()["error"]["message"]) == (504, True)
         assert httpx.get(f"{url}/health").json()["waiting"] == 0  # asked through the loop that gives up
+
+
+@pytest.mark.parametrize(("path", "kind"), [("/v1/score", "json"), ("/report", "data"), ("/stream", "data")])
+def test_what_nobody_waits_for_any_more_is_not_scored(gated, path, kind):
+    with running(gated) as (url, metric, server), ThreadPoolExecutor() as pool:
+        row = {"document": DOCUMENT, "summary": GOOD}
+        accepted = pool.submit(httpx.post, f"{url}/v1/score", json=row, timeout=30)
+        gated.begun.wait(10)
+        with pytest.raises(httpx.ReadTimeout), httpx.Client(timeout=0.5) as client:
+            client.post(url + path, **{kind: row if kind == "json" else {"document": DOCUMENT, "summaries": BAD}})
+        batcher = server.config.app.state.service.batcher
+        deadline = time.monotonic() + 10
+        while batcher.waiting > 1 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert batcher.waiting == 1
+        metric.gate.set()
+        assert accepted.result().status_code == 200
+        assert httpx.post(f"{url}/v1/score", json=row).status_code == 200
+    assert metric.batches == [1, 1]
 
 
 def test_what_waits_is_scored_together(gated):
@@ -182,18 +205,54 @@ def test_what_waits_is_scored_together(gated):
     assert scores == [WordPairs().score(DOCUMENT, row["summary"]).value for row in rows]
 
 
-def test_a_metric_that_fails_on_one_row_answers_for_the_others():
+# What libraries in Rust raise is no Exception.
+@pytest.mark.parametrize("error", [RuntimeError("broken"), BaseException("panic")])
+def test_a_metric_that_fails_on_one_row_answers_for_the_others(error):
     class Fragile(WordPairs):
         def _one(self, document, summary):
             if summary == "bad":
-                raise RuntimeError("broken")
+                raise error
             return super()._one(document, summary)
 
     with running(Fragile()) as (url, _, _):
         rows = [{"document": DOCUMENT, "summary": text} for text in (GOOD, "bad", BAD)]
         answer = httpx.post(f"{url}/v1/scores", json={"rows": rows}).json()["rows"]
     assert [row["status"] for row in answer] == ["ok", "error", "ok"]
-    assert "RuntimeError: broken" in answer[1]["reason"]
+    assert answer[1]["reason"] == f"RuntimeError: {error if isinstance(error, Exception) else repr(error)}"
+
+
+def test_a_fault_of_ours_is_answered_like_a_refusal():
+    class Broken(WordPairs):
+        def _one(self, document, summary):
+            return self.without(Status.ERROR, None)
+
+    with running(Broken()) as (url, _, _):
+        answer = httpx.post(f"{url}/v1/score", json={"document": DOCUMENT, "summary": GOOD})
+        assert (answer.status_code, answer.json()["error"]["message"][:18]) == (500, "the service failed")
+
+
+def test_bad_rows_do_not_keep_the_others_from_being_scored():
+    row = {"document": DOCUMENT, "summary": GOOD}
+    bad = {
+        "summary: Input should be a valid string": {**row, "summary": None, "id": 7},
+        "document: Field required": {"summary": GOOD, "id": "a"},
+        "document: expected a text or a list of texts, found an empty list": {**row, "document": []},
+        "document: half of a surrogate pair is not a character": {**row, "document": "\ud800"},
+        "id: expected a text or a whole number, found dict": {**row, "id": {}},
+        "sumary: Extra inputs are not permitted": {**row, "sumary": BAD},
+        "expected an object, found str": "a row",
+        "summary: 91 characters; at most 90 are taken": {**row, "summary": "x" * 91, "id": 8},
+    }
+    with running(characters=90) as (url, metric, _):
+        body = json.dumps({"rows": [row, *bad.values(), {**row, "id": 9}]})
+        first, *others, last = httpx.post(f"{url}/v1/scores", content=body, headers=JSON).json()["rows"]
+        assert (first["score"], last["score"]) == (WordPairs().score(DOCUMENT, GOOD).value,) * 2
+        assert [other["reason"] for other in others] == list(bad)
+        assert {(other["status"], other["score"]) for other in others} == {("invalid-row", None)}
+        assert [other["id"] for other in [*others, last]] == [7, "a", None, None, None, None, None, 8, 9]
+        assert metric.batches == [2]
+        (alone,) = httpx.post(f"{url}/v1/scores", json={"rows": [None]}).json()["rows"]
+        assert (alone["status"], alone["reason"]) == ("invalid-row", "expected an object, found null")
 
 
 def test_it_finishes_what_it_accepted_and_then_stops(gated):
@@ -215,6 +274,8 @@ def test_it_finishes_what_it_accepted_and_then_stops(gated):
 
 def test_health_and_version(service):
     assert service.get("/health").json() == {"status": "ok", "waiting": 0}
+    for path in ("/health", "/"):  # what probes ask for
+        assert (service.head(path).status_code, service.head(path).content) == (200, b"")
     version = service.get("/version").json()
     assert version["quals"] == quals.__version__
     assert version["signature"] == WordPairs().signature
@@ -334,6 +395,33 @@ def test_what_could_not_be_done_in_time_is_refused_at_once():
         return refused.value
 
     assert asyncio.run(ask()).status_code == 429
+
+
+SHORT, LONG = (DOCUMENT, GOOD), (DOCUMENT * 1000, GOOD)
+
+
+@pytest.mark.parametrize(("known", "asked", "accepted"), [(LONG, SHORT, True), (SHORT, LONG, False)])
+def test_the_pace_goes_by_length(known, asked, accepted):
+    class Reading(WordPairs):
+        def _score(self, documents, summaries, references, explain):
+            time.sleep(sum(0.02 + 5e-6 * len(document) for document in documents))
+            return [self.failed(ValueError())] * len(documents)
+
+    async def ask():
+        batcher = Batcher(Reading(), batch=4, queue=99, patience=1)
+        worker = asyncio.create_task(batcher.work())
+        await asyncio.gather(*batcher.submit([known]))
+        ahead = batcher.submit([known])
+        if accepted:
+            batcher.submit([asked] * 10)
+        else:
+            with pytest.raises(Refusal, match="try again in 1 s"):
+                batcher.submit([asked] * 10)
+            await asyncio.gather(*ahead)
+            batcher.submit([asked] * 10)  # with nobody ahead even what seems hopeless is tried
+        worker.cancel()
+
+    asyncio.run(ask())
 
 
 def test_a_metric_that_needs_references_is_refused():

@@ -149,6 +149,8 @@ def test_without_script_the_form_brings_a_report(browser, url):
         page.goto(url)
         page.click("button")
         assert page.inner_text("#error") == "no document given"
+        ask(page, "", "\n" + HOSTILE)
+        assert page.input_value("#summaries").startswith("\n" + HOSTILE[0])
         ask(page)
         page.locator(".row >> nth=2").wait_for()
         page.locator(".row summary").first.click()

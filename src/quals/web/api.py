@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response, Security
 from fastapi.security import HTTPBearer
 
 import quals
-from quals.web.schemas import Health, Problem, Row, Rows, Score, Scores, Version
+from quals.records import Status
+from quals.web.refusal import Refusal
+from quals.web.schemas import BadRow, Health, Problem, Row, Rows, Score, Scores, Version
 from quals.web.service import Service
 
 Explain = Annotated[bool, Query(description="Add the evidence the score rests on.")]
@@ -37,21 +40,24 @@ state = APIRouter(tags=["state"])
 @scoring.post("/score")
 async def score_one(request: Request, row: Row, explain: Explain = False) -> Score:
     """Score one summary."""
-    return (await _score(request, [row], explain, alone=True))[0]
+    service_of(request).check(row.document, row.summary)
+    return (await _score(request, [row], explain))[0]
 
 
 @scoring.post("/scores")
 async def score_many(request: Request, rows: Rows, explain: Explain = False) -> Scores:
-    """Score several summaries; the answer has them in the same order."""
+    """Score several summaries; the answer has them in the same order, with the status invalid-row what is no row."""
     return Scores(rows=await _score(request, rows.rows, explain))
 
 
+@state.head("/health", include_in_schema=False)
 @state.get("/health", responses={503: {"model": Health, "description": "Stopping."}})
 async def health(request: Request, response: Response) -> Health:
     """Whether the service takes requests."""
     batcher = service_of(request).batcher
     response.status_code = 503 if batcher.closing else 200
-    return Health(status="stopping" if batcher.closing else "ok", waiting=batcher.waiting)
+    status = "stopping" if batcher.closing else "busy" if batcher.busy else "ok"
+    return Health(status=status, waiting=batcher.waiting)
 
 
 @state.get("/version")
@@ -75,8 +81,23 @@ def service_of(request: Request) -> Service:
     return service
 
 
-async def _score(request: Request, rows: Sequence[Row], explain: bool, *, alone: bool = False) -> list[Score]:
+async def _score(request: Request, rows: Sequence[Row], explain: bool) -> list[Score]:
     service = service_of(request)
-    accepted = service.accept([(row.document, row.summary) for row in rows], alone=alone, explain=explain)
-    scores = [score async for score in service.results(accepted)]
+    faults = [_fault(service, row) for row in rows]
+    good = [(row.document, row.summary) for row, fault in zip(rows, faults, strict=True) if not fault]
+    accepted = service.accept(good, explain=explain)
+    scored = iter([score async for score in service.results(request, accepted)])
+    bad = partial(service.batcher.metric.without, Status.INVALID_ROW)
+    scores = [bad(fault) if fault else next(scored) for fault in faults]
     return [Score.of(score, id=row.id, explain=explain) for row, score in zip(rows, scores, strict=True)]
+
+
+def _fault(service: Service, row: Row) -> str:
+    """What keeps a row from being scored; mostly nothing."""
+    if isinstance(row, BadRow):
+        return row.fault
+    try:
+        service.check(row.document, row.summary)
+    except Refusal as refusal:
+        return f"{refusal.field}: {refusal.detail}"
+    return ""

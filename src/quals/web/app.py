@@ -51,7 +51,7 @@ def create_app(metric: Metric, settings: ServeSettings, calibration: Calibration
     app.state.service = service
     for router in (api.scoring, api.state, pages.router):
         app.include_router(router)
-    for kind in (AnyHTTPException, RequestValidationError):
+    for kind in (AnyHTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, _answer)
     app.add_middleware(Guard, settings=settings)
     return app

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
 import jinja2
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from quals.report.facts import MetricFacts
@@ -43,10 +43,11 @@ class _Asked:
     name: str
 
 
+@router.head("/")
 @router.get("/")
 async def page(request: Request) -> Response:
     """The page."""
-    return HTMLResponse(_page(request))
+    return HTMLResponse(_page(request, FormData()))
 
 
 @router.get("/static/{name}")
@@ -61,7 +62,8 @@ async def static(name: str) -> Response:
 @router.post("/stream")
 async def stream(request: Request) -> Response:
     """For the page's script: one JSON object a line, first the total, then each summary's HTML as it is scored."""
-    asked = await _read(request)
+    async with _form(request) as form:
+        asked = await _read(request, form)
     service = service_of(request)
     accepted = service.accept([(asked.document, summary) for summary in asked.summaries])
 
@@ -69,7 +71,7 @@ async def stream(request: Request) -> Response:
         yield json.dumps({"total": len(accepted)}) + "\n"
         number = 0
         try:
-            async for score in service.results(accepted):
+            async for score in service.results(request, accepted):
                 row = ScoredRow(asked.document, asked.summaries[number], score, asked.names[number])
                 number += 1
                 html = await run_in_threadpool(_row_html, row, number, service.facts)
@@ -82,14 +84,15 @@ async def stream(request: Request) -> Response:
 
 @router.post("/report")
 async def report(request: Request) -> Response:
-    """For browsers without script: the answer as a report."""
-    try:
-        asked = await _read(request)
-        service = service_of(request)
-        accepted = service.accept([(asked.document, summary) for summary in asked.summaries])
-        scores = [score async for score in service.results(accepted)]
-    except HTTPException as error:
-        return HTMLResponse(_page(request, error=str(error.detail)), error.status_code, error.headers)
+    """For browsers without script: the answer as a report, or the page again with what was typed and what is wrong."""
+    service = service_of(request)
+    async with _form(request) as form:
+        try:
+            asked = await _read(request, form)
+            accepted = service.accept([(asked.document, summary) for summary in asked.summaries])
+            scores = [score async for score in service.results(request, accepted)]
+        except Refusal as error:
+            return HTMLResponse(_page(request, form, str(error.detail)), error.status_code, error.headers)
     rows = [ScoredRow(asked.document, *row) for row in zip(asked.summaries, scores, asked.names, strict=True)]
     made = Report(rows, service.facts, title=asked.name or "Scores")
     html = await run_in_threadpool(made.html)
@@ -100,28 +103,34 @@ def _row_html(row: ScoredRow, number: int, facts: MetricFacts) -> str:
     return row_html(view_row(row, number, facts))
 
 
-async def _read(request: Request) -> _Asked:
+def _form(request: Request) -> AbstractAsyncContextManager[FormData]:
+    most = service_of(request).settings.bytes
+    return request.form(max_files=2, max_fields=8, max_part_size=most)
+
+
+async def _read(request: Request, form: FormData) -> _Asked:
     """The form's fields; a file stands in for the text beside it.
 
     Raises:
-        Refusal: the token is missing or wrong (401), or a field cannot be used (422).
+        Refusal: the token is missing or wrong (401), or a field cannot be used (422) or is too long (413).
     """
-    settings = service_of(request).settings
-    async with request.form(max_files=2, max_fields=8, max_part_size=settings.bytes) as form:
-        if not allowed(settings, request.headers, str(form.get("token", ""))):
-            raise Refusal(401, "the token is missing or wrong", field="token")
-        document, _ = await _text(form, "document")
-        text, name = await _text(form, "summaries")
+    service = service_of(request)
+    if not allowed(service.settings, request.headers, str(form.get("token", ""))):
+        raise Refusal(401, "the token is missing or wrong", field="token")
+    document, _ = await _text(form, "document")
+    text, name = await _text(form, "summaries")
     summaries = [part.strip() for part in _BETWEEN_SUMMARIES.split(text.strip()) if part.strip()]
     for value, what in ((document.strip(), "document"), (summaries, "summaries")):
         if not value:
             raise Refusal(422, f"no {what} given", field=what)
+    for summary in summaries:
+        service.check(document, summary)
     several = len(summaries) > 1
     names = [f"{name} {number}".strip() if several else name for number in range(1, len(summaries) + 1)]
     return _Asked(document, summaries, names, name)
 
 
-async def _text(form: Any, field: str) -> tuple[str, str]:
+async def _text(form: FormData, field: str) -> tuple[str, str]:
     file = form.get(f"{field}_file")
     if not isinstance(file, UploadFile) or not file.filename:
         # Browsers send text areas with CR LF.
@@ -132,11 +141,15 @@ async def _text(form: Any, field: str) -> tuple[str, str]:
         raise Refusal(422, f"{file.filename} is not UTF-8 text", field=field) from error
 
 
-def _page(request: Request, error: str = "") -> str:
+def _page(request: Request, typed: FormData, error: str = "") -> str:
     service = service_of(request)
     template = _environment().get_template("page.html.j2")
     return template.render(
-        facts=service.facts, token=bool(service.settings.token), error=error, base=str(request.base_url)
+        facts=service.facts,
+        token=bool(service.settings.token),
+        typed=typed,
+        error=error,
+        base=str(request.base_url),
     )
 
 

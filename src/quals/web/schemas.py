@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+)
 
 from quals.io.text import described, is_text, joined_passages
 from quals.records import Status, SummaryScore
@@ -22,6 +32,14 @@ def _joined(value: Any) -> Any:
     if not isinstance(joined, str):
         raise ValueError(f"expected a text or a list of texts, found {described(value)}")
     return joined
+
+
+def _name(value: Any) -> str | int | None:
+    if isinstance(value, str):
+        return _whole(value)
+    if value is None or type(value) is int:
+        return value
+    raise ValueError(f"expected a text or a whole number, found {described(value)}")
 
 
 Text = Annotated[str, AfterValidator(_whole)]
@@ -42,15 +60,35 @@ class Row(BaseModel):
         description="The source: a text or the passages it is made of.", examples=["The mayor resigned on 3 May."]
     )
     summary: Text = Field(description="What is said of it.", examples=["The mayor resigned on 4 May."])
-    id: Text | int | None = Field(default=None, description="Comes back with the score.")
+    id: Annotated[str | int | None, BeforeValidator(_name)] = Field(
+        default=None, description="Comes back with the score."
+    )
+
+
+class BadRow(Row):
+    """A row that cannot be read: its texts are empty, and the fault says why."""
+
+    fault: str
+
+
+def _even_if_bad(value: Any, read: ValidatorFunctionWrapHandler) -> Row:
+    if not isinstance(value, dict):
+        return BadRow(document="", summary="", fault=f"expected an object, found {described(value)}")
+    try:
+        return cast(Row, read(value))
+    except ValidationError as error:
+        errors = error.errors()
+        fault = f"{'.'.join(map(str, errors[0]['loc']))}: {errors[0]['msg'].removeprefix('Value error, ')}"
+        id = None if any(each["loc"] == ("id",) for each in errors) else value.get("id")
+        return BadRow(document="", summary="", id=id, fault=fault)
 
 
 class Rows(BaseModel):
-    """Several summaries."""
+    """Several summaries; one that is not a `Row` does not keep the others from being scored."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    rows: list[Row] = Field(min_length=1)
+    rows: list[Annotated[Row, WrapValidator(_even_if_bad)]] = Field(min_length=1)
 
 
 class Score(BaseModel):
@@ -87,7 +125,7 @@ class Scores(BaseModel):
 class Health(BaseModel):
     """Whether the service takes requests."""
 
-    status: str = Field(description="ok or stopping")
+    status: str = Field(description="ok, busy (another summary would be refused now), or stopping")
     waiting: int = Field(description="Summaries accepted and not yet scored.")
 
 
@@ -106,7 +144,7 @@ class Fault(BaseModel):
     """What went wrong."""
 
     message: str
-    field: str | None = Field(default=None, description="Where in the request, e.g. rows.3.summary.")
+    field: str | None = Field(default=None, description="Where in the request, e.g. summary.")
 
 
 class Problem(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 from types import FrameType
@@ -15,6 +16,9 @@ from quals.web.settings import ServeSettings
 # Longer than clients keep an idle connection (mostly 5 to 60 s): whoever closes last loses no request that the
 # other sends at that very moment.
 _KEEP_ALIVE = 75
+_FLUSH = (
+    5  # seconds for answers to get out, once all is done; whoever has still not sent all of a request waits in vain
+)
 
 
 class Server(uvicorn.Server):
@@ -30,9 +34,15 @@ class Server(uvicorn.Server):
                 log_level="warning",
                 server_header=False,
                 timeout_keep_alive=_KEEP_ALIVE,
-                timeout_graceful_shutdown=max(1, round(settings.timeout)),
+                timeout_graceful_shutdown=_FLUSH,
             )
         )
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until stopped."""
+        super().run(sockets)
+        if self._batcher.scoring:  # for nobody; Python's own end would wait for the thread, which cannot be stopped
+            os._exit(0)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Called by uvicorn; when it listens, standard error tells where."""

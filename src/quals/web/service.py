@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
+from fastapi import Request
+
 from quals.records import SummaryScore
 from quals.report.facts import MetricFacts
 from quals.web.batcher import Batcher
@@ -21,39 +23,50 @@ class Service:
     facts: MetricFacts
     settings: ServeSettings
 
-    def accept(
-        self, rows: Sequence[tuple[str, str]], *, alone: bool = False, explain: bool = True
-    ) -> list[asyncio.Future[SummaryScore]]:
-        """Take (document, summary) rows into the queue; ``alone`` says that the request is one row, not a list.
+    def check(self, document: str, summary: str) -> None:
+        """Whether the texts of a row can be taken.
 
         Raises:
-            Refusal: too many rows, or a text that is too long (413); and see `Batcher.submit`.
+            Refusal: one is too long (413).
         """
-        limits = self.settings
-        most = min(limits.rows, limits.queue)  # what the queue cannot hold would be refused for ever
+        most = self.settings.characters
+        for field, text in (("document", document), ("summary", summary)):
+            if len(text) > most:
+                raise Refusal(413, f"{len(text):,} characters; at most {most:,} are taken", field=field)
+
+    def accept(self, rows: Sequence[tuple[str, str]], *, explain: bool = True) -> list[asyncio.Future[SummaryScore]]:
+        """Take (document, summary) rows, which have been checked, into the queue.
+
+        Raises:
+            Refusal: too many rows (413); and see `Batcher.submit`.
+        """
+        most = min(self.settings.rows, self.settings.queue)  # what the queue cannot hold would be refused for ever
         if len(rows) > most:
             raise Refusal(413, f"{len(rows)} summaries; at most {most} are taken in a request", field="rows")
-        for number, row in enumerate(rows):
-            for name, text in zip(("document", "summary"), row, strict=True):
-                if len(text) > limits.characters:
-                    message = f"{len(text):,} characters; at most {limits.characters:,} are taken"
-                    raise Refusal(413, message, field=name if alone else f"rows.{number}.{name}")
         return self.batcher.submit(rows, explain=explain)
 
-    async def results(self, accepted: Sequence[asyncio.Future[SummaryScore]]) -> AsyncIterator[SummaryScore]:
+    async def results(
+        self, request: Request, accepted: Sequence[asyncio.Future[SummaryScore]]
+    ) -> AsyncIterator[SummaryScore]:
         """Yield the scores in order, each as soon as it is there; what is not wanted any more is given up.
 
+        The request's body must have been read.
+
         Raises:
-            Refusal: they are not all there in time (504).
+            Refusal: they are not all there in time (504), or the client has gone (499, which nobody reads).
         """
-        deadline = asyncio.get_running_loop().time() + self.settings.timeout
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.settings.timeout
+        gone = asyncio.ensure_future(request.receive())  # after the body nothing else can come
         try:
             for future in accepted:
-                left = deadline - asyncio.get_running_loop().time()
-                yield await asyncio.wait_for(future, max(left, 0))
-        except TimeoutError as error:
-            message = f"not done within {self.settings.timeout:g} s; send fewer or shorter texts"
-            raise Refusal(504, message) from error
+                left = max(deadline - loop.time(), 0)
+                await asyncio.wait((future, gone), timeout=left, return_when=asyncio.FIRST_COMPLETED)
+                if not future.done():
+                    message = f"not done within {self.settings.timeout:g} s; send fewer or shorter texts"
+                    raise Refusal(499, "the client has gone") if gone.done() else Refusal(504, message)
+                yield future.result()
         finally:
+            gone.cancel()
             for future in accepted:
                 future.cancel()

@@ -39,8 +39,9 @@ class ServeSettings:
         for name in ("batch", "queue", "rows", "characters", "bytes", "timeout"):
             if not 0 < getattr(self, name) < math.inf:
                 raise InputError("must be above 0", field=name)
-        if not self.token.isascii():
-            raise InputError("only ASCII gets through an HTTP header as it is", field="token")
+        if not (self.token.isascii() and self.token.isprintable() and self.token == self.token.strip()):
+            message = "only ASCII without line ends, or blanks around it, gets through an HTTP header as it is"
+            raise InputError(message, field="token")
         if not self.loopback and not self.token:
             raise InputError(f"{self.host} can be reached from other machines: give a --token (or QUALS_TOKEN)")
 
