@@ -69,19 +69,44 @@ def test_a_setting_that_is_neither_true_nor_false_is_refused(run: Run, tmp_path:
         (["calibrate", "{}/judged.jsonl", "-o", "{}/judged.jsonl"], "judged.jsonl"),
         (["compare", "a={}/a.jsonl", "b={}/b.jsonl", "-m", "copy", "--page", "{}/b.jsonl"], "b.jsonl"),
         (["contrast", "{}/sets/aside.jsonl", "-o", "{}/sets", "--metric", "copy"], "sets/aside.jsonl"),
-        (["score", "{}/a.jsonl", "-m", "copy", "-o", "{}/new.jsonl", "--report", "{}/new.jsonl"], "a.jsonl"),
+        (["score", "{}/a.csv.partial.jsonl", "-m", "copy", "-o", "{}/a.csv"], "a.csv.partial.jsonl"),
+        (["score", "{}/a.jsonl", "-m", "copy", "--calibration", "{}/b.jsonl", "--report", "{}/b.jsonl"], "b.jsonl"),
+        (["report", "{}/a.jsonl", "--calibration", "{}/b.jsonl", "-o", "{}/b.jsonl"], "b.jsonl"),
     ],
 )
 def test_inputs_are_not_written_over(arguments: list[str], file: str, run: Run, tmp_path: Path) -> None:
     (tmp_path / "sets").mkdir()
-    for name in ("judged.jsonl", "a.jsonl", "b.jsonl", "sets/aside.jsonl"):
+    for name in ("judged.jsonl", "a.jsonl", "a.csv.partial.jsonl", "b.jsonl", "sets/aside.jsonl"):
         write(tmp_path / name, {**ROW, "label": 1, "reference": DOCUMENT, "samples": [SUMMARY, DOCUMENT]})
     (tmp_path / "judged.json").symlink_to(tmp_path / "judged.jsonl")
     before = (tmp_path / file).read_bytes()
     code, told = run(*(argument.format(tmp_path) for argument in arguments))
     assert code == 3
-    assert "is the input file" in told or "is the --output file" in told
+    assert "is the input file" in told
     assert (tmp_path / file).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["score", "x.jsonl", "-o", "no/o.jsonl"], "no/o.jsonl: --output: there is no folder no"),
+        (["score", "x.jsonl", "--report", "no/r.html"], "no/r.html: --report: there is no folder no"),
+        (["score", "x.jsonl", "--report", "."], ".: --report: is a folder"),
+        (["score", "x.jsonl", "-o", "o.csv", "--report", "./o.csv"], "o.csv: --report: is the --output file, too"),
+        (["summarize", "x.jsonl", "--model", "m", "-o", "no/o.jsonl"], "no/o.jsonl: --output: there is no folder no"),
+        (["agree", "x.jsonl", "-o", "no/t.md"], "no/t.md: --output: there is no folder no"),
+        (["calibrate", "x.jsonl", "-o", "no/c.json"], "no/c.json: --output: there is no folder no"),
+        (["compare", "x.jsonl", "-o", "no/t.md"], "no/t.md: --output: there is no folder no"),
+        (["compare", "x.jsonl", "--page", "no/p.html"], "no/p.html: --page: there is no folder no"),
+        (["compare", "x.jsonl", "-o", "t.md", "--page", "./t.md"], "t.md: --page: is the --output file, too"),
+        (["report", "x.jsonl", "-o", "no/r.html"], "no/r.html: --output: there is no folder no"),
+    ],
+)
+def test_where_no_output_can_go_is_told_before_anything_is_read(
+    arguments: list[str], message: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where there is no input
+    assert run(*arguments) == (3, f"quals: {message}\n")
 
 
 def test_a_parquet_cell_without_a_value_costs_its_row(run: Run, tmp_path: Path) -> None:
@@ -139,12 +164,6 @@ def test_a_full_disk_is_an_error_of_the_run(run: Run, tmp_path: Path) -> None:
     (tmp_path / "full.jsonl").symlink_to("/dev/full")
     code, told = run("score", write(tmp_path / "r.jsonl", ROW), "-m", "copy", "-o", tmp_path / "full.jsonl")
     assert (code, told.strip()) == (3, f"quals: {tmp_path}/full.jsonl: cannot be written: No space left on device")
-
-
-def test_a_report_that_cannot_be_written_is_told_first(run: Run, tmp_path: Path) -> None:
-    file, output = write(tmp_path / "r.jsonl", ROW), tmp_path / "o.jsonl"
-    code, told = run("score", file, "-m", "copy", "-o", output, "--report", tmp_path / "no" / "r.html")
-    assert (code, "there is no folder" in told, output.exists()) == (3, True, False)
 
 
 def test_brackets_within_brackets_cost_their_row(run: Run, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from quals.io.results import (
     input_fields,
     json_line,
     output_row,
-    refuse_overwriting,
+    refuse_same_file,
     rows_path,
 )
 from quals.io.rows import Row, read_rows
@@ -326,8 +326,8 @@ def test_the_input_is_not_written_over(tmp_path):
     link.symlink_to(source)
     for output in (source, link, f"{tmp_path}/./a.jsonl"):
         with pytest.raises(InputError, match="is the input file"):
-            refuse_overwriting(output, ["-", source])
-    refuse_overwriting(tmp_path / "c.jsonl", ["-", source])
+            refuse_same_file(output, ["-", source])
+    refuse_same_file(tmp_path / "c.jsonl", ["-", source])
 
 
 def test_standard_output_is_left_open(capfdbinary):

@@ -9,6 +9,7 @@ import click
 
 from quals.cli.fields import document_field
 from quals.cli.metrics import one_metric
+from quals.cli.outputs import check_outputs
 from quals.errors import InputError
 from quals.terminal import complain
 
@@ -43,9 +44,8 @@ def calibrate(
     `quals score`, `quals report` and `quals serve`, for scores made with the same settings only.
     """
     from quals.calibrate import fit
-    from quals.io.results import refuse_same_file
 
-    refuse_same_file(output, files)
+    check_outputs({"--output": [output]}, files)
     rows = _read(files, label, document_field, metric)
     fitted = fit(
         rows.scores,

@@ -10,7 +10,7 @@ import click
 
 from quals.cli.fields import document_field, reference_field, summary_field
 from quals.cli.metrics import load_metrics, metric_names, settings_option, workers_option
-from quals.cli.outputs import check_outputs, progress_bars, write_tables
+from quals.cli.outputs import check_endings, check_outputs, progress_bars, write_tables
 from quals.cli.ranges import FiniteRange
 from quals.terminal import complain
 
@@ -82,15 +82,16 @@ def _check(options: dict[str, Any], inputs: Iterable[str]) -> None:
     """Tell what could not be done, or would destroy an input, before hours are spent."""
     from quals.compare.table import FORMATS
 
-    check_outputs(options["outputs"], FORMATS, inputs)
+    page = options["page"]
+    check_endings(options["outputs"], FORMATS)
+    check_outputs({"--output": options["outputs"], "--page": [page]}, inputs)
     if options["doubts"] and options["doubts"] not in metric_names(options["names"] or "quals"):
         raise click.UsageError(f"--doubts: '{options['doubts']}' is not among the metrics")
-    if options["doubts"] and not options["page"]:
+    if options["doubts"] and not page:
         raise click.UsageError("--doubts marks words on a page: give --page")
-    if options["page"]:
+    if page:
         from quals.report.page import environment
 
-        check_outputs([options["page"]], None, inputs)
         environment()
 
 

@@ -237,17 +237,6 @@ def rows_path(output: str | Path) -> Path:
     return Path(f"{output}.partial.jsonl") if is_table(output) else Path(output)
 
 
-def refuse_overwriting(output: str | Path, inputs: Iterable[str | Path]) -> None:
-    """Make sure that writing the output destroys none of the inputs.
-
-    Raises:
-        InputError: it would.
-    """
-    sources = list(inputs)
-    for path in (Path(output), rows_path(output)):
-        refuse_same_file(path, sources)
-
-
 def refuse_same_file(path: str | Path, inputs: Iterable[str | Path]) -> None:
     """Make sure that a file to write is none of the inputs.
 
