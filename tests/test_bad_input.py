@@ -209,10 +209,34 @@ def test_a_wrong_command_line_exits_with_2(options: list[str], run: Run, tmp_pat
     assert run("score", write(tmp_path / "r.jsonl", ROW), *options)[0] == 2
 
 
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        (["report", "x.jsonl"], "--metric"),
+        (["calibrate", "x.jsonl"], "--metric"),
+        (["serve"], "--metric"),
+        (["contrast", "x.jsonl", "-o", "x"], "--metric"),
+        (["contrast", "x.jsonl", "-o", "x"], "--confirm"),
+        (["compare", "x.jsonl", "--page", "x.html"], "--doubts"),
+    ],
+)
+@pytest.mark.parametrize("names", ["rouge1,copy", "nope"])
+def test_where_one_metric_is_asked_for(command: list[str], option: str, names: str, run: Run) -> None:
+    code, told = run(*command, option, names)
+    several = f"{option} takes one metric, and 'rouge1,copy' stands for rouge1, rouge2-precision"
+    assert (code, (several if "," in names else "no metric 'nope'") in told) == (2, True), told
+
+
+def test_a_service_with_wrong_limits_exits_with_2(run: Run) -> None:
+    code, told = run("serve", "--batch", 0)
+    assert (code, "--batch: must be above 0" in told) == (2, True)
+
+
 @pytest.mark.parametrize("names", ["copy", "rouge1, rouge2-precision"])
-def test_doubts_are_of_a_metric_however_it_was_named(names: str, run: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("doubting", ["copy", "rouge2-precision"])
+def test_doubts_are_of_a_metric_however_it_was_named(names: str, doubting: str, run: Run, tmp_path: Path) -> None:
     files = [f"{name}={write(tmp_path / f'{name}.jsonl', ROW)}" for name in "ab"]
-    page = ["--page", tmp_path / "page.html", "--doubts", "rouge2-precision"]
+    page = ["--page", tmp_path / "page.html", "--doubts", doubting]
     assert run("compare", *files, "-m", names, "--resamples", 100, *page)[0] == 0
 
 

@@ -265,7 +265,7 @@ def test_a_second_run_scores_nothing_anew(tmp_path, monkeypatch):
         ({}, ("--samples-field", "hypotheses"), "no field named hypotheses; there are: id, document"),
         ({}, ("--prompt", "Shorten this"), "expected {document} once in the prompt"),
         ({}, ("--metric", "rouge", "--set", "rouge.stemmer=false"), "rouge has no settings here"),
-        ({}, ("--metric", "rouge1,rouge2"), "--metric takes one metric"),
+        ({}, ("--metric", "rouge1,rouge2"), "--metric takes one metric, and 'rouge1,rouge2' stands for rouge1, rouge2"),
         ({}, ("--confirm", "rouge1,rouge2"), "--confirm takes one metric"),
         ({}, ("--metric", "copy", "--confirm", "rouge2-precision"), "--confirm takes another metric"),
         ({}, ("--set", "overlap.nosuch=1", "--model", "runs/none"), "no setting of overlap 'nosuch'"),

@@ -49,8 +49,9 @@ def report(
     from quals.records import Status
     from quals.report import Report, read_rows
 
+    whose = one_metric(metric) if metric else None
     check_outputs({"--output": [output]}, [scores, calibration])
-    rows = read_rows(scores, FieldNames(document_field, summary_field), id=id_field, metric=one_metric(metric))
+    rows = read_rows(scores, FieldNames(document_field, summary_field), id=id_field, metric=whose)
     page = Report(rows, title=title or Path(scores).name, limit=limit)
     if page.rows and all(row.score.status is Status.INVALID_ROW for row in page.rows):
         raise InputError("no row has a score; `quals score --explain -o` writes such files", file=scores)
