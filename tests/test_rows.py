@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from quals.errors import InputError
-from quals.io.rows import FieldNames, count_rows, read_documents, read_rows, read_texts
+from quals.io.rows import FieldNames, count_rows, read_documents, read_rows, read_texts, row_id
 
 LINES = b'{"document": "D1", "summary": "S1", "id": 7}\n\n{"document": "D2", "summary": "S2", "id": 8}\n'
 
@@ -81,6 +81,11 @@ def test_field_names(tmp_path, fields, names):
     [row] = read_rows(write(tmp_path / "a.jsonl", json.dumps(fields)), names)
     assert (row.document, row.summary, row.fields) == ("D", "S", fields)
     assert row.reference == ("R" if "R" in fields.values() else None)
+
+
+def test_the_case_of_an_id_may_differ():
+    assert row_id({"Id": 7}) == row_id({"ID ": "?", "id": 7}) == "7"
+    assert row_id({"ID": ""}) is None
 
 
 @pytest.mark.parametrize(

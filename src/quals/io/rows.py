@@ -198,7 +198,7 @@ def _jsonl(path: str) -> Iterator[Entry]:
 
 def row_id(fields: Mapping[str, Any], field: str = "id") -> str | None:
     """What the row calls itself; an empty cell, which is how CSV leaves it out, is nothing."""
-    value = fields.get(field)
+    value = fields.get(field_among(fields, (field,)) or field)
     return None if value is None or value == "" else str(value)
 
 
