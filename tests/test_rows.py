@@ -58,7 +58,7 @@ def test_formats_hold_the_same_rows(tmp_path, name, content, lines):
     assert [row.line for row in rows] == lines
     assert [str(row.fields["id"]) for row in rows] == ["7", "8"]
     assert {row.file for row in rows} == {str(path)}
-    assert count_rows(path) in (2, 3, 4)  # blank lines of CSV count
+    assert count_rows(path) == 2
 
 
 @pytest.mark.parametrize(
@@ -178,6 +178,7 @@ def test_csv_text_comes_through_unchanged(tmp_path):
     [
         b"sep=;\r\ndocument;summary\r\nD, E;S\r\n",
         b'sep=,\ndocument,summary\n"D, E",S\n',
+        b"\nsep=|\ndocument|summary\nD, E|S\n",
         b"sep=\t\ndocument\tsummary\nD, E\tS\n",
         b'"id, old";"document";"summary"\n1;D, E;S\n',
         b'"id; old\nor new",document,summary\n1,"D, E",S\n',
@@ -186,7 +187,7 @@ def test_csv_text_comes_through_unchanged(tmp_path):
 )
 def test_csv_of_spreadsheets(tmp_path, content):
     path = write(tmp_path / "a.csv", content)
-    assert texts(read_rows(path)) == [("D, E", "S")]
+    assert (texts(read_rows(path)), count_rows(path)) == ([("D, E", "S")], 1)
 
 
 def test_only_a_first_line_tells_the_delimiter(tmp_path):
@@ -271,7 +272,7 @@ def test_parquet(tmp_path):
         ("a.parquet", b"PAR1 or not", "cannot be read as Parquet"),
         ("a.json", b"[]", r"unknown suffix '.json'; say what it holds: --format"),
         ("a.csv", b"summary,summary\nS,S", ":1: summary: two columns have this name"),
-        ("a.csv", b"document;summary;;\nD;S;;", ":1: two columns have no name"),
+        ("a.csv", b"\nsep=;\ndocument;summary;;\nD;S;;", ":3: two columns have no name"),
         ("a.csv", b'"docu"ment,summary\nD,S\nE,T', ":1: not valid CSV: ',' expected after '\"'"),
         ("a.csv", b"document|summary\nD|S", r"a.csv: columns are separated by comma.*; found: document\|summary"),
         ("a.tsv", b"document,summary\nD,S", "in TSV by tab; found: document,summary"),

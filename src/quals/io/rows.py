@@ -159,7 +159,7 @@ def format_of(path: str | Path) -> str:
 
 
 def count_rows(path: str | Path, format: str | None = None) -> int | None:
-    """How many rows there are (blank lines of CSV included); None where that cannot be known beforehand."""
+    """How many rows there are; None where that cannot be known beforehand."""
     if not Path(path).is_file():
         return None
     kind = format or format_of(path)
