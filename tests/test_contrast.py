@@ -342,7 +342,8 @@ def test_what_lacks_references_is_not_sampled(tmp_path, summarizer, monkeypatch)
     file.write_text(json.dumps({"document": words(1), "title": "x"}) + "\n")
     arguments = [str(file), "-o", str(tmp_path / "sets"), "--model", summarizer, "--device", "cpu"]
     result = CliRunner().invoke(contrast, arguments)
-    assert str(result.exception).startswith(f"{file}: no field named reference or target or summary or highlights;")
+    told = "no field named reference or target or ground_truth or summary or highlights;"
+    assert str(result.exception).startswith(f"{file}: {told}")
     result = CliRunner().invoke(contrast, [*arguments, "--reference-field", "title", "--samples-field", "x"])
     assert "--samples-field goes without --model" in result.output
 

@@ -88,7 +88,9 @@ _MEAN = "rouge"  # elsewhere this names three metrics
 @click.option("--limit", type=click.IntRange(1), help="Only the first N rows.")
 @click.option("--prompt", help="Prompt in the trl files, with {document}; default: the document, then TL;DR:")
 @document_field
-@click.option("--reference-field", metavar="NAME", help="Default: reference, target, summary or highlights.")
+@click.option(
+    "--reference-field", metavar="NAME", help="Default: reference, target, ground_truth, summary or highlights."
+)
 @click.option("--samples-field", metavar="NAME", help="Default: summaries or samples.")
 @format_option
 def contrast(file: str, folder: Path, **options: Any) -> None:

@@ -17,10 +17,12 @@ from quals.io.separated import row_count, separated_rows
 from quals.io.text import is_text, joined_passages, json_lines, single_text, text_lines, text_value, whole_text
 
 FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet"}
-DEFAULT_FIELDS = {  # the first that there is; "source" comes last, as it often holds a publisher or an address
+# The first that there is; "source" comes last, as it often holds a publisher or an address, and "answer" after
+# "response", beside which it is the right one.
+DEFAULT_FIELDS = {
     "document": ("document", "article", "text", "contexts", "retrieved_contexts", "context", "source"),
-    "summary": ("summary", "highlights", "hypothesis", "answer", "response"),
-    "reference": ("reference", "target"),
+    "summary": ("summary", "highlights", "hypothesis", "response", "answer"),
+    "reference": ("reference", "target", "ground_truth"),
 }
 _PEEK = 64  # rows looked at to find out which default field names the file uses
 
