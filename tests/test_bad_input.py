@@ -56,6 +56,16 @@ def test_a_column_without_a_name_is_no_reference(run: Run, tmp_path: Path) -> No
     assert read(tmp_path / "o.jsonl")[0]["status"] == "no-reference"
 
 
+def test_no_passages_are_an_empty_document_in_every_format(run: Run, tmp_path: Path) -> None:
+    rows = [{"contexts": contexts, "answer": SUMMARY} for contexts in ([], [DOCUMENT])]
+    write(tmp_path / "p.jsonl", *rows)
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "p.parquet")
+    (tmp_path / "p.csv").write_text(f"contexts,answer\n[],{SUMMARY}\n{DOCUMENT},{SUMMARY}\n")
+    for suffix in ("jsonl", "parquet", "csv"):
+        assert run("score", tmp_path / f"p.{suffix}", "-m", "copy", "-o", tmp_path / "o.jsonl")[0] == 0
+        assert [row["status"] for row in read(tmp_path / "o.jsonl")] == ["empty-document", "ok"]
+
+
 def test_a_setting_that_is_neither_true_nor_false_is_refused(run: Run, tmp_path: Path) -> None:
     file = write(tmp_path / "r.jsonl", {**ROW, "reference": DOCUMENT})
     code, told = run("score", file, "-m", "rouge1", "--set", "rouge1.stemmer=False")

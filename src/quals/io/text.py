@@ -127,9 +127,9 @@ def whole_text(path: str | Path) -> str:
 def joined_passages(value: Any) -> Any:
     """One text made of a list of texts, such as the passages that were retrieved, with a blank line between them.
 
-    Whatever else ``value`` is comes back as it is.
+    Where none were retrieved it is empty. Whatever else ``value`` is comes back as it is.
     """
-    if isinstance(value, list) and value and all(isinstance(passage, str) for passage in value):
+    if isinstance(value, list) and all(isinstance(passage, str) for passage in value):
         return "\n\n".join(value)
     return value
 
