@@ -9,8 +9,8 @@ from typing import Any
 
 from quals.errors import InputError
 from quals.io.numbers import finite, judgement
-from quals.io.results import result_of
 from quals.io.rows import DEFAULT_FIELDS, entries_by_suffix, field_among
+from quals.io.scored import result_of
 from quals.io.text import joined_passages
 from quals.signature import comparable
 

@@ -19,13 +19,13 @@ from quals.compare.differences import Piece, differences, pieces
 from quals.doubts import Losses, losses
 from quals.errors import QualsError
 from quals.io.files import appearing_whole
+from quals.io.scored import evidence_from_dict
 from quals.io.systems import Document
 from quals.lm.store import cache_dir
 from quals.metrics.base import Metric
 from quals.report.facts import MetricFacts
 from quals.report.marks import visible
 from quals.report.page import asset, environment, inline_hash
-from quals.report.rows import evidence_from_dict
 from quals.report.view import number_text
 from quals.scoring.evidence import Pieces, explained
 from quals.scoring.progress import Progress, untold_of
