@@ -133,6 +133,15 @@ def test_a_parquet_cell_without_a_value_costs_its_row(run: Run, tmp_path: Path) 
     assert [row["title"] for row in rows] == ["one", None, "three"]
 
 
+def test_a_column_named_like_a_result_keeps_its_type_to_itself(run: Run, tmp_path: Path) -> None:
+    columns = {"score": pa.array(["high"]), "probability": pa.array([0.5], pa.float32()), "chunks": pa.array([True])}
+    pq.write_table(pa.table({"document": [DOCUMENT], "summary": [SUMMARY], **columns}), tmp_path / "t.parquet")
+    assert run("score", tmp_path / "t.parquet", "-m", "copy", "-o", tmp_path / "o.parquet")[0] == 0
+    found = pq.read_table(tmp_path / "o.parquet").schema
+    assert [str(found.field(name).type) for name in columns] == ["double", "double", "int64"]
+    assert [str(found.field(f"input_{name}").type) for name in columns] == ["string", "float", "bool"]
+
+
 def test_numbers_too_large_for_a_float_cost_their_row(run: Run, tmp_path: Path) -> None:
     huge = 10**400
     for large in (huge, 1e308, -1e308):

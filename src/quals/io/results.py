@@ -182,6 +182,9 @@ def results_writer(
         from quals.io.parquet import parquet_schema
 
         schema = parquet_schema(source)
+        names = input_fields(Row(dict.fromkeys(schema.names), source, 0), SEVERAL_FIELDS)
+        for place, name in enumerate(names):  # results have types of their own
+            schema = schema.set(place, schema.field(place).with_name(name))
     return TableWriter(output, explain=explain, append=append, schema=schema)
 
 
