@@ -185,6 +185,15 @@ def test_a_full_disk_is_an_error_of_the_run(run: Run, tmp_path: Path) -> None:
     assert (code, told.strip()) == (3, f"quals: {tmp_path}/full.jsonl: cannot be written: No space left on device")
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("option", ["-o", "--page"])
+def test_a_full_disk_is_told_with_the_file(option: str, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "full.md").symlink_to("/dev/full")
+    files = [f"{name}={write(tmp_path / f'{name}.jsonl', ROW)}" for name in "ab"]
+    told = run("compare", *files, "-m", "copy", "--resamples", 100, option, tmp_path / "full.md")
+    assert told == (3, f"quals: {tmp_path}/full.md: cannot be written: No space left on device\n")
+
+
 def test_brackets_within_brackets_cost_their_row(run: Run, tmp_path: Path) -> None:
     deep: Any = 0
     for _ in range(600):
