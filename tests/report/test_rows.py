@@ -29,10 +29,11 @@ def test_what_score_wrote_is_read_back(tmp_path, rows):
 
 def test_other_fields_and_rows_without_a_name(tmp_path):
     path = tmp_path / "s.jsonl"
-    row = {"article": "a", "highlights": "b", **SummaryScore(0.5, Status.OK).to_dict()}
+    row = {"article": "a", "highlights": "b", **SummaryScore(0.5, Status.OK).to_dict(), "reason": None}
     path.write_text(json.dumps(row))
     (read,) = read_rows(path)
-    assert (read.document, read.summary, read.id, read.score.value) == ("a", "b", "line 1", 0.5)
+    assert (read.document, read.summary, read.id) == ("a", "b", "line 1")
+    assert (read.score.value, read.score.reason) == (0.5, "")
 
 
 @pytest.mark.parametrize(

@@ -113,10 +113,10 @@ def score_from_dict(row: Mapping[str, Any]) -> SummaryScore:
     return SummaryScore(
         value=value,
         status=Status(row["status"]),
-        reason=str(row.get("reason", "")),
+        reason=str(row.get("reason") or ""),  # what other programs wrote again may have nulls
         evidence=evidence,
         chunks=int(row.get("chunks", 1)),
-        signature=str(row.get("signature", "")),
+        signature=str(row.get("signature") or ""),
         reading=None if probability is None else Reading(probability, Band.of(probability)),
         doubts=tuple(_doubt(doubt) for doubt in _list(row.get("doubts"))),
         evidence_count=None if count is None or count == len(evidence) else int(count),
