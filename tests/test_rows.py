@@ -146,6 +146,11 @@ def test_a_bad_json_row_does_not_end_the_run(tmp_path, line, message):
     assert (bad.line, bad.document, bad.summary) == (2, "", "")
 
 
+def test_files_appended_to_each_other_keep_their_byte_order_marks(tmp_path):
+    path = write(tmp_path / "a.jsonl", 2 * (b"\xef\xbb\xbf" + LINES))
+    assert texts(read_rows(path)) == 2 * [("D1", "S1"), ("D2", "S2")]
+
+
 def test_a_first_row_that_is_bad_does_not_end_the_run_either(tmp_path):
     rows = list(read_rows(write(tmp_path / "a.jsonl", '?\n{"x": 1}\n{"article": "D", "summary": "S"}\n')))
     assert texts(rows)[2] == ("D", "S")

@@ -167,7 +167,7 @@ def _json_object(line: str, file: str, number: int) -> dict[str, Any] | InputErr
     if not is_text(line):
         return InputError("not UTF-8 text", file=file, line=number)
     try:
-        value = json.loads(line.rstrip("\r\n"))
+        value = json.loads(line.rstrip("\r\n").removeprefix("\ufeff"))  # of a file that was appended to another
     except json.JSONDecodeError as error:
         message = f"not valid JSON at column {error.colno}: {error.msg.removesuffix(' at')}"
         return InputError(message, file=file, line=number)
