@@ -19,7 +19,7 @@ from quals.cli.agree import agree
 from quals.cli.metrics import load_metrics
 from quals.errors import InputError
 from quals.evaluate.bootstrap import Bootstrap
-from quals.evaluate.labelled import read_judged, with_unique_names
+from quals.evaluate.labelled import JudgedRow, read_judged, with_unique_names
 from quals.evaluate.measure import measure
 from quals.evaluate.report import Options, Report, make_report
 from quals.evaluate.table import notes, to_terminal
@@ -122,9 +122,10 @@ def test_tables_of_all_formats_read_alike(tmp_path: Path) -> None:
 
 def test_texts_are_found_as_everywhere(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    path.write_text("Article;highlights;Label\nD;S;1\n")
-    (row,) = read_judged(path).rows
-    assert (row.texts.document, row.texts.summary, row.label) == ("D", "S", 1.0)
+    path.write_text("Article;highlights;Target;Label;Pair\nD;S;R;1;p\n")
+    assert read_judged(path).rows == (JudgedRow(Texts("D", "S", "R"), 1.0, "p"),)
+    path.write_text("Article;highlights;Target\nD;S;1\n")
+    assert read_judged(path, "target").rows == (JudgedRow(Texts("D", "S"), 1.0, None),)
 
 
 def test_a_list_of_passages_is_one_document(tmp_path: Path) -> None:

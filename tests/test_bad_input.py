@@ -56,6 +56,16 @@ def test_a_column_without_a_name_is_no_reference(run: Run, tmp_path: Path) -> No
     assert read(tmp_path / "o.jsonl")[0]["status"] == "no-reference"
 
 
+def test_no_passages_are_an_empty_document_in_every_format(run: Run, tmp_path: Path) -> None:
+    rows = [{"contexts": contexts, "answer": SUMMARY} for contexts in ([], [DOCUMENT])]
+    write(tmp_path / "p.jsonl", *rows)
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "p.parquet")
+    (tmp_path / "p.csv").write_text(f"contexts,answer\n[],{SUMMARY}\n{DOCUMENT},{SUMMARY}\n")
+    for suffix in ("jsonl", "parquet", "csv"):
+        assert run("score", tmp_path / f"p.{suffix}", "-m", "copy", "-o", tmp_path / "o.jsonl")[0] == 0
+        assert [row["status"] for row in read(tmp_path / "o.jsonl")] == ["empty-document", "ok"]
+
+
 def test_a_setting_that_is_neither_true_nor_false_is_refused(run: Run, tmp_path: Path) -> None:
     file = write(tmp_path / "r.jsonl", {**ROW, "reference": DOCUMENT})
     code, told = run("score", file, "-m", "rouge1", "--set", "rouge1.stemmer=False")
@@ -69,19 +79,44 @@ def test_a_setting_that_is_neither_true_nor_false_is_refused(run: Run, tmp_path:
         (["calibrate", "{}/judged.jsonl", "-o", "{}/judged.jsonl"], "judged.jsonl"),
         (["compare", "a={}/a.jsonl", "b={}/b.jsonl", "-m", "copy", "--page", "{}/b.jsonl"], "b.jsonl"),
         (["contrast", "{}/sets/aside.jsonl", "-o", "{}/sets", "--metric", "copy"], "sets/aside.jsonl"),
-        (["score", "{}/a.jsonl", "-m", "copy", "-o", "{}/new.jsonl", "--report", "{}/new.jsonl"], "a.jsonl"),
+        (["score", "{}/a.csv.partial.jsonl", "-m", "copy", "-o", "{}/a.csv"], "a.csv.partial.jsonl"),
+        (["score", "{}/a.jsonl", "-m", "copy", "--calibration", "{}/b.jsonl", "--report", "{}/b.jsonl"], "b.jsonl"),
+        (["report", "{}/a.jsonl", "--calibration", "{}/b.jsonl", "-o", "{}/b.jsonl"], "b.jsonl"),
     ],
 )
 def test_inputs_are_not_written_over(arguments: list[str], file: str, run: Run, tmp_path: Path) -> None:
     (tmp_path / "sets").mkdir()
-    for name in ("judged.jsonl", "a.jsonl", "b.jsonl", "sets/aside.jsonl"):
+    for name in ("judged.jsonl", "a.jsonl", "a.csv.partial.jsonl", "b.jsonl", "sets/aside.jsonl"):
         write(tmp_path / name, {**ROW, "label": 1, "reference": DOCUMENT, "samples": [SUMMARY, DOCUMENT]})
     (tmp_path / "judged.json").symlink_to(tmp_path / "judged.jsonl")
     before = (tmp_path / file).read_bytes()
     code, told = run(*(argument.format(tmp_path) for argument in arguments))
     assert code == 3
-    assert "is the input file" in told or "is the --output file" in told
+    assert "is the input file" in told
     assert (tmp_path / file).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["score", "x.jsonl", "-o", "no/o.jsonl"], "no/o.jsonl: --output: there is no folder no"),
+        (["score", "x.jsonl", "--report", "no/r.html"], "no/r.html: --report: there is no folder no"),
+        (["score", "x.jsonl", "--report", "."], ".: --report: is a folder"),
+        (["score", "x.jsonl", "-o", "o.csv", "--report", "./o.csv"], "o.csv: --report: is the --output file, too"),
+        (["summarize", "x.jsonl", "--model", "m", "-o", "no/o.jsonl"], "no/o.jsonl: --output: there is no folder no"),
+        (["agree", "x.jsonl", "-o", "no/t.md"], "no/t.md: --output: there is no folder no"),
+        (["calibrate", "x.jsonl", "-o", "no/c.json"], "no/c.json: --output: there is no folder no"),
+        (["compare", "x.jsonl", "-o", "no/t.md"], "no/t.md: --output: there is no folder no"),
+        (["compare", "x.jsonl", "--page", "no/p.html"], "no/p.html: --page: there is no folder no"),
+        (["compare", "x.jsonl", "-o", "t.md", "--page", "./t.md"], "t.md: --page: is the --output file, too"),
+        (["report", "x.jsonl", "-o", "no/r.html"], "no/r.html: --output: there is no folder no"),
+    ],
+)
+def test_where_no_output_can_go_is_told_before_anything_is_read(
+    arguments: list[str], message: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where there is no input
+    assert run(*arguments) == (3, f"quals: {message}\n")
 
 
 def test_a_parquet_cell_without_a_value_costs_its_row(run: Run, tmp_path: Path) -> None:
@@ -96,6 +131,15 @@ def test_a_parquet_cell_without_a_value_costs_its_row(run: Run, tmp_path: Path) 
     rows = read(tmp_path / "o.jsonl")
     assert [row["status"] for row in rows] == ["ok", "invalid-row", "invalid-row"]
     assert [row["title"] for row in rows] == ["one", None, "three"]
+
+
+def test_a_column_named_like_a_result_keeps_its_type_to_itself(run: Run, tmp_path: Path) -> None:
+    columns = {"score": pa.array(["high"]), "probability": pa.array([0.5], pa.float32()), "chunks": pa.array([True])}
+    pq.write_table(pa.table({"document": [DOCUMENT], "summary": [SUMMARY], **columns}), tmp_path / "t.parquet")
+    assert run("score", tmp_path / "t.parquet", "-m", "copy", "-o", tmp_path / "o.parquet")[0] == 0
+    found = pq.read_table(tmp_path / "o.parquet").schema
+    assert [str(found.field(name).type) for name in columns] == ["double", "double", "int64"]
+    assert [str(found.field(f"input_{name}").type) for name in columns] == ["string", "float", "bool"]
 
 
 def test_numbers_too_large_for_a_float_cost_their_row(run: Run, tmp_path: Path) -> None:
@@ -141,10 +185,13 @@ def test_a_full_disk_is_an_error_of_the_run(run: Run, tmp_path: Path) -> None:
     assert (code, told.strip()) == (3, f"quals: {tmp_path}/full.jsonl: cannot be written: No space left on device")
 
 
-def test_a_report_that_cannot_be_written_is_told_first(run: Run, tmp_path: Path) -> None:
-    file, output = write(tmp_path / "r.jsonl", ROW), tmp_path / "o.jsonl"
-    code, told = run("score", file, "-m", "copy", "-o", output, "--report", tmp_path / "no" / "r.html")
-    assert (code, "there is no folder" in told, output.exists()) == (3, True, False)
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("option", ["-o", "--page"])
+def test_a_full_disk_is_told_with_the_file(option: str, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "full.md").symlink_to("/dev/full")
+    files = [f"{name}={write(tmp_path / f'{name}.jsonl', ROW)}" for name in "ab"]
+    told = run("compare", *files, "-m", "copy", "--resamples", 100, option, tmp_path / "full.md")
+    assert told == (3, f"quals: {tmp_path}/full.md: cannot be written: No space left on device\n")
 
 
 def test_brackets_within_brackets_cost_their_row(run: Run, tmp_path: Path) -> None:
@@ -190,10 +237,34 @@ def test_a_wrong_command_line_exits_with_2(options: list[str], run: Run, tmp_pat
     assert run("score", write(tmp_path / "r.jsonl", ROW), *options)[0] == 2
 
 
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        (["report", "x.jsonl"], "--metric"),
+        (["calibrate", "x.jsonl"], "--metric"),
+        (["serve"], "--metric"),
+        (["contrast", "x.jsonl", "-o", "x"], "--metric"),
+        (["contrast", "x.jsonl", "-o", "x"], "--confirm"),
+        (["compare", "x.jsonl", "--page", "x.html"], "--doubts"),
+    ],
+)
+@pytest.mark.parametrize("names", ["rouge1,copy", "nope"])
+def test_where_one_metric_is_asked_for(command: list[str], option: str, names: str, run: Run) -> None:
+    code, told = run(*command, option, names)
+    several = f"{option} takes one metric, and 'rouge1,copy' stands for rouge1, rouge2-precision"
+    assert (code, (several if "," in names else "no metric 'nope'") in told) == (2, True), told
+
+
+def test_a_service_with_wrong_limits_exits_with_2(run: Run) -> None:
+    code, told = run("serve", "--batch", 0)
+    assert (code, "--batch: must be above 0" in told) == (2, True)
+
+
 @pytest.mark.parametrize("names", ["copy", "rouge1, rouge2-precision"])
-def test_doubts_are_of_a_metric_however_it_was_named(names: str, run: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("doubting", ["copy", "rouge2-precision"])
+def test_doubts_are_of_a_metric_however_it_was_named(names: str, doubting: str, run: Run, tmp_path: Path) -> None:
     files = [f"{name}={write(tmp_path / f'{name}.jsonl', ROW)}" for name in "ab"]
-    page = ["--page", tmp_path / "page.html", "--doubts", "rouge2-precision"]
+    page = ["--page", tmp_path / "page.html", "--doubts", doubting]
     assert run("compare", *files, "-m", names, "--resamples", 100, *page)[0] == 0
 
 

@@ -265,7 +265,7 @@ def test_a_second_run_scores_nothing_anew(tmp_path, monkeypatch):
         ({}, ("--samples-field", "hypotheses"), "no field named hypotheses; there are: id, document"),
         ({}, ("--prompt", "Shorten this"), "expected {document} once in the prompt"),
         ({}, ("--metric", "rouge", "--set", "rouge.stemmer=false"), "rouge has no settings here"),
-        ({}, ("--metric", "rouge1,rouge2"), "--metric takes one metric"),
+        ({}, ("--metric", "rouge1,rouge2"), "--metric takes one metric, and 'rouge1,rouge2' stands for rouge1, rouge2"),
         ({}, ("--confirm", "rouge1,rouge2"), "--confirm takes one metric"),
         ({}, ("--metric", "copy", "--confirm", "rouge2-precision"), "--confirm takes another metric"),
         ({}, ("--set", "overlap.nosuch=1", "--model", "runs/none"), "no setting of overlap 'nosuch'"),
@@ -342,7 +342,8 @@ def test_what_lacks_references_is_not_sampled(tmp_path, summarizer, monkeypatch)
     file.write_text(json.dumps({"document": words(1), "title": "x"}) + "\n")
     arguments = [str(file), "-o", str(tmp_path / "sets"), "--model", summarizer, "--device", "cpu"]
     result = CliRunner().invoke(contrast, arguments)
-    assert str(result.exception).startswith(f"{file}: no field named reference or target or summary or highlights;")
+    told = "no field named reference or target or ground_truth or summary or highlights;"
+    assert str(result.exception).startswith(f"{file}: {told}")
     result = CliRunner().invoke(contrast, [*arguments, "--reference-field", "title", "--samples-field", "x"])
     assert "--samples-field goes without --model" in result.output
 

@@ -25,13 +25,13 @@ from quals.factcc.model import ClaimChecker
 from quals.factcc.train import train_checker
 from quals.io.results import output_row
 from quals.io.rows import Row
+from quals.io.scored import score_from_dict
 from quals.lm.chunks import chunks
 from quals.lm.format import PairFormat, text_ids
 from quals.metrics import registry
 from quals.metrics.factcc import FactCC, FactCCSettings
 from quals.nlp import load_pipeline, sentences
 from quals.records import ClaimEvidence, Span, Status
-from quals.report.rows import OtherEvidence, score_from_dict
 from quals.training.data import Passage
 from quals.training.settings import ClaimTrainSettings
 
@@ -415,13 +415,11 @@ def test_what_cannot_be_scored_has_a_status_and_a_reason(
 
 def test_evidence_goes_to_a_file_and_back(metric: FactCC) -> None:
     row = Row({"document": GOOD, "summary": GOOD}, "a.jsonl", 1, GOOD, GOOD)
-    written = json.loads(json.dumps(output_row(row, metric.score(GOOD, GOOD), explain=True)))
+    score = metric.score(GOOD, GOOD)
+    written = json.loads(json.dumps(output_row(row, score, explain=True)))
     (piece,) = written["evidence"]
     assert set(piece) == {"score", "summary_span", "document_span", "claim", "doubted", "instead"}
-    (back,) = score_from_dict(written).evidence
-    assert back == OtherEvidence(
-        piece["score"], Span(0, 29), Span(0, 29), facts={"claim": GOOD, "doubted": "", "instead": ""}
-    )
+    assert score_from_dict(written) == score
 
 
 def test_signature_names_model_pipeline_and_settings(metric: FactCC) -> None:

@@ -8,6 +8,7 @@ import json
 import math
 import sys
 import tracemalloc
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from overlap import Overlap
 
+from quals.calibrate import Band, Reading
 from quals.errors import InputError, MissingExtraError, ModelError, QualsError
 from quals.io.parquet import parquet_schema
 from quals.io.results import (
@@ -24,12 +26,24 @@ from quals.io.results import (
     input_fields,
     json_line,
     output_row,
-    refuse_overwriting,
+    refuse_same_file,
+    results_writer,
     rows_path,
 )
 from quals.io.rows import Row, read_rows
+from quals.io.scored import read_scored
 from quals.io.separated import jsonl_to_separated
-from quals.records import Scores, Status, SummaryScore
+from quals.records import (
+    ClaimEvidence,
+    Doubt,
+    PairEvidence,
+    QuestionEvidence,
+    Scores,
+    Span,
+    Status,
+    SummaryScore,
+    WordEvidence,
+)
 from quals.scoring.run import run, scored
 from quals.scoring.tally import Tally
 
@@ -326,8 +340,8 @@ def test_the_input_is_not_written_over(tmp_path):
     link.symlink_to(source)
     for output in (source, link, f"{tmp_path}/./a.jsonl"):
         with pytest.raises(InputError, match="is the input file"):
-            refuse_overwriting(output, ["-", source])
-    refuse_overwriting(tmp_path / "c.jsonl", ["-", source])
+            refuse_same_file(output, ["-", source])
+    refuse_same_file(tmp_path / "c.jsonl", ["-", source])
 
 
 def test_standard_output_is_left_open(capfdbinary):
@@ -357,6 +371,29 @@ def test_csv_holds_every_row_and_is_read_again(tmp_path, name, delimiter):
     assert b"\r\n" not in path.read_bytes()
     again = [(row.document, row.summary) for row in read_rows(path) if not row.error]
     assert again[:2] == [("a\rb", 'a "x",\n\ty'), ("ö", "")]
+
+
+@pytest.mark.parametrize("explain", [True, False])
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "tsv", "parquet"])
+def test_what_was_written_is_read_back(tmp_path, suffix, explain):
+    evidence = (
+        PairEvidence(-0.5, Span(0, 1), Span(0, 9), "q", "a", ("t", ""), (-1.0, -2.0), (-1.5, -2.5)),
+        QuestionEvidence(0.5, Span(0, 1), None, "q", "a", "a", ""),
+        ClaimEvidence(0.25, Span(0, 3), None, "One.", "One"),
+        WordEvidence(0.75, Span(0, 3), None, "One", -9.0, -1.0),
+    )
+    reading, doubts = Reading(0.9, Band.of(0.9)), (Doubt("One", Span(0, 3), 4.5, 2),)
+    full = SummaryScore(-0.5, Status.OK, "note", evidence, 3, "metric:m|a:b", reading, doubts)
+    written = [full, SummaryScore(None, Status.NO_PAIRS, "why", signature="metric:m|a:b")]
+    rows = rows_of(("D", "One"), ("E", "Two"))
+    with results_writer(tmp_path / f"o.{suffix}", explain=explain) as writer:
+        for row, result in zip(rows, written, strict=True):
+            writer.write(row, result)
+    if not explain:
+        written[0] = replace(full, evidence=(), doubts=(), evidence_count=4)
+    found = list(read_scored(tmp_path / f"o.{suffix}", metric="m"))
+    assert [result for _, result in found] == written
+    assert [(row.document, row.summary) for row, _ in found] == [("D", "One"), ("E", "Two")]
 
 
 def test_parquet_of_rows_without_any_score_fits_that_of_others(tmp_path):

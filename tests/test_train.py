@@ -277,14 +277,19 @@ def test_what_cannot_be_scored_has_a_status_and_a_reason(
     assert good.status is quals.Status.OK
 
 
+def test_a_document_may_be_a_list_of_passages(metric: quals.Quals) -> None:
+    passages = [["The mayor resigned.", "He left on 3 May."], []]
+    assert metric.score(passages, [GOOD, GOOD]) == metric.score(["\n\n".join(each) for each in passages], [GOOD, GOOD])
+
+
 def test_misuse_is_an_input_error(metric: quals.Quals) -> None:
     with pytest.raises(InputError, match="summaries: 1 of them for 2 documents"):
         metric.score(["a", "b"], ["c"])
     for summaries, found in ((["c"], "a list of texts"), (None, "null")):
         with pytest.raises(InputError, match=f"^summaries: expected one text, as the document is, found {found}$"):
             metric.score("a", summaries)
-    with pytest.raises(InputError, match=r"^documents: .* a list of texts at place 0; join passages with blank lines$"):
-        metric.score([["a", "b"]], ["c"])
+    with pytest.raises(InputError, match=r"^documents: expected texts, found a list with int at place 1 at place 0$"):
+        metric.score([["a", 3]], ["c"])  # type: ignore[list-item]
     for documents, summaries, field in ((["a"], "c", "summaries"), (None, "c", "documents")):
         with pytest.raises(InputError, match=f"^{field}: expected a sequence of texts"):
             metric.score(documents, summaries)

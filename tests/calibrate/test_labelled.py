@@ -46,6 +46,12 @@ def test_scores_in_parquet_and_labels_from_csv(tmp_path):
     assert not found.faults
 
 
+def test_the_case_of_a_label_may_differ(tmp_path):
+    rows = [{("Label " if name == "label" else name): value for name, value in row.items()} for row in scored(4)]
+    found = read_labelled([write(tmp_path / "in.jsonl", rows)])
+    assert (found.labels, found.faults) == ([row["Label "] for row in rows], [])
+
+
 def test_what_was_written_as_csv_is_read_as_what_it_was(tmp_path):
     rows = [{**row, "label": bool(n % 2)} for n, row in enumerate(several(scored(20), "quals", "rouge1"))]
     rows.append({**rows[0], "scores": {"quals": {"score": None, "status": "no-pairs"}}})
@@ -129,7 +135,7 @@ def test_command_takes_the_metric_as_it_was_named_for_scoring(tmp_path):
     done = CliRunner().invoke(calibrate, [*options, "copy"])
     assert done.exit_code == 0, done.output
     assert Calibration.load(tmp_path / "c.json").rows == 200
-    assert "name one" in str(CliRunner().invoke(calibrate, [*options, "rouge"]).exception)
+    assert "--metric takes one metric" in CliRunner().invoke(calibrate, [*options, "rouge"]).output
 
 
 def test_a_calibration_of_no_use_is_written_and_said_to_be_of_none(tmp_path):

@@ -7,10 +7,10 @@ from word_pairs import WordPairs, scored
 
 from quals.calibrate import Band, Calibration, Logistic
 from quals.errors import InputError
+from quals.io.scored import OtherEvidence
 from quals.records import Evidence, PairEvidence, Span, Status, SummaryScore
 from quals.report import MetricFacts, Report, ScoredRow
 from quals.report.overview import MEANINGS, overview
-from quals.report.rows import OtherEvidence
 from quals.report.view import factor_text, number_text, token_text, view_row
 
 FACTS = MetricFacts.of(WordPairs())

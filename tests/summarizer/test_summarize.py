@@ -217,8 +217,8 @@ def test_presets_give_way_to_options(trained: Path, tmp_path: Path) -> None:
         (["--sample", "--beams", 5], "--beams cannot be used with --sample"),
         (["--resume"], "--resume needs the --output file"),
         (["-o", "x.txt"], "results go to a file ending in .jsonl, .csv, .tsv or .parquet"),
-        (["-n", 5], "count: 4 beams find 4 summaries, not 5"),
-        (["--sample", "--top-p", 2], "top_p: must be above 0 and at most 1"),
+        (["-n", 5], "--count: 4 beams find 4 summaries, not 5"),
+        (["--sample", "--top-p", 2], "--top-p: must be above 0 and at most 1"),
     ],
 )
 def test_options_that_do_not_go_together(trained: Path, tmp_path: Path, options: list[object], message: str) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from quals.calibrate.language import looks_english
-from quals.errors import InputError, QualsError
+from quals.errors import InputError
 from quals.io.files import write_whole
 from quals.signature import comparable
 from quals.texts import Composed
@@ -194,11 +194,7 @@ class Calibration:
         Raises:
             QualsError: the file cannot be written.
         """
-        text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n"
-        try:
-            write_whole(Path(path), text)
-        except OSError as error:
-            raise QualsError(f"{path}: cannot be written: {error.strerror or error}") from error
+        write_whole(path, json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n")
 
     @classmethod
     def load(cls, path: str | Path) -> Calibration:

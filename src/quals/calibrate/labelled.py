@@ -9,8 +9,8 @@ from typing import Any
 
 from quals.errors import InputError
 from quals.io.numbers import finite, judgement
-from quals.io.results import result_of
 from quals.io.rows import DEFAULT_FIELDS, entries_by_suffix, field_among
+from quals.io.scored import result_of
 from quals.io.text import joined_passages
 from quals.signature import comparable
 
@@ -37,7 +37,7 @@ def read_labelled(
 
     Args:
         paths: of files that `quals score` wrote; Parquet, or JSONL, CSV and TSV, plain or gzipped.
-        label: the field that holds the label.
+        label: the field that holds the label; its case may differ.
         document: the field that holds the document; None stands for the first of `DEFAULT_FIELDS` that a row has.
         metric: whose scores to take; None stands for the first metric of each row.
 
@@ -78,9 +78,10 @@ def _rows(paths: Iterable[str | Path]) -> Iterator[tuple[str | Path, int, dict[s
 
 
 def _target(row: dict[str, Any], label: str) -> float:
-    target = _number(judgement(row.get(label)), label)
+    name = field_among(row, (label,)) or label
+    target = _number(judgement(row.get(name)), name)
     if not 0 <= target <= 1:
-        raise InputError(f"{target:g} is not in 0..1", field=label)
+        raise InputError(f"{target:g} is not in 0..1", field=name)
     return target
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from quals.cli.metrics import load_metrics, settings_option, workers_option
-from quals.cli.outputs import check_outputs, progress_bars, write_tables
+from quals.cli.outputs import check_endings, check_outputs, progress_bars, write_tables
 from quals.cli.ranges import FiniteRange
 from quals.terminal import complain
 
@@ -69,7 +69,8 @@ def agree(
     """
     from quals.evaluate.table import FORMATS
 
-    check_outputs(outputs, FORMATS, [*files, *tune_on])
+    check_endings(outputs, FORMATS)
+    check_outputs({"--output": outputs}, [*files, *tune_on])
     metrics = load_metrics(names, settings, workers=workers)
 
     from quals.evaluate.report import Options, make_report

@@ -9,6 +9,7 @@ import click
 
 from quals.cli.fields import document_field
 from quals.cli.metrics import one_metric
+from quals.cli.outputs import check_outputs
 from quals.errors import InputError
 from quals.terminal import complain
 
@@ -43,10 +44,10 @@ def calibrate(
     `quals score`, `quals report` and `quals serve`, for scores made with the same settings only.
     """
     from quals.calibrate import fit
-    from quals.io.results import refuse_same_file
 
-    refuse_same_file(output, files)
-    rows = _read(files, label, document_field, metric)
+    whose = one_metric(metric) if metric else None
+    check_outputs({"--output": [output]}, files)
+    rows = _read(files, label, document_field, whose)
     fitted = fit(
         rows.scores,
         rows.labels,
@@ -77,7 +78,7 @@ def _read(files: tuple[str, ...], label: str, document_field: str | None, metric
     """The labelled rows; what is wrong with them on standard error."""
     from quals.calibrate.labelled import read_labelled
 
-    rows = read_labelled(files, label=label, document=document_field, metric=one_metric(metric))
+    rows = read_labelled(files, label=label, document=document_field, metric=metric)
     complain(rows.faults, "left out: ")
     if rows.faults and not rows.scores:
         document = f", a document in '{document_field}'" if document_field else ""

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from quals.cli.fields import document_field, reference_field, summary_field
-from quals.cli.metrics import load_metrics, metric_names, settings_option, workers_option
-from quals.cli.outputs import check_outputs, progress_bars, write_tables
+from quals.cli.metrics import load_metrics, metric_names, one_metric, settings_option, workers_option
+from quals.cli.outputs import check_endings, check_outputs, progress_bars, write_tables
 from quals.cli.ranges import FiniteRange
 from quals.terminal import complain
 
@@ -71,7 +71,7 @@ def compare(sources: Sequence[str], **options: Any) -> None:
     if options["page"]:
         from quals.compare.page import write_page
 
-        wanted = options["doubts"] or "quals"
+        wanted = one_metric(options["doubts"] or "quals", "--doubts")
         doubting = next((metric for metric in metrics if metric.name == wanted), None)
         with progress_bars() as progress:  # for its evidence, texts are scored once more
             write_page(comparison, options["page"], doubting=doubting, limit=options["page_rows"], progress=progress)
@@ -82,15 +82,17 @@ def _check(options: dict[str, Any], inputs: Iterable[str]) -> None:
     """Tell what could not be done, or would destroy an input, before hours are spent."""
     from quals.compare.table import FORMATS
 
-    check_outputs(options["outputs"], FORMATS, inputs)
-    if options["doubts"] and options["doubts"] not in metric_names(options["names"] or "quals"):
+    page = options["page"]
+    check_endings(options["outputs"], FORMATS)
+    check_outputs({"--output": options["outputs"], "--page": [page]}, inputs)
+    names = metric_names(options["names"] or "quals")
+    if options["doubts"] and one_metric(options["doubts"], "--doubts") not in names:
         raise click.UsageError(f"--doubts: '{options['doubts']}' is not among the metrics")
-    if options["doubts"] and not options["page"]:
+    if options["doubts"] and not page:
         raise click.UsageError("--doubts marks words on a page: give --page")
-    if options["page"]:
+    if page:
         from quals.report.page import environment
 
-        check_outputs([options["page"]], None, inputs)
         environment()
 
 

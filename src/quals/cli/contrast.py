@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from quals.cli.fields import document_field, format_option
-from quals.cli.metrics import load_metrics, metric_names, metric_settings, settings_option, workers_option
+from quals.cli.metrics import (
+    load_metrics,
+    metric_names,
+    metric_settings,
+    one_metric,
+    settings_option,
+    workers_option,
+)
+from quals.cli.options import made_of
 from quals.cli.outputs import progress_bars
 from quals.cli.ranges import FiniteRange
 from quals.terminal import complain
@@ -80,7 +88,9 @@ _MEAN = "rouge"  # elsewhere this names three metrics
 @click.option("--limit", type=click.IntRange(1), help="Only the first N rows.")
 @click.option("--prompt", help="Prompt in the trl files, with {document}; default: the document, then TL;DR:")
 @document_field
-@click.option("--reference-field", metavar="NAME", help="Default: reference, target, summary or highlights.")
+@click.option(
+    "--reference-field", metavar="NAME", help="Default: reference, target, ground_truth, summary or highlights."
+)
 @click.option("--samples-field", metavar="NAME", help="Default: summaries or samples.")
 @format_option
 def contrast(file: str, folder: Path, **options: Any) -> None:
@@ -130,14 +140,12 @@ def _check_metrics(name: str, other: str | None, settings: Sequence[str], *, pai
     from quals.metrics import registry
 
     named = {option: each for option, each in (("--metric", name), ("--confirm", other)) if each}
-    found = {option: [_MEAN] if each == _MEAN else metric_names(each) for option, each in named.items()}
-    if several := [option for option, names in found.items() if len(names) > 1]:
-        raise click.UsageError(f"{several[0]} takes one metric")
-    if other and (not paired or found["--metric"] == found["--confirm"]):
+    found = [each if each == _MEAN else one_metric(each, option) for option, each in named.items()]
+    if other and (not paired or found[0] == found[1]):
         raise click.UsageError("--confirm takes another metric than --metric, and pairs")
-    if [_MEAN] in found.values() and any(text.startswith(f"{_MEAN}.") for text in settings):
+    if _MEAN in found and any(text.startswith(f"{_MEAN}.") for text in settings):
         raise click.UsageError(f"--set: {_MEAN} has no settings here")
-    for metric, given in metric_settings(settings, [each for (each,) in found.values()]).items():
+    for metric, given in metric_settings(settings, found).items():
         registry.arguments(metric, given)
 
 
@@ -166,7 +174,7 @@ def _sample(file: str, folder: Path, options: dict[str, Any], progress: Progress
     from quals.summarizer import GenerationSettings, Summarizer
 
     names = ("count", "top_k", "min_length", "max_length", "seed")
-    settings = GenerationSettings(sample=True, **{name: options[name] for name in names})
+    settings = made_of({"sample": True} | {name: options[name] for name in names}, GenerationSettings)
     rows = read_documents(file, options["document_field"], format=options["format"])
     path = folder / "samples.jsonl"
     total = options["limit"] or count_rows(file, options["format"]) or 0

@@ -35,15 +35,15 @@ def metric_names(names: str) -> list[str]:
     return list(dict.fromkeys(one for name in names.split(",") for one in _expand(name.strip())))
 
 
-def one_metric(given: str | None) -> str | None:
-    """The name of the metric that is asked for, if one is.
+def one_metric(given: str, option: str = "--metric") -> str:
+    """The name of the one metric that ``option`` was given.
 
     Raises:
-        InputError: there is none of this name, or it stands for several.
+        UsageError: there is none of this name, or it stands for several.
     """
-    names = metric_names(given) if given else [None]
+    names = metric_names(given)
     if len(names) > 1:
-        raise InputError(f"'{given}' stands for {', '.join(map(str, names))}: name one", field="--metric")
+        raise click.UsageError(f"{option} takes one metric, and '{given}' stands for {', '.join(names)}")
     return names[0]
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from typing import Any, TypeVar
 
 import click
 
+from quals.errors import InputError
 from quals.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Made = TypeVar("Made")
 
 
 def options(settings: type[Settings]) -> Callable[[Command], Command]:
@@ -34,3 +36,16 @@ def options(settings: type[Settings]) -> Callable[[Command], Command]:
         return command
 
     return decorate
+
+
+def made_of(options: Mapping[str, Any], settings: Callable[..., Made]) -> Made:
+    """The settings that a command's options stand for.
+
+    Raises:
+        UsageError: a value is out of its range; the message names the option.
+    """
+    try:
+        return settings(**options)
+    except InputError as error:
+        option = f"--{error.field.replace('_', '-')}: " if error.field else ""
+        raise click.UsageError(f"{option}{error.message}") from error

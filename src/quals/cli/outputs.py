@@ -1,4 +1,4 @@
-"""What commands with tables have in common: outputs checked beforehand, progress, and files of tables."""
+"""What commands that write files have in common: outputs checked beforehand, progress, and files of tables."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import click
 
 from quals.errors import InputError
 from quals.io.files import write_whole
+from quals.io.results import refuse_same_file, rows_path
 
 if TYPE_CHECKING:
     from quals.scoring.progress import Advance
@@ -18,16 +19,50 @@ if TYPE_CHECKING:
 Made = TypeVar("Made")
 
 
-def check_outputs(outputs: Iterable[Path], endings: Collection[str] | None, inputs: Iterable[str]) -> None:
-    """Tell of an output that could not be written, or would destroy an input, before hours are spent on it."""
-    from quals.io.results import refuse_same_file
+def check_outputs(outputs: Mapping[str, Iterable[str | Path | None]], inputs: Iterable[str | None]) -> None:
+    """Tell, before hours are spent on it, of an output that could not be written, or would destroy something.
 
+    Args:
+        outputs: the files, by the options that name them; None for an option that was not given.
+        inputs: the files that the command reads; None likewise.
+
+    Raises:
+        InputError: a file is in no folder, is a folder, an input, or another option's output.
+    """
+    options: dict[Path, str] = {}
+    sources = [source for source in inputs if source is not None]
+    for option, paths in outputs.items():
+        for path in (Path(path) for path in paths if path is not None):
+            if not path.parent.is_dir():
+                raise InputError(f"there is no folder {path.parent}", file=str(path), field=option)
+            if path.is_dir():
+                raise InputError("is a folder", file=str(path), field=option)
+            if (other := options.setdefault(path.resolve(), option)) != option:
+                raise InputError(f"is the {other} file, too", file=str(path), field=option)
+            refuse_same_file(path, sources)
+
+
+def check_endings(outputs: Iterable[Path], endings: Collection[str]) -> None:
+    """Tell of a file of tables whose ending says nothing.
+
+    Raises:
+        UsageError: there is one.
+    """
     for path in outputs:
-        if endings is not None and path.suffix not in endings:
+        if path.suffix not in endings:
             raise click.UsageError(f"{path}: expected an ending among {', '.join(endings)}")
-        if not path.parent.is_dir():
-            raise InputError(f"there is no folder {path.parent}", file=str(path), field="--output")
-        refuse_same_file(path, inputs)
+
+
+def results_files(output: str | None) -> set[Path]:
+    """The files that rows with results are written to; none for standard output.
+
+    Raises:
+        UsageError: the output's ending says nothing.
+    """
+    try:
+        return set() if output in (None, "-") else {Path(output), rows_path(output)}
+    except InputError as error:
+        raise click.UsageError(str(error)) from error
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from quals.cli.fields import document_field, summary_field
+from quals.cli.outputs import check_outputs
 
 
 @click.command()
@@ -44,17 +45,17 @@ def report(
     from quals.calibrate import Calibration
     from quals.cli.metrics import one_metric
     from quals.errors import InputError
-    from quals.io.results import refuse_same_file
     from quals.io.rows import FieldNames
     from quals.records import Status
     from quals.report import Report, read_rows
 
-    rows = read_rows(scores, FieldNames(document_field, summary_field), id=id_field, metric=one_metric(metric))
+    whose = one_metric(metric) if metric else None
+    check_outputs({"--output": [output]}, [scores, calibration])
+    rows = read_rows(scores, FieldNames(document_field, summary_field), id=id_field, metric=whose)
     page = Report(rows, title=title or Path(scores).name, limit=limit)
     if page.rows and all(row.score.status is Status.INVALID_ROW for row in page.rows):
         raise InputError("no row has a score; `quals score --explain -o` writes such files", file=scores)
     if calibration:
         page.facts = page.facts.calibrated(Calibration.load(calibration))
-    refuse_same_file(output, [scores])
     page.write(output)
     click.echo(f"{output}: {len(page.rows)} rows")

@@ -15,6 +15,7 @@ from quals.calibrate.calibration import Calibration
 from quals.cli.exits import EXIT_TROUBLED, finish
 from quals.cli.fields import document_field, format_option, reference_field, summary_field
 from quals.cli.metrics import load_metrics, metric_names, metric_settings, settings_option, workers_option
+from quals.cli.outputs import check_outputs, results_files
 from quals.cli.ranges import Threshold, threshold
 from quals.cli.score_view import View, Watch
 from quals.errors import InputError
@@ -151,30 +152,21 @@ def _check(options: Options) -> None:
         )
     names = metric_names(options.metric)
     metric_settings(options.settings, names)
-    try:
-        if options.output is not None:
-            results.is_table(options.output)
-    except InputError as error:
-        raise click.UsageError(str(error)) from error
     if options.model and len(names) > 1:
         raise click.UsageError("--model is for a single metric; with several, give --set METRIC.NAME=VALUE to each")
     if options.compatibility != "clean" and "quals" not in names:
         raise click.UsageError("--compatibility is for the metric quals")
+    check_outputs(
+        {"--output": results_files(options.output), "--report": [options.report]},
+        [options.file, options.document, options.summary, options.calibration],
+    )
 
 
 def _score(options: Options) -> int:
-    inputs = [path for path in (options.file, options.document, options.summary) if path is not None]
-    if options.output is not None:
-        results.refuse_overwriting(options.output, inputs)
-    elif options.explain:
+    if options.explain and options.output is None:
         click.echo("quals: --explain has no effect without --output", err=True)
     rows = _split(_rows(options)) if options.sentences else _rows(options)
     if options.report:
-        results.refuse_same_file(options.report, inputs)
-        if options.output is not None and Path(options.report).resolve() == Path(options.output).resolve():
-            raise InputError("is the --output file", file=options.report, field="--report")
-        if not Path(options.report).parent.is_dir():
-            raise InputError(f"there is no folder {Path(options.report).parent}", file=options.report, field="--report")
         from quals.report.page import environment
 
         environment()  # an extra that is missing is told before the work, not after
@@ -198,9 +190,10 @@ def _metrics(options: Options) -> list[Metric]:
     if options.compatibility != "clean":
         settings.append(f"quals.compatibility={options.compatibility}")
     common: dict[str, object] = {"model": options.model} if options.model else {}
+    calibration = Calibration.load(options.calibration) if options.calibration else None
     metrics = load_metrics(options.metric, settings, device=options.device, workers=options.workers, **common)
-    if options.calibration:
-        metrics[0].calibrate(Calibration.load(options.calibration))
+    if calibration:
+        metrics[0].calibrate(calibration)
     if options.fail_under and options.fail_under.probability and metrics[0].calibration is None:
         raise InputError(f"{metrics[0].name} has no calibration: give --calibration, or a score", field="--fail-under")
     return metrics

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from quals.cli.metrics import load_metrics, metric_names
+from quals.cli.metrics import load_metrics, one_metric
+from quals.cli.options import made_of
 from quals.web.settings import ServeSettings
 
 _defaults = ServeSettings()
@@ -31,7 +32,7 @@ def serve(metric: str, model: str | None, device: str, calibration: str | None, 
 
     Stops on Ctrl-C or SIGTERM when it has finished what it accepted.
     """
-    settings = ServeSettings(**limits)  # type: ignore[arg-type]  # the options above are its fields
+    settings, name = made_of(limits, ServeSettings), one_metric(metric)
     from quals.calibrate import Calibration
     from quals.errors import InputError, MissingExtraError
 
@@ -42,9 +43,7 @@ def serve(metric: str, model: str | None, device: str, calibration: str | None, 
         raise MissingExtraError("quals serve", "serve") from error
     known = Calibration.load(calibration) if calibration else None
     chosen: dict[str, Any] = {"model": model} if model else {}
-    if len(metric_names(metric)) > 1:
-        raise click.UsageError("--metric: one at a time")
-    (loaded,) = load_metrics(metric, (), device=device, **chosen)
+    (loaded,) = load_metrics(name, (), device=device, **chosen)
     if loaded.needs_reference:
         raise InputError(f"{metric} compares with reference summaries, which are not asked for here", field="--metric")
     app = create_app(loaded, settings, known)

@@ -11,7 +11,8 @@ from click.core import ParameterSource
 
 from quals.cli.exits import EXIT_TROUBLED, finish
 from quals.cli.fields import document_field, format_option
-from quals.cli.options import options
+from quals.cli.options import made_of, options
+from quals.cli.outputs import check_outputs, results_files
 from quals.cli.score_view import View, Watch
 from quals.errors import InputError
 from quals.io import results
@@ -69,10 +70,7 @@ def summarize(ctx: click.Context, /, preset: str | None, **values: Any) -> None:
     given = {name: values[name] for name in names if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT}
     chosen = Options(**{name: value for name, value in values.items() if name not in names})
     _check(chosen, given)
-    try:
-        settings = GenerationSettings(**{**PRESETS.get(preset or "", {}), **given})
-    except InputError as error:
-        raise click.UsageError(str(error)) from error
+    settings = made_of({**PRESETS.get(preset or "", {}), **given}, GenerationSettings)
     finish(lambda: _summarize(chosen, settings), resumable=chosen.output != "-")
 
 
@@ -83,14 +81,10 @@ def _check(chosen: Options, given: dict[str, Any]) -> None:
             raise click.UsageError(f"--{name.replace('_', '-')} {needed}")
     if chosen.resume and chosen.output == "-":
         raise click.UsageError("--resume needs the --output file of the interrupted run")
-    try:
-        results.is_table(chosen.output)
-    except InputError as error:
-        raise click.UsageError(str(error)) from error
+    check_outputs({"--output": results_files(chosen.output)}, [chosen.file])
 
 
 def _summarize(chosen: Options, settings: GenerationSettings) -> int:
-    results.refuse_overwriting(chosen.output, [chosen.file])
     rows = read_documents(chosen.file, chosen.document_field, format=chosen.format)
     first = next(rows, None)
     if first is None:  # told before an output is opened, and so emptied

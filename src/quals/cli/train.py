@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from quals.cli.fields import document_field, summary_field
-from quals.cli.options import options
+from quals.cli.options import made_of, options
 from quals.errors import InputError
 from quals.summarizer.settings import ConseqSettings, SummarizerSettings
 from quals.training.settings import AnswerTrainSettings, ClaimTrainSettings, GroundingTrainSettings, TrainSettings
@@ -57,7 +57,8 @@ def qagen(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, **setti
     from quals.qagen.model import QAGen
     from quals.training.train import train_model
 
-    train_model(QAGen, *_read(data, valid), output, TrainSettings(**settings))
+    chosen = made_of(settings, TrainSettings)
+    train_model(QAGen, *_read(data, valid), output, chosen)
 
 
 @train.command()
@@ -70,7 +71,8 @@ def qg(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, **settings
     from quals.qags.questions import QuestionGenerator
     from quals.training.train import train_model
 
-    train_model(QuestionGenerator, *_read(data, valid), output, TrainSettings(**settings))
+    chosen = made_of(settings, TrainSettings)
+    train_model(QuestionGenerator, *_read(data, valid), output, chosen)
 
 
 @train.command()
@@ -83,7 +85,8 @@ def qa(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, **settings
     """
     from quals.qags.train import train_answerer
 
-    train_answerer(*_read(data, valid), output, AnswerTrainSettings(**settings))
+    chosen = made_of(settings, AnswerTrainSettings)
+    train_answerer(*_read(data, valid), output, chosen)
 
 
 @train.command()
@@ -99,7 +102,7 @@ def factcc(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, claims
     from quals.factcc.data import training_claims
     from quals.factcc.train import train_checker
 
-    chosen = ClaimTrainSettings(**settings)
+    chosen = made_of(settings, ClaimTrainSettings)
     passages, validation = training_claims(data, valid, output / "claims", chosen)
     if not claims_only:
         train_checker(passages, validation, output, chosen)
@@ -126,7 +129,8 @@ def grounding(
     """
     from quals.qagen.train import train_grounding
 
-    train_grounding(data, held_out, *_read(replay, valid), output, GroundingTrainSettings(**settings))
+    chosen = made_of(settings, GroundingTrainSettings)
+    train_grounding(data, held_out, *_read(replay, valid), output, chosen)
 
 
 def _summaries(settings: type) -> Callable[[Command], Command]:
@@ -168,7 +172,7 @@ def summarizer(
     from quals.summarizer.data import read_data
     from quals.summarizer.train import train_summarizer
 
-    chosen, names = SummarizerSettings(**settings), FieldNames(document_field, summary_field)
+    chosen, names = made_of(settings, SummarizerSettings), FieldNames(document_field, summary_field)
     train_summarizer(
         read_data(data, names, filter_corrupt=chosen.filter_corrupt), _held_out(valid, names), output, chosen
     )
@@ -199,9 +203,9 @@ def conseq(
 
     if not settings["model"]:
         raise click.UsageError("--model is required: the summarizer to go on from")
-    names = FieldNames(document_field, summary_field)
+    chosen, names = made_of(settings, ConseqSettings), FieldNames(document_field, summary_field)
     good, bad = (_contrasted(source, names, bool(valid)) for source in (positives, negatives))
-    train_conseq(good, bad, _held_out(valid, names), output, ConseqSettings(**settings))
+    train_conseq(good, bad, _held_out(valid, names), output, chosen)
 
 
 def _contrasted(source: str, names: FieldNames, validated: bool) -> Data:

@@ -17,15 +17,14 @@ from quals.compare import table
 from quals.compare.comparison import Comparison, texts
 from quals.compare.differences import Piece, differences, pieces
 from quals.doubts import Losses, losses
-from quals.errors import QualsError
-from quals.io.files import appearing_whole
+from quals.io.files import write_whole
+from quals.io.scored import evidence_from_dict
 from quals.io.systems import Document
 from quals.lm.store import cache_dir
 from quals.metrics.base import Metric
 from quals.report.facts import MetricFacts
 from quals.report.marks import visible
 from quals.report.page import asset, environment, inline_hash
-from quals.report.rows import evidence_from_dict
 from quals.report.view import number_text
 from quals.scoring.evidence import Pieces, explained
 from quals.scoring.progress import Progress, untold_of
@@ -100,11 +99,7 @@ def write_page(
     }
     stream = environment().get_template("compare.html.j2").stream(**context)
     stream.enable_buffering(500)
-    try:
-        with appearing_whole(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
-            file.writelines(stream)
-    except OSError as error:
-        raise QualsError(f"{path}: cannot be written: {error.strerror or error}") from error
+    write_whole(path, stream)
 
 
 def style() -> str:

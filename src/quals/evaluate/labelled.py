@@ -13,7 +13,7 @@ import numpy as np
 from quals.errors import InputError
 from quals.evaluate.bootstrap import clusters
 from quals.io.numbers import judgement
-from quals.io.rows import DEFAULT_FIELDS, FORMATS, entries_by_suffix, field_among
+from quals.io.rows import DEFAULT_FIELDS, FORMATS, entries_by_suffix, field_among, row_id
 from quals.io.text import is_text, joined_passages, single_text
 from quals.records import Texts
 
@@ -60,7 +60,7 @@ class DataSet:
 
 
 def read_judged(path: str | Path, label: str = "label") -> DataSet:
-    """Read a file with a document and a summary (`DEFAULT_FIELDS`), a label and perhaps ``reference``, ``pair``.
+    """Read a file with a document, a summary and perhaps a reference (`DEFAULT_FIELDS`), a label, perhaps ``pair``.
 
     Args:
         path: of a JSONL, CSV, TSV (also ``.gz``) or Parquet file; without such a suffix it is JSONL.
@@ -102,14 +102,14 @@ def with_unique_names(sets: Sequence[DataSet]) -> list[DataSet]:
 def _judged(row: dict[str, Any], label: str) -> JudgedRow:
     document, summary = (field_among(row, DEFAULT_FIELDS[role]) or role for role in ("document", "summary"))
     texts = single_text(joined_passages(row.get(document)), document), single_text(row.get(summary), summary)
-    reference = row.get("reference")
+    others = [name for name in row if name != label]
+    reference = row.get(field_among(others, DEFAULT_FIELDS["reference"]) or "")
     if not isinstance(reference, str) or not is_text(reference):
         reference = None  # the field may well hold something else
     number = judgement(row[label])
     if number is None or abs(number) > _LARGEST:
         raise InputError(f"expected a number, found {_kind(row[label])}", field=label)
-    pair = None if row.get("pair") in (None, "") else str(row["pair"])
-    return JudgedRow(Texts(*texts, reference), number, pair)
+    return JudgedRow(Texts(*texts, reference), number, row_id(row, "pair"))
 
 
 def _name(path: str | Path) -> str:

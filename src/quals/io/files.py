@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from quals.errors import QualsError
 
 
 @contextmanager
@@ -35,7 +37,14 @@ def readable_weights(folder: Path) -> None:
         shutil.copymode(like, weights)
 
 
-def write_whole(target: Path, text: str) -> None:
-    """Write a text file so; line ends stay as they are."""
-    with appearing_whole(target) as partial:
-        partial.write_text(text, encoding="utf-8", newline="")
+def write_whole(target: str | Path, text: str | Iterable[str]) -> None:
+    """Write a text file so, from one text or its pieces; line ends stay as they are.
+
+    Raises:
+        QualsError: it cannot be written.
+    """
+    try:
+        with appearing_whole(Path(target)) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
+            stream.writelines([text] if isinstance(text, str) else text)
+    except OSError as error:
+        raise QualsError(f"{target}: cannot be written: {error.strerror or error}") from error

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import date, time
 from pathlib import Path
@@ -19,7 +19,6 @@ from quals.io.rows import Row, format_of
 from quals.io.separated import jsonl_to_separated
 from quals.io.text import is_text
 from quals.records import Result, Scores
-from quals.signature import parse
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,40 +51,6 @@ def _free(name: str, taken: set[str]) -> str:
     while name in taken:
         name = f"input_{name}"
     return name
-
-
-def result_of(row: Mapping[str, Any], metric: str | None = None) -> Mapping[str, Any]:
-    """What a metric says of a row that ``quals score`` wrote, be it alone there or one of several; or else the first.
-
-    Raises:
-        InputError: the row has no score by it.
-    """
-    if "score" in row or not row.get("scores"):
-        alone = parse(str(row.get("signature", ""))).get("metric", metric)
-        if metric is not None and alone != metric:
-            raise InputError(f"no score by {metric}, but by {alone}", field="score")
-        return row
-    several = several_scores(row["scores"])
-    name = next(iter(several), "") if metric is None else metric
-    if (scored := several.get(name)) is None:
-        there = ", ".join(several) or "none"
-        raise InputError(f"no score by {name} (there are: {there})", field="scores")
-    return scored
-
-
-def several_scores(value: Any) -> dict[str, dict[str, Any]]:
-    """What the column ``scores`` holds, by metric; in CSV it is JSON.
-
-    Raises:
-        InputError: it is something else.
-    """
-    try:
-        found = json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        found = None
-    if not isinstance(found, dict) or not all(isinstance(of, dict) for of in found.values()):
-        raise InputError("expected the scores of several metrics, as quals score writes them", field="scores")
-    return found
 
 
 def output_row(row: Row, result: Result, *, explain: bool = False) -> dict[str, Any]:
@@ -218,6 +183,9 @@ def results_writer(
         from quals.io.parquet import parquet_schema
 
         schema = parquet_schema(source)
+        names = input_fields(Row(dict.fromkeys(schema.names), source, 0), SEVERAL_FIELDS)
+        for place, name in enumerate(names):  # results have types of their own
+            schema = schema.set(place, schema.field(place).with_name(name))
     return TableWriter(output, explain=explain, append=append, schema=schema)
 
 
@@ -236,17 +204,6 @@ def is_table(path: str | Path) -> bool:
 def rows_path(output: str | Path) -> Path:
     """The JSONL file that finished rows are kept in: the output, or while it is being made, its stand-in."""
     return Path(f"{output}.partial.jsonl") if is_table(output) else Path(output)
-
-
-def refuse_overwriting(output: str | Path, inputs: Iterable[str | Path]) -> None:
-    """Make sure that writing the output destroys none of the inputs.
-
-    Raises:
-        InputError: it would.
-    """
-    sources = list(inputs)
-    for path in (Path(output), rows_path(output)):
-        refuse_same_file(path, sources)
 
 
 def refuse_same_file(path: str | Path, inputs: Iterable[str | Path]) -> None:

@@ -17,10 +17,12 @@ from quals.io.separated import row_count, separated_rows
 from quals.io.text import is_text, joined_passages, json_lines, single_text, text_lines, text_value, whole_text
 
 FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet"}
-DEFAULT_FIELDS = {  # the first that there is; "source" comes last, as it often holds a publisher or an address
+# The first that there is; "source" comes last, as it often holds a publisher or an address, and "answer" after
+# "response", beside which it is the right one.
+DEFAULT_FIELDS = {
     "document": ("document", "article", "text", "contexts", "retrieved_contexts", "context", "source"),
-    "summary": ("summary", "highlights", "hypothesis", "answer", "response"),
-    "reference": ("reference", "target"),
+    "summary": ("summary", "highlights", "hypothesis", "response", "answer"),
+    "reference": ("reference", "target", "ground_truth"),
 }
 _PEEK = 64  # rows looked at to find out which default field names the file uses
 
@@ -174,7 +176,7 @@ def format_of(path: str | Path) -> str:
 
 
 def count_rows(path: str | Path, format: str | None = None) -> int | None:
-    """How many rows there are (blank lines of CSV included); None where that cannot be known beforehand."""
+    """How many rows there are; None where that cannot be known beforehand."""
     if not Path(path).is_file():
         return None
     kind = format or format_of(path)
@@ -213,7 +215,7 @@ def _jsonl(path: str) -> Iterator[Entry]:
 
 def row_id(fields: Mapping[str, Any], field: str = "id") -> str | None:
     """What the row calls itself; an empty cell, which is how CSV leaves it out, is nothing."""
-    value = fields.get(field)
+    value = fields.get(field_among(fields, (field,)) or field)
     return None if value is None or value == "" else str(value)
 
 

@@ -16,7 +16,7 @@ from quals.io.text import NOT_UTF8, is_text, text_lines
 
 _HEADER_LINES = 20  # at most, where quoted names have line ends; a stray quote would have no end
 _QUOTED = re.compile(r'"[^"]*"?')
-_DELIMITER_LINE = ["sep=", ""]  # "sep=;", with which some programs tell spreadsheets the delimiter
+_DELIMITER_LINE = re.compile(r'sep=([^"\w\s]|\t)\s*')  # "sep=;", with which some programs tell spreadsheets
 
 
 def separated_rows(path: str, format: str) -> Iterator[tuple[int, dict[str, Any], InputError | None]]:
@@ -39,19 +39,19 @@ def separated_rows(path: str, format: str) -> Iterator[tuple[int, dict[str, Any]
                 raise invalid from error
             yield line, {}, invalid
             continue
-        if not cells or (header is None and cells == _DELIMITER_LINE):
+        if not cells:
             continue
         if header is None:
-            header = _header(cells, path)
+            header = _header(cells, path, line)
         else:
             fields = dict(zip(header, cells, strict=False))
             yield line, fields, _count_error(header, cells, path, line) or _bytes_error(fields, path, line)
 
 
 def row_count(path: str, format: str) -> int | None:
-    """How many rows there are, blank lines included; None for a file that cannot be read to its end."""
+    """How many rows there are; None for a file that cannot be read to its end."""
     try:
-        return sum(1 for _ in _reader(text_lines(path), format)) - 1
+        return sum(1 for cells in _reader(text_lines(path), format) if cells) - 1
     except (InputError, csv.Error):
         return None
 
@@ -64,8 +64,12 @@ def _reader(lines: Iterable[str], format: str) -> Any:  # typeshed's name for it
         quotes += line.count('"')
         if line.strip() and (quotes % 2 == 0 or len(begin) >= _HEADER_LINES):
             break
+    told = _DELIMITER_LINE.fullmatch(begin[-1]) if begin else None
+    delimiter = told[1] if told else _delimiter("".join(begin), format)
+    if told:
+        begin[-1] = "\n"  # lines keep their numbers
     # Strict, for otherwise a stray quote silently changes the text.
-    return csv.reader(chain(begin, rest), strict=True, delimiter=_delimiter("".join(begin), format))
+    return csv.reader(chain(begin, rest), strict=True, delimiter=delimiter)
 
 
 def _delimiter(header: str, format: str) -> str:
@@ -75,11 +79,11 @@ def _delimiter(header: str, format: str) -> str:
     return next((delimiter for delimiter in delimiters if delimiter in bare), delimiters[0])
 
 
-def _header(cells: list[str], path: str) -> list[str]:
+def _header(cells: list[str], path: str, line: int) -> list[str]:
     for name in cells:
         if cells.count(name) > 1:
             message = "two columns have this name" if name else "two columns have no name"
-            raise InputError(message, file=path, line=1, field=name)
+            raise InputError(message, file=path, line=line, field=name)
     return cells
 
 

@@ -127,9 +127,9 @@ def whole_text(path: str | Path) -> str:
 def joined_passages(value: Any) -> Any:
     """One text made of a list of texts, such as the passages that were retrieved, with a blank line between them.
 
-    Whatever else ``value`` is comes back as it is.
+    Where none were retrieved it is empty. Whatever else ``value`` is comes back as it is.
     """
-    if isinstance(value, list) and value and all(isinstance(passage, str) for passage in value):
+    if isinstance(value, list) and all(isinstance(passage, str) for passage in value):
         return "\n\n".join(value)
     return value
 
@@ -167,7 +167,7 @@ def _json_object(line: str, file: str, number: int) -> dict[str, Any] | InputErr
     if not is_text(line):
         return InputError("not UTF-8 text", file=file, line=number)
     try:
-        value = json.loads(line.rstrip("\r\n"))
+        value = json.loads(line.rstrip("\r\n").removeprefix("\ufeff"))  # of a file that was appended to another
     except json.JSONDecodeError as error:
         message = f"not valid JSON at column {error.colno}: {error.msg.removesuffix(' at')}"
         return InputError(message, file=file, line=number)

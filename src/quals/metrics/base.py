@@ -11,7 +11,7 @@ from typing import ClassVar, overload
 from quals.calibrate.calibration import Calibration, shipped
 from quals.doubts import doubts
 from quals.errors import InputError
-from quals.io.text import described
+from quals.io.text import described, joined_passages
 from quals.records import Status, SummaryScore
 from quals.settings import Settings
 from quals.texts import Composed
@@ -71,7 +71,7 @@ class Metric(ABC):
     @overload
     def score(
         self,
-        documents: Sequence[str],
+        documents: Sequence[str | list[str]],
         summaries: Sequence[str],
         references: Sequence[str] | None = None,
         *,
@@ -80,7 +80,7 @@ class Metric(ABC):
 
     def score(
         self,
-        documents: str | Sequence[str],
+        documents: str | Sequence[str | list[str]],
         summaries: str | Sequence[str],
         references: str | Sequence[str] | None = None,
         *,
@@ -93,7 +93,8 @@ class Metric(ABC):
         once for each; the work on it is done once.
 
         Args:
-            documents, summaries, references: texts.
+            documents, summaries, references: texts; a document among several may be a list of passages, which are read
+                as one text, with blank lines between them.
             explain: whether to say what each score rests on; without evidence and doubts, scores come sooner.
 
         Raises:
@@ -178,8 +179,9 @@ def _texts(given: object, field: str) -> list[str]:
         other = True
     if other:
         raise InputError("expected a sequence of texts; or give one document and one summary", field=field)
+    if field == "documents":
+        texts = list(map(joined_passages, texts))
     for place, text in enumerate(texts):
         if not isinstance(text, str):
-            hint = "; join passages with blank lines" if field == "documents" and isinstance(text, list) else ""
-            raise InputError(f"expected texts, found {described(text)} at place {place}{hint}", field=field)
+            raise InputError(f"expected texts, found {described(text)} at place {place}", field=field)
     return texts

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup, escape
 
 import quals
-from quals.errors import InputError, MissingExtraError, QualsError
-from quals.io.files import appearing_whole
+from quals.errors import InputError, MissingExtraError
+from quals.io.files import write_whole
 from quals.metrics.base import Metric
 from quals.records import Status, SummaryScore
 from quals.report.facts import MetricFacts
@@ -100,11 +100,7 @@ class Report:
         Raises:
             QualsError: it cannot be written.
         """
-        try:
-            with appearing_whole(Path(path)) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
-                stream.writelines(self.chunks())
-        except OSError as error:
-            raise QualsError(f"{path}: cannot be written: {error.strerror or error}") from error
+        write_whole(path, self.chunks())
 
     def _repr_html_(self) -> str:
         """For notebooks: the page in a frame of its own, cut to the 50 lowest scores."""

@@ -8,8 +8,8 @@ from typing import Any
 
 from quals.errors import InputError
 from quals.io.numbers import finite
-from quals.io.results import several_scores
 from quals.io.rows import DEFAULT_FIELDS, FieldNames, Row, entries, field_among
+from quals.io.scored import several_scores
 from quals.io.systems import Systems, document_id, name_of, read_systems, split_source, system_of
 from quals.io.text import is_text, joined_passages
 from quals.signature import parse

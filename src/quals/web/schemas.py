@@ -47,7 +47,7 @@ _ONE = {"type": "string"}
 Passages = Annotated[
     Text,
     BeforeValidator(_joined),
-    WithJsonSchema({"anyOf": [_ONE, {"type": "array", "items": _ONE, "minItems": 1}]}),
+    WithJsonSchema({"anyOf": [_ONE, {"type": "array", "items": _ONE}]}),
 ]
 
 
