@@ -37,7 +37,7 @@ from quals.lm.device import pick_device
 from quals.lm.linear import speed_up
 from quals.metrics.qags import Qags
 
-Row = tuple[str, str]
+TextPair = tuple[str, str]
 CLOSE = 1e-3  # two ways to add up the same numbers may choose another beam of two that are as good
 
 
@@ -45,7 +45,7 @@ CLOSE = 1e-3  # two ways to add up the same numbers may choose another beam of t
 class System:
     """Something that scores rows, and what it took to do so, block by block."""
 
-    run: Callable[[Sequence[Row]], list[float | None]]
+    run: Callable[[Sequence[TextPair]], list[float | None]]
     tokens: Callable[[], int]
     signature: str
     most: int | None = None  # rows of a block, from its first; all, if None
@@ -54,7 +54,7 @@ class System:
     evaluated: list[int] = field(default_factory=list)
     scores: dict[int, float | None] = field(default_factory=dict)  # by the number of the row
 
-    def take(self, rows: Sequence[Row], start: int) -> None:
+    def take(self, rows: Sequence[TextPair], start: int) -> None:
         """Score a block, whose first row has this number."""
         rows = rows[: self.most]
         before, started = self.tokens(), time.perf_counter()
@@ -89,15 +89,15 @@ def systems(
     return {name: found[name] for name in names}
 
 
-def _together(metric: Any) -> Callable[[Sequence[Row]], list[float | None]]:
+def _together(metric: Any) -> Callable[[Sequence[TextPair]], list[float | None]]:
     return lambda rows: [result.value for result in metric.score(*map(list, zip(*rows, strict=True)))]
 
 
-def _one_by_one(plain: Any) -> Callable[[Sequence[Row]], list[float | None]]:
+def _one_by_one(plain: Any) -> Callable[[Sequence[TextPair]], list[float | None]]:
     return lambda rows: [plain.score(*row) for row in rows]
 
 
-def compare(found: dict[str, System], rows: Sequence[Row], block: int) -> None:
+def compare(found: dict[str, System], rows: Sequence[TextPair], block: int) -> None:
     """Let the systems take turns on the rows."""
     for system in found.values():
         system.run(rows[:1])  # warm up
@@ -119,7 +119,7 @@ def matmul_rate(device: torch.device, dtype: torch.dtype) -> float:
     return 2.0 * size * size * size / best
 
 
-def scoring_share(metric: quals.Quals, rows: Sequence[Row]) -> float:
+def scoring_share(metric: quals.Quals, rows: Sequence[TextPair]) -> float:
     """Share of `matmul_rate` that the scoring pass reaches, counting the multiplications it cannot do without."""
     lm, settings = metric.qagen.lm, metric.settings
     pairs = metric.pairs([summary for _, summary in rows])

@@ -52,7 +52,7 @@ METRICS = "rouge1,rouge2,rougeL,quals,qags,factcc"  # of the tables
 _SMALL_SHARE = "0.12"  # of a GPU's memory, for each of the stages that run beside each other, also for both data sets
 _OF_SETS = ("counts", "means", "copying", "thresholds")  # of their summary.json
 _PAUSE = 0.1  # seconds between looks at the stages at work
-Row = dict[str, Any]
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Ledger:
     size: str
     data: str
 
-    def events(self, stage: str) -> list[Row]:
+    def events(self, stage: str) -> list[Json]:
         """What is known of a stage, oldest first."""
         lines = self.path.read_text().splitlines() if self.path.is_file() else []
         mine = {"size": self.size, "data": self.data, "stage": stage}
@@ -181,7 +181,7 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def publish(folder: Path, ledger: Ledger, found: Sequence[Stage], settings: Row, results: Path) -> None:
+def publish(folder: Path, ledger: Ledger, found: Sequence[Stage], settings: Json, results: Path) -> None:
     """Put the tables together with how they were made; no text of the data goes into them."""
 
     def read(name: str) -> Any:
@@ -205,7 +205,7 @@ def publish(folder: Path, ledger: Ledger, found: Sequence[Stage], settings: Row,
     click.echo(f"written: {target}.md and .json; page: {folder / 'page.html'}")
 
 
-def markdown(ledger: Ledger, content: Row, table: str, against_rouge: str) -> Iterator[str]:
+def markdown(ledger: Ledger, content: Json, table: str, against_rouge: str) -> Iterator[str]:
     """The published table, block by block."""
     yield f"# {ledger.data}, size {ledger.size}\n\n{content['date']}, {content['machine']}\n"
     yield table
@@ -235,7 +235,7 @@ def markdown(ledger: Ledger, content: Row, table: str, against_rouge: str) -> It
     yield ""
 
 
-def told(events: Sequence[Row]) -> Row:
+def told(events: Sequence[Json]) -> Json:
     """How long a stage took, and in how many pieces it was done; of what was killed the time is not known."""
     last = events[-1]
     pieces = sum(event["event"] == "started" and event["key"] == last["key"] for event in events)
