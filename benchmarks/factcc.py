@@ -8,13 +8,13 @@ against the whole document, in chunks. Of each sentence there is a true and a fa
 
 from __future__ import annotations
 
-import json
 import random
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from common import FILE, output_option, write
 
 from quals.factcc.evaluate import by_kind, judged, without_the_document
 from quals.factcc.generate import ClaimSettings, make_claims, read_articles
@@ -63,12 +63,12 @@ def named(
 
 
 @click.command(help=__doc__)
-@click.argument("heldout", type=click.Path(exists=True, dir_okay=False))
+@click.argument("heldout", type=FILE)
 @click.option("--model", default="factcc-small", show_default=True)
 @click.option("--device", default="auto", show_default=True)
 @click.option("--documents", default=200, show_default=True, help="A seeded sample.")
 @click.option("--seed", default=0, show_default=True)
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where the raw figures go, as JSON.")
+@output_option
 def main(heldout: str, model: str, device: str, documents: int, seed: int, output: Path | None) -> None:
     checker = ClaimChecker.load(model, device=device)
     articles = list({article.document: article for article in read_articles([heldout])}.values())
@@ -79,9 +79,8 @@ def main(heldout: str, model: str, device: str, documents: int, seed: int, outpu
     for name, value in figures["accuracy"].items():  # type: ignore[attr-defined]
         click.echo(f"{name:<20} {value:.1%}")
     click.echo(f"words named: {figures['named']}")
-    if output:
-        made_with = {"model": checker.name, "revision": checker.revision, "file": Path(heldout).name, "seed": seed}
-        output.write_text(json.dumps(made_with | figures, indent=1) + "\n")
+    made_with = {"model": checker.name, "revision": checker.revision, "file": Path(heldout).name, "seed": seed}
+    write(output, made_with | figures)
 
 
 if __name__ == "__main__":

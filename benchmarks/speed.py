@@ -15,7 +15,6 @@ are compared in the same run.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +24,7 @@ from typing import Any
 
 import click
 import torch
-from agreement import machine
+from common import file_argument, machine, output_option, write
 from qags_plain import PlainQags
 from quals_plain import PlainQuals
 
@@ -164,7 +163,7 @@ def _close(one: float | None, other: float | None) -> bool:
 
 
 @click.command(help=__doc__)
-@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@file_argument
 @click.option("--systems", "names", default="quals,quals-plain,qags,qags-plain", show_default=True)
 @click.option("--question-model", default="qg-small", show_default=True)
 @click.option("--answer-model", default="qa-small", show_default=True)
@@ -175,7 +174,7 @@ def _close(one: float | None, other: float | None) -> bool:
 @click.option("--plain-rows", type=click.IntRange(1), help="Rows of a block that plain systems take; default: all.")
 @click.option("--threads", default=0, help="CPU threads; 0 leaves torch's choice.")
 @click.option("--quick", is_flag=True, help="Two rows, one at a turn.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where the raw figures go, as JSON.")
+@output_option
 def speed(
     file: str,
     names: str,
@@ -209,8 +208,7 @@ def speed(
     if metric:
         result["scoring_pass_share_of_matmul_rate"] = scoring_share(metric, rows[:block])
     _print(result)
-    if output:
-        output.write_text(json.dumps(result, indent=1) + "\n")
+    write(output, result)
 
 
 def _print(result: dict[str, Any]) -> None:

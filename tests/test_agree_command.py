@@ -324,8 +324,9 @@ def test_metrics_named_twice_are_loaded_once() -> None:
     assert all("|stemmer:no|" in metric.signature for metric in made)
 
 
-def test_benchmark_keeps_raw_numbers_without_the_machines_name(tmp_path: Path) -> None:
+def test_benchmark_keeps_raw_numbers_without_the_machines_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = Path(__file__).parents[1] / "benchmarks" / "agreement.py"
+    monkeypatch.syspath_prepend(str(path.parent))
     benchmark = runpy.run_path(str(path))
     benchmark["main"].callback.__globals__["RESULTS"] = tmp_path / "results"
     news = written(tmp_path / "news.jsonl", NEWS)

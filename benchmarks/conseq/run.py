@@ -45,6 +45,7 @@ from quals.cli.exits import EXIT_TROUBLED
 from quals.lm.store import BASE_MODEL
 
 HERE = Path(__file__).parent
+COMMON = runpy.run_path(str(HERE.parent / "common.py"))
 DATA_SETS = ("xsum", "cnndm")  # names of the files and of the presets of `quals summarize`
 PROGRAMS = {"quals": ["-m", "quals.cli.main"]}
 PROGRAMS |= {name: [str(HERE / f"{name}.py")] for name in ("split", "dpo", "lead")}
@@ -190,7 +191,7 @@ def publish(folder: Path, ledger: Ledger, found: Sequence[Stage], settings: Json
 
     sets = {name: read(f"{name}/summary.json") for stage in found if (name := stage.name).startswith("sets-")}
     content = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "date": COMMON["today"](),
         "machine": machine(),
         "settings": settings,
         "sets": {name: {part: each[part] for part in _OF_SETS} for name, each in sets.items()},
@@ -243,12 +244,11 @@ def told(events: Sequence[Json]) -> Json:
 
 
 def machine() -> str:
-    """As in benchmarks/agreement.py, with the GPU if one is used."""
+    """As in the other benchmarks, with the GPU if one is used."""
     import torch
 
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
-    processor: str = runpy.run_path(str(HERE.parent / "agreement.py"))["machine"]()
-    return processor + gpu
+    return f"{COMMON['machine']()}{gpu}"
 
 
 @click.command(help=__doc__)
