@@ -25,6 +25,7 @@ from quals.metrics.factcc import FactCCSettings
 from quals.nlp import load_pipeline
 from quals.texts import gist
 from quals.training.data import Passage
+from quals.training.settings import ClaimTrainSettings
 
 
 def measure(checker: ClaimChecker, passages: Sequence[Passage], settings: FactCCSettings) -> dict[str, object]:
@@ -67,13 +68,14 @@ def named(
 @click.option("--model", default="factcc-small", show_default=True)
 @click.option("--device", default="auto", show_default=True)
 @click.option("--documents", default=200, show_default=True, help="A seeded sample.")
+@click.option("--sentences", default=ClaimTrainSettings.sentences, show_default=True, help="Of each, at most.")
 @click.option("--seed", default=0, show_default=True)
 @output_option
-def main(heldout: str, model: str, device: str, documents: int, seed: int, output: Path | None) -> None:
+def main(heldout: str, model: str, device: str, documents: int, sentences: int, seed: int, output: Path | None) -> None:
     checker = ClaimChecker.load(model, device=device)
     articles = list({article.document: article for article in read_articles([heldout])}.values())
     sample = random.Random(seed).sample(articles, min(documents, len(articles)))
-    pipeline, settings = load_pipeline(), ClaimSettings(seed=seed)
+    pipeline, settings = load_pipeline(), ClaimSettings(seed, sentences)
     made = [passage_of(one.document, list(make_claims([one], pipeline, settings))) for one in sample]
     figures = measure(checker, [passage for passage in made if passage.pairs], FactCCSettings())
     for name, value in figures["accuracy"].items():  # type: ignore[attr-defined]

@@ -231,7 +231,10 @@ def test_the_threshold_without_the_document_is_the_median(monkeypatch: pytest.Mo
 
 def test_the_benchmark_checks_whole_documents(trained: Path, tmp_path: Path) -> None:
     held_out, output = write(tmp_path / "news.jsonl", [*NEWS, NEWS[0], "No claim here"]), tmp_path / "figures.json"
-    done = CliRunner().invoke(benchmark, [str(held_out), "--model", str(trained), "--device", "cpu", "-o", str(output)])
+    command = [str(held_out), "--model", str(trained), "--device", "cpu", "-o", str(output)]
+    assert CliRunner().invoke(benchmark, [*command, "--sentences", "1"]).exit_code == 0
+    assert sum(json.loads(output.read_text())["claims"].values()) == 2 * 3
+    done = CliRunner().invoke(benchmark, command)
     assert done.exit_code == 0, done.output
     figures = json.loads(output.read_text())
     assert (figures["model"], figures["documents"], figures["chunks"]) == ("tiny-factcc", 3, 3)
