@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from claims import NEWS, write
 from click.testing import CliRunner
-from tiny import DECODERS, SEQ2SEQ, plain_log_probs, tiny_pretrained
+from tiny import DECODERS, SEQ2SEQ, plain_log_probs, save_tiny, tiny_pretrained
 
 import quals
 from quals.cli.main import cli
@@ -105,11 +105,7 @@ def test_samples_show_claims_with_their_probability_and_verdict() -> None:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("base")
-    pretrained = tiny_pretrained("llama")
-    pretrained.model.save_pretrained(folder)
-    pretrained.tokenizer.save_pretrained(folder)
-    return folder
+    return save_tiny(tmp_path_factory.mktemp("base"))
 
 
 def command(base: Path, folder: Path, output: str) -> list[str]:
