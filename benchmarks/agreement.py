@@ -8,14 +8,12 @@ signatures, the date and the machine. Interpretation is for the documentation; n
 
 from __future__ import annotations
 
-import datetime
 import json
-import os
-import platform
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from common import FILE, files_argument, machine, today
 
 from quals.cli.metrics import load_metrics
 from quals.cli.outputs import progress_bars
@@ -27,10 +25,10 @@ RESULTS = Path(__file__).parent / "results"
 
 
 @click.command(help=__doc__)
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+@files_argument
 @click.option("--metric", "names", default="quals,rouge2-precision", show_default=True)
 @click.option("--set", "settings", multiple=True, metavar="METRIC.NAME=VALUE")
-@click.option("--tune-on", multiple=True, type=click.Path(exists=True, dir_okay=False))
+@click.option("--tune-on", multiple=True, type=FILE)
 @click.option("--limit", type=click.IntRange(min=1))
 @click.option("--label", default="label", show_default=True)
 @click.option("--positive-from", default=1.0, show_default=True)
@@ -49,28 +47,12 @@ def main(
     with progress_bars() as progress:
         options = Options(label=label, positive_from=positive_from, limit=limit)
         report = make_report(files, metrics, options, ScoreCache(), progress, tune_on)
-    today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    content = {"date": today, "machine": machine(), **json.loads(to_json(report))}
+    date = today()
+    content = {"date": date, "machine": machine(), **json.loads(to_json(report))}
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}-{today}.json"
+    path = RESULTS / f"{name}-{date}.json"
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    click.echo(f"{today}, {machine()}\n\n{to_markdown(report)}\nRaw: {path}")
-
-
-def machine() -> str:
-    """Processor, cores, system and Python; never the machine's name."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    system = f"{platform.system()} {platform.machine()}"
-    return f"{_processor()}, {cores} cores, {system}, Python {platform.python_version()}"
-
-
-def _processor() -> str:
-    information = Path("/proc/cpuinfo")
-    if information.is_file():
-        for line in information.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or "unknown processor"
+    click.echo(f"{date}, {machine()}\n\n{to_markdown(report)}\nRaw: {path}")
 
 
 if __name__ == "__main__":

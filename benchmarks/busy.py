@@ -10,8 +10,6 @@ in sessions of their own, as other people's programs are, which many a scheduler
 
 from __future__ import annotations
 
-import datetime
-import json
 import os
 import statistics
 import subprocess
@@ -20,7 +18,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import click
-from agreement import machine
+from common import file_argument, machine, output_option, rounds_option, today, write
 
 WAITS = {"quals": {}, "pytorch": {"GOMP_SPINCOUNT": "300000"}}
 SCORE = """
@@ -47,11 +45,11 @@ def run(file: str, count: int, setting: dict[str, str]) -> tuple[float, list[flo
 
 
 @click.command(help=__doc__)
-@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@file_argument
 @click.option("--rows", "count", default=2, show_default=True, type=click.IntRange(1))
-@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1))
+@rounds_option
 @click.option("--others", default=os.cpu_count(), show_default="one a core", help="Busy processes beside it.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path))
+@output_option
 def main(file: str, count: int, rounds: int, others: int, output: Path | None) -> None:
     seconds: dict[str, list[float]] = {f"{wait}, {beside} others": [] for beside in (0, others) for wait in WAITS}
     first: list[float] = []
@@ -75,9 +73,7 @@ def main(file: str, count: int, rounds: int, others: int, output: Path | None) -
         click.echo(
             f"{beside} others: {statistics.median(ratios):.2f} times as fast ({min(ratios):.2f} to {max(ratios):.2f})"
         )
-    if output:
-        made = {"date": str(datetime.date.today()), "machine": machine(), "rows": count, "seconds": seconds}
-        output.write_text(json.dumps(made, indent=1) + "\n")
+    write(output, {"date": today(), "machine": machine(), "rows": count, "seconds": seconds})
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+from common import files_argument
 
 from quals.calibrate import fit
 from quals.cli.outputs import progress_bars
@@ -26,7 +27,7 @@ from quals.scoring.cached import score_rows
 
 
 @click.command(help=__doc__)
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+@files_argument
 @click.option("--metric", "name", default="quals", show_default=True)
 @click.option("--method", type=click.Choice(["logistic", "isotonic"]), default="logistic", show_default=True)
 @click.option("--limit", type=click.IntRange(min=1), help="Documents of each file, drawn with a fixed seed.")

@@ -11,8 +11,6 @@ through the score cache.
 
 from __future__ import annotations
 
-import datetime
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +19,7 @@ from typing import Any
 import click
 import numpy as np
 import numpy.typing as npt
+from common import files_argument, today, write
 from scipy.optimize import minimize
 
 from quals.evaluate.agreement import Labelled, agreement
@@ -88,7 +87,7 @@ def told(data: Scored, weighted: Floats) -> dict[str, Any]:
 
 
 @click.command(help=__doc__)
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+@files_argument
 @click.option("--limit", type=click.IntRange(min=1), required=True, help="Documents of each file, with a fixed seed.")
 @click.option("--results", type=click.Path(path_type=Path), help="Where what was measured goes, as JSON.")
 def main(files: Sequence[str], limit: int, results: Path | None) -> None:
@@ -98,7 +97,7 @@ def main(files: Sequence[str], limit: int, results: Path | None) -> None:
     chosen = {data.name: {row.texts.document for row in data.sample(limit, 0).rows} for data in sets}
     drawn = set().union(*chosen.values())
     report: dict[str, Any] = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "date": today(),
         "signatures": {metric.name: metric.signature for metric in metrics},
         "sets": {},
     }
@@ -112,8 +111,7 @@ def main(files: Sequence[str], limit: int, results: Path | None) -> None:
         for part, data in found.items():
             cells = [f"{metric} {_shown(data[metric])}" for metric in (*METRICS, "weighted sum")]
             click.echo(f"{name} ({data['rows']}, {part}): " + "; ".join(cells))
-    if results:
-        results.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write(results, report)
 
 
 def _shown(found: dict[str, Any]) -> str:

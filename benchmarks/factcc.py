@@ -8,13 +8,13 @@ against the whole document, in chunks. Of each sentence there is a true and a fa
 
 from __future__ import annotations
 
-import json
 import random
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from common import FILE, output_option, write
 
 from quals.factcc.evaluate import by_kind, judged, without_the_document
 from quals.factcc.generate import ClaimSettings, make_claims, read_articles
@@ -25,6 +25,7 @@ from quals.metrics.factcc import FactCCSettings
 from quals.nlp import load_pipeline
 from quals.texts import gist
 from quals.training.data import Passage
+from quals.training.settings import ClaimTrainSettings
 
 
 def measure(checker: ClaimChecker, passages: Sequence[Passage], settings: FactCCSettings) -> dict[str, object]:
@@ -63,25 +64,25 @@ def named(
 
 
 @click.command(help=__doc__)
-@click.argument("heldout", type=click.Path(exists=True, dir_okay=False))
+@click.argument("heldout", type=FILE)
 @click.option("--model", default="factcc-small", show_default=True)
 @click.option("--device", default="auto", show_default=True)
 @click.option("--documents", default=200, show_default=True, help="A seeded sample.")
+@click.option("--sentences", default=ClaimTrainSettings.sentences, show_default=True, help="Of each, at most.")
 @click.option("--seed", default=0, show_default=True)
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where the raw figures go, as JSON.")
-def main(heldout: str, model: str, device: str, documents: int, seed: int, output: Path | None) -> None:
+@output_option
+def main(heldout: str, model: str, device: str, documents: int, sentences: int, seed: int, output: Path | None) -> None:
     checker = ClaimChecker.load(model, device=device)
     articles = list({article.document: article for article in read_articles([heldout])}.values())
     sample = random.Random(seed).sample(articles, min(documents, len(articles)))
-    pipeline, settings = load_pipeline(), ClaimSettings(seed=seed)
+    pipeline, settings = load_pipeline(), ClaimSettings(seed, sentences)
     made = [passage_of(one.document, list(make_claims([one], pipeline, settings))) for one in sample]
     figures = measure(checker, [passage for passage in made if passage.pairs], FactCCSettings())
     for name, value in figures["accuracy"].items():  # type: ignore[attr-defined]
         click.echo(f"{name:<20} {value:.1%}")
     click.echo(f"words named: {figures['named']}")
-    if output:
-        made_with = {"model": checker.name, "revision": checker.revision, "file": Path(heldout).name, "seed": seed}
-        output.write_text(json.dumps(made_with | figures, indent=1) + "\n")
+    made_with = {"model": checker.name, "revision": checker.revision, "file": Path(heldout).name, "seed": seed}
+    write(output, made_with | figures)
 
 
 if __name__ == "__main__":

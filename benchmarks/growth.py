@@ -9,7 +9,6 @@ Every point runs in a process of its own, so that the peak of its memory is its 
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import time
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from typing import Any
 
 import click
 import torch
-from agreement import machine
+from common import file_argument, machine, output_option, write
 
 import quals
 from quals.errors import InputError
@@ -86,10 +85,10 @@ def plot(results: dict[str, list[dict[str, float]]], path: Path) -> None:
 
 
 @click.command(help=__doc__)
-@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@file_argument
 @click.option("--threads", default=1, show_default=True, help="CPU threads.")
 @click.option("--only", type=click.Choice(list(POINTS)), multiple=True, help="Not all quantities; repeatable.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where the raw figures go, as JSON.")
+@output_option
 @click.option("--plot", "picture", type=click.Path(path_type=Path), help="Where the plot goes: SVG or PNG.")
 def growth(file: str, threads: int, only: tuple[str, ...], output: Path | None, picture: Path | None) -> None:
     texts = [row["document"] for _, row in json_lines(file) if not isinstance(row, InputError)]
@@ -102,9 +101,7 @@ def growth(file: str, threads: int, only: tuple[str, ...], output: Path | None, 
                 point = process.apply(measure, (texts, quantity, value, threads))
             results[quantity].append(point)
             click.echo(f"{value:10d} {point['seconds']:10.2f} {point['tokens']:10.0f} {point['peak_mib']:10.0f}")
-    if output:
-        found = {"machine": f"{machine()}, {threads} threads", "usual": USUAL, **results}
-        output.write_text(json.dumps(found, indent=1) + "\n")
+    write(output, {"machine": f"{machine()}, {threads} threads", "usual": USUAL, **results})
     if picture:
         plot(results, picture)
 

@@ -9,8 +9,6 @@ src/quals/lm/linear.py.
 
 from __future__ import annotations
 
-import datetime
-import json
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +19,7 @@ from typing import Any
 
 import click
 import torch
-from agreement import machine
+from common import file_argument, machine, output_option, rounds_option, today, write
 from torch import nn
 from workers import furthest, timed
 
@@ -34,11 +32,11 @@ SHAPES = ((576, 1536), (1536, 576), (576, 49152))  # of SmolLM2-135M: up, down, 
 ROWS = (16, 60, 500)
 
 
-def rate(run: Callable[[], object], operations: int, seconds: float = 0.2) -> float:
-    """10^9 operations a second."""
+def rate(run: Callable[[], object], operations: int) -> float:
+    """10^9 operations a second, measured for a fifth of a second."""
     run()
     started, count = time.perf_counter(), 0
-    while time.perf_counter() < started + seconds:
+    while time.perf_counter() < started + 0.2:
         run()
         count += 1
     return operations * count / (time.perf_counter() - started) / 1e9
@@ -62,10 +60,10 @@ def told(times: Mapping[str, Sequence[float]]) -> str:
 
 
 @click.command(help=__doc__)
-@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@file_argument
 @click.option("--rows", "count", default=20, show_default=True, type=click.IntRange(1))
-@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1))
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path))
+@rounds_option
+@output_option
 def main(file: str, count: int, rounds: int, output: Path | None) -> None:
     layers: list[dict[str, Any]] = []
     for size, out in SHAPES:
@@ -85,7 +83,7 @@ def main(file: str, count: int, rounds: int, output: Path | None) -> None:
             seconds[kind] += [taken] if turn else []  # the first warms up
     apart = furthest(*scores.values())
     content = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "date": today(),
         "machine": machine(),
         "threads": torch.get_num_threads(),
         "used": "oneDNN" if worthwhile() else "MKL",
@@ -99,8 +97,7 @@ def main(file: str, count: int, rounds: int, output: Path | None) -> None:
     speeds = {kind: [1 / each for each in times] for kind, times in seconds.items()}
     click.echo(f"QUALS of {len(texts)} rows: {told(speeds)}; scores at most {apart:.2g} apart")
     click.echo(f"used on this machine: {content['used']}")
-    if output:
-        output.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write(output, content)
     if apart > 1e-3:
         raise click.ClickException("the scores differ")
 

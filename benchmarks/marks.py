@@ -19,6 +19,7 @@ from pathlib import Path
 from statistics import fmean
 
 import click
+from common import files_argument, output_option, write
 
 from quals.doubts import Losses, loss_of, losses, steps
 from quals.records import Span
@@ -109,8 +110,8 @@ def false_rows(path: str) -> Iterator[tuple[ScoredRow, list[str]]]:
 
 
 @click.command(help=__doc__)
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="For the same as JSON.")
+@files_argument
+@output_option
 def main(files: tuple[str, ...], output: Path | None) -> None:
     content: dict[str, object] = {}
     for path in files:
@@ -120,10 +121,8 @@ def main(files: tuple[str, ...], output: Path | None) -> None:
         content[Path(path).stem] = {
             name: figures([judge(row, known, way(facts, row)) for row, known in rows]) for name, way in WAYS.items()
         }
-    text = json.dumps(content, indent=1)
-    click.echo(text)
-    if output:
-        output.write_text(text + "\n", encoding="utf-8")
+    click.echo(json.dumps(content, indent=1))
+    write(output, content)
 
 
 if __name__ == "__main__":

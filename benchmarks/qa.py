@@ -8,13 +8,13 @@ does not answer, made as in training (`quals.training.negatives`).
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
 import click
+from common import FILE, output_option, write
 
 from quals.errors import InputError
 from quals.qags.answer import QuestionAnswerer
@@ -23,14 +23,14 @@ from quals.training.data import Passage, read_passages
 from quals.training.negatives import ForeignQuestions
 
 
-def measure(answerer: QuestionAnswerer, passages: Sequence[Passage], *, count: int, seed: int = 0) -> dict[str, float]:
+def measure(answerer: QuestionAnswerer, passages: Sequence[Passage], *, count: int) -> dict[str, float]:
     """Figures over ``count`` answerable questions and as many that are not.
 
     ``f1`` and ``exact_match`` are SQuAD's, over the answerable ones, with the best of the known answers; no
     answer counts 0. ``answered`` is the share of answerable questions that get an answer, ``refused`` that of
     the others that get none, ``accuracy`` the mean of both.
     """
-    chance, foreign = random.Random(seed), ForeignQuestions(passages)
+    chance, foreign = random.Random(0), ForeignQuestions(passages)
     known = [(passage, question) for passage in passages for question in _answers(passage)]
     asked = chance.sample(known, min(count, len(known)))
     given = _ask(answerer, [(passage, question) for passage, question in asked])
@@ -76,11 +76,11 @@ def _ask(answerer: QuestionAnswerer, asked: Sequence[tuple[Passage, str]]) -> li
 
 
 @click.command(help=__doc__)
-@click.argument("heldout", type=click.Path(exists=True, dir_okay=False))
+@click.argument("heldout", type=FILE)
 @click.option("--model", default="qa-small", show_default=True)
 @click.option("--device", default="auto", show_default=True)
 @click.option("--questions", default=1000, show_default=True, help="A seeded sample.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where the raw figures go, as JSON.")
+@output_option
 def main(heldout: str, model: str, device: str, questions: int, output: Path | None) -> None:
     answerer = QuestionAnswerer.load(model, device=device)
     figures = measure(answerer, read_passages([heldout]), count=questions)
@@ -90,9 +90,7 @@ def main(heldout: str, model: str, device: str, questions: int, output: Path | N
         f"accuracy     {figures['accuracy']:.1%} answerable or not: {figures['answered']:.1%} of the answerable "
         f"answered, {figures['refused']:.1%} of {figures['unanswerable']} others refused"
     )
-    if output:
-        made_with = {"model": answerer.name, "revision": answerer.revision, "file": Path(heldout).name}
-        output.write_text(json.dumps(made_with | figures, indent=1) + "\n")
+    write(output, {"model": answerer.name, "revision": answerer.revision, "file": Path(heldout).name, **figures})
 
 
 if __name__ == "__main__":

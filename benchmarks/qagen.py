@@ -5,13 +5,12 @@ python benchmarks/qagen.py HELDOUT.jsonl.gz NEWS.jsonl.gz --model quals-small --
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
+from common import FILE, output_option, write
 
 from quals.errors import InputError
 from quals.io.text import json_lines
@@ -31,15 +30,15 @@ def answer_filter_share(qagen: QAGen, texts: Sequence[str]) -> float:
 
 
 @click.command()
-@click.argument("heldout", type=click.Path(exists=True, dir_okay=False))
-@click.argument("news", type=click.Path(exists=True, dir_okay=False))
+@click.argument("heldout", type=FILE)
+@click.argument("news", type=FILE)
 @click.option("--model", default="quals-small", show_default=True)
 @click.option("--device", default="auto", show_default=True)
 @click.option(
     "--contexts", default=300, show_default=True, help="Held-out contexts, a seeded sample; at most 6 pairs each."
 )
 @click.option("--summaries", default=100, show_default=True, help="News summaries, a seeded sample.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where the raw figures go, as JSON.")
+@output_option
 def qagen(heldout: str, news: str, model: str, device: str, contexts: int, summaries: int, output: Path | None) -> None:
     """Measure on HELDOUT (question-answer data) and NEWS (rows with a summary)."""
     chance = random.Random(0)
@@ -56,10 +55,8 @@ def qagen(heldout: str, news: str, model: str, device: str, contexts: int, summa
         click.echo(f"\n{sample['summary']}")
         for question, answer in sample["pairs"]:
             click.echo(f"  {question} | {answer}")
-    if output:
-        figures: dict[str, Any] = {"model": generator.name, "revision": generator.revision, "loss": loss.to_dict()}
-        figures |= {"filter_share": share, "samples": samples}
-        output.write_text(json.dumps(figures, indent=1) + "\n")
+    made_with = {"model": generator.name, "revision": generator.revision}
+    write(output, made_with | {"loss": loss.to_dict(), "filter_share": share, "samples": samples})
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ are compared in the same run.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +24,7 @@ from typing import Any
 
 import click
 import torch
-from agreement import machine
+from common import file_argument, machine, output_option, write
 from qags_plain import PlainQags
 from quals_plain import PlainQuals
 
@@ -37,7 +36,7 @@ from quals.lm.device import pick_device
 from quals.lm.linear import speed_up
 from quals.metrics.qags import Qags
 
-Row = tuple[str, str]
+TextPair = tuple[str, str]
 CLOSE = 1e-3  # two ways to add up the same numbers may choose another beam of two that are as good
 
 
@@ -45,7 +44,7 @@ CLOSE = 1e-3  # two ways to add up the same numbers may choose another beam of t
 class System:
     """Something that scores rows, and what it took to do so, block by block."""
 
-    run: Callable[[Sequence[Row]], list[float | None]]
+    run: Callable[[Sequence[TextPair]], list[float | None]]
     tokens: Callable[[], int]
     signature: str
     most: int | None = None  # rows of a block, from its first; all, if None
@@ -54,7 +53,7 @@ class System:
     evaluated: list[int] = field(default_factory=list)
     scores: dict[int, float | None] = field(default_factory=dict)  # by the number of the row
 
-    def take(self, rows: Sequence[Row], start: int) -> None:
+    def take(self, rows: Sequence[TextPair], start: int) -> None:
         """Score a block, whose first row has this number."""
         rows = rows[: self.most]
         before, started = self.tokens(), time.perf_counter()
@@ -89,15 +88,15 @@ def systems(
     return {name: found[name] for name in names}
 
 
-def _together(metric: Any) -> Callable[[Sequence[Row]], list[float | None]]:
+def _together(metric: Any) -> Callable[[Sequence[TextPair]], list[float | None]]:
     return lambda rows: [result.value for result in metric.score(*map(list, zip(*rows, strict=True)))]
 
 
-def _one_by_one(plain: Any) -> Callable[[Sequence[Row]], list[float | None]]:
+def _one_by_one(plain: Any) -> Callable[[Sequence[TextPair]], list[float | None]]:
     return lambda rows: [plain.score(*row) for row in rows]
 
 
-def compare(found: dict[str, System], rows: Sequence[Row], block: int) -> None:
+def compare(found: dict[str, System], rows: Sequence[TextPair], block: int) -> None:
     """Let the systems take turns on the rows."""
     for system in found.values():
         system.run(rows[:1])  # warm up
@@ -119,7 +118,7 @@ def matmul_rate(device: torch.device, dtype: torch.dtype) -> float:
     return 2.0 * size * size * size / best
 
 
-def scoring_share(metric: quals.Quals, rows: Sequence[Row]) -> float:
+def scoring_share(metric: quals.Quals, rows: Sequence[TextPair]) -> float:
     """Share of `matmul_rate` that the scoring pass reaches, counting the multiplications it cannot do without."""
     lm, settings = metric.qagen.lm, metric.settings
     pairs = metric.pairs([summary for _, summary in rows])
@@ -164,7 +163,7 @@ def _close(one: float | None, other: float | None) -> bool:
 
 
 @click.command(help=__doc__)
-@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@file_argument
 @click.option("--systems", "names", default="quals,quals-plain,qags,qags-plain", show_default=True)
 @click.option("--question-model", default="qg-small", show_default=True)
 @click.option("--answer-model", default="qa-small", show_default=True)
@@ -175,7 +174,7 @@ def _close(one: float | None, other: float | None) -> bool:
 @click.option("--plain-rows", type=click.IntRange(1), help="Rows of a block that plain systems take; default: all.")
 @click.option("--threads", default=0, help="CPU threads; 0 leaves torch's choice.")
 @click.option("--quick", is_flag=True, help="Two rows, one at a turn.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where the raw figures go, as JSON.")
+@output_option
 def speed(
     file: str,
     names: str,
@@ -209,8 +208,7 @@ def speed(
     if metric:
         result["scoring_pass_share_of_matmul_rate"] = scoring_share(metric, rows[:block])
     _print(result)
-    if output:
-        output.write_text(json.dumps(result, indent=1) + "\n")
+    write(output, result)
 
 
 def _print(result: dict[str, Any]) -> None:

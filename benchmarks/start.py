@@ -9,8 +9,6 @@ are when Python collects garbage meanwhile, which `quals.garbage` and the comman
 
 from __future__ import annotations
 
-import datetime
-import json
 import statistics
 import subprocess
 import sys
@@ -19,7 +17,7 @@ import time
 from pathlib import Path
 
 import click
-from agreement import machine
+from common import machine, output_option, today, write
 
 DOCUMENT, SUMMARY = "The mayor resigned on 3 May, after a vote in the council.", "The mayor resigned on 4 May."
 COLLECT = "import gc; gc.disable = gc.freeze = gc.unfreeze = int; "
@@ -37,7 +35,7 @@ def seconds(code: str, *arguments: str) -> float:
 
 @click.command(help=__doc__)
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path))
+@output_option
 def main(rounds: int, output: Path | None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder, name) for name in ("document.txt", "summary.txt")]
@@ -61,9 +59,7 @@ def main(rounds: int, output: Path | None) -> None:
     for name in ("first score", "command"):
         ratios = [b / a for a, b in zip(took[name], took[f"{name}, collecting"], strict=True)]
         click.echo(f"{name}: {statistics.median(ratios):.2f} times as fast as when collecting")
-    if output:
-        made = {"date": str(datetime.date.today()), "machine": machine(), "seconds": took}
-        output.write_text(json.dumps(made, indent=1) + "\n")
+    write(output, {"date": today(), "machine": machine(), "seconds": took})
 
 
 if __name__ == "__main__":

@@ -8,8 +8,6 @@ precision, where a choice between beams may tip).
 
 from __future__ import annotations
 
-import datetime
-import json
 import statistics
 import time
 from collections.abc import Sequence
@@ -18,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from agreement import machine
+from common import file_argument, machine, output_option, rounds_option, today, write
 
 from quals.io.rows import Row, read_rows
 from quals.metrics import registry
@@ -41,14 +39,14 @@ def furthest(one: Sequence[float | None], other: Sequence[float | None]) -> floa
 
 
 @click.command(help=__doc__)
-@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@file_argument
 @click.option("--workers", default="2", show_default=True, help="Numbers of processes, comma-separated.")
 @click.option("--rows", "count", default=20, show_default=True, type=click.IntRange(1))
-@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1))
+@rounds_option
 @click.option("--metric", "name", default="quals", show_default=True)
 @click.option("--device", default="auto", show_default=True)
 @click.option("--dtype", default="float32", show_default=True)
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path))
+@output_option
 def main(
     file: str, workers: str, count: int, rounds: int, name: str, device: str, dtype: str, output: Path | None
 ) -> None:
@@ -67,7 +65,7 @@ def main(
             seconds[n].append(taken)
         apart = max(apart, *(furthest(found[1], scores) for scores in found.values()))
     content: dict[str, Any] = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "date": today(),
         "machine": machine(),
         "file": Path(file).name,
         "rows": len(rows),
@@ -82,8 +80,7 @@ def main(
         spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
         click.echo(f"{n} workers: {rate:.2f} summaries a second, {statistics.median(ratios):.2f} times one ({spread})")
     click.echo(f"scores at most {apart:.2g} apart")
-    if output:
-        output.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write(output, content)
     if apart > (1e-3 if dtype == "float32" else 1e-1):
         raise click.ClickException("the scores differ")
 

@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 from test_train import DAYS, NAMES, passages
-from tiny import tiny_pretrained
+from tiny import save_tiny
 
 from quals.factcc.kept import ClaimPair, Slip
 from quals.qagen.judged import JudgedPair
@@ -35,11 +35,8 @@ def judged_as(supported: bool, claim: str = "C.", basis: str = "It rained.", kin
 
 def tiny_qagen(folder: Path) -> Path:
     """A QAGen model in a folder of this one, trained on such texts."""
-    pretrained = tiny_pretrained("llama")
-    pretrained.model.save_pretrained(folder)
-    pretrained.tokenizer.save_pretrained(folder)
     settings = TrainSettings(
-        model=str(folder),
+        model=str(save_tiny(folder)),
         contexts=1200,
         crop=0.0,
         learning_rate=1e-2,

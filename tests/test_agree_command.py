@@ -214,21 +214,33 @@ def test_a_gpu_is_given_more_rows_at_once() -> None:
 def test_rows_without_a_score_are_counted_by_status(tmp_path: Path) -> None:
     rows = [row(f"d{i}", text, label) for i, (text, label) in enumerate([("1", 0.0), ("none", 1.0), ("3", 1.0)])]
     data = read_judged(written(tmp_path / "x.jsonl", rows))
-    [result] = measure(Counting(), [data], [], ScoreCache(), bootstrap=FEW)
+    [result] = measure([Counting()], [data], [], ScoreCache(), bootstrap=FEW)
     assert result.unscored == {"no-pairs": 1}
     assert (result.agreement.rows, result.agreement.scored) == (3, 2)
+
+
+def test_the_copying_baseline_is_scored_once_for_all_metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache, copying = ScoreCache(), Counting()
+    monkeypatch.setattr(cache, "path", ":memory:")  # keeps nothing
+    monkeypatch.setattr("quals.evaluate.measure.Rouge2Precision", lambda: copying)
+    rows = [row(f"d{i}", str(i), float(i > 1)) for i in range(4)]
+    sets = [read_judged(written(tmp_path / f"{name}.jsonl", rows)) for name in "xy"]
+    metrics = [Counting(), Counting()]
+    found = measure(metrics, sets, [], cache, bootstrap=FEW)
+    assert [result.data for result in found] == ["x", "x", "y", "y"]
+    assert [sum(map(len, metric.asked)) for metric in (copying, *metrics)] == [8, 8, 8]
 
 
 def test_threshold_from_other_files(tmp_path: Path) -> None:
     rows = [row(f"d{i}", str(i), float(i >= 5)) for i in range(10)]
     data = read_judged(written(tmp_path / "x.jsonl", rows))
     moved = read_judged(written(tmp_path / "y.jsonl", [row(f"e{i}", str(i), float(i >= 7)) for i in range(10)]))
-    [result] = measure(Counting(), [data], [moved], ScoreCache(), bootstrap=FEW)
+    [result] = measure([Counting()], [data], [moved], ScoreCache(), bootstrap=FEW)
     assert result.threshold == 6.5
     assert result.agreement.estimates["balanced_accuracy"].value == (3 / 5 + 5 / 5) / 2
     one_kind = read_judged(written(tmp_path / "z.jsonl", [row("f", str(i), 0.0) for i in range(3)]))
     with pytest.raises(InputError, match="no threshold can be chosen"):
-        list(measure(Counting(), [data], [one_kind], ScoreCache(), bootstrap=FEW))
+        measure([Counting()], [data], [one_kind], ScoreCache(), bootstrap=FEW)
 
 
 # ---- the command
@@ -313,8 +325,9 @@ def test_metrics_named_twice_are_loaded_once() -> None:
     assert all("|stemmer:no|" in metric.signature for metric in made)
 
 
-def test_benchmark_keeps_raw_numbers_without_the_machines_name(tmp_path: Path) -> None:
+def test_benchmark_keeps_raw_numbers_without_the_machines_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = Path(__file__).parents[1] / "benchmarks" / "agreement.py"
+    monkeypatch.syspath_prepend(str(path.parent))
     benchmark = runpy.run_path(str(path))
     benchmark["main"].callback.__globals__["RESULTS"] = tmp_path / "results"
     news = written(tmp_path / "news.jsonl", NEWS)

@@ -58,7 +58,7 @@ def test_labels_count_as_consistent_from_the_value_asked_for(tmp_path: Path) -> 
     metric = Counting()
     known = Calibration(Logistic(1.0, -5.0), metric.signature, ("made up",), 9, 0.5, 5, 0.1, 0.2, 0.3)
     metric.calibrate(known)
-    [found] = measure(metric, [data], [apart], ScoreCache(), positive_from=0.5, bootstrap=FEW)
+    [found] = measure([metric], [data], [apart], ScoreCache(), positive_from=0.5, bootstrap=FEW)
     assert found.agreement.estimates["roc_auc"].value == 1.0
     assert (found.threshold, found.agreement.estimates["balanced_accuracy"].value) == (4.5, 1.0)
     assert found.bands is not None
@@ -69,7 +69,7 @@ def test_intervals_are_made_as_asked_for(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     rows = [row(f"d{i}", str(i), float(generator.integers(4))) for i in range(30)]
     data = read_judged(written(tmp_path / "x.jsonl", rows))
-    [found] = measure(Counting(), [data], [], ScoreCache(), bootstrap=Bootstrap(40, seed=3))
+    [found] = measure([Counting()], [data], [], ScoreCache(), bootstrap=Bootstrap(40, seed=3))
     labelled = Labelled(data.documents, [one.label for one in data.rows])
     expected = agreement([float(i) for i in range(30)], labelled, bootstrap=Bootstrap(40, seed=3))
     assert found.agreement.estimates["pearson"] == expected.estimates["pearson"]

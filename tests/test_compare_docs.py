@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from test_contrast import row, summarizer  # noqa: F401  # a fixture
-from tiny import tiny_pretrained
+from tiny import save_tiny
 from word_pairs import DOCUMENT
 
 from quals.cli.main import cli
@@ -101,9 +101,7 @@ def test_guide_to_comparisons():
 
 @pytest.mark.filterwarnings("ignore")
 def test_guide_to_a_better_summarizer():
-    pretrained = tiny_pretrained("llama")
-    pretrained.model.save_pretrained("base")
-    pretrained.tokenizer.save_pretrained("base")
+    save_tiny(Path("base"))
     rows = [{"id": n, "document": f"{DOCUMENT} {n}", "summary": f"The mayor resigned {n}."} for n in range(13)]
     Path("mine.jsonl").write_text("".join(json.dumps(one) + "\n" for one in rows))
     # What makes each command small enough; the rest is as the guide has it.

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from claims import NEWS, write
 from click.testing import CliRunner
-from tiny import DECODERS, SEQ2SEQ, plain_log_probs, tiny_pretrained
+from tiny import DECODERS, SEQ2SEQ, plain_log_probs, save_tiny, tiny_pretrained
 
 import quals
 from quals.cli.main import cli
@@ -105,11 +105,7 @@ def test_samples_show_claims_with_their_probability_and_verdict() -> None:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("base")
-    pretrained = tiny_pretrained("llama")
-    pretrained.model.save_pretrained(folder)
-    pretrained.tokenizer.save_pretrained(folder)
-    return folder
+    return save_tiny(tmp_path_factory.mktemp("base"))
 
 
 def command(base: Path, folder: Path, output: str) -> list[str]:
@@ -231,7 +227,10 @@ def test_the_threshold_without_the_document_is_the_median(monkeypatch: pytest.Mo
 
 def test_the_benchmark_checks_whole_documents(trained: Path, tmp_path: Path) -> None:
     held_out, output = write(tmp_path / "news.jsonl", [*NEWS, NEWS[0], "No claim here"]), tmp_path / "figures.json"
-    done = CliRunner().invoke(benchmark, [str(held_out), "--model", str(trained), "--device", "cpu", "-o", str(output)])
+    command = [str(held_out), "--model", str(trained), "--device", "cpu", "-o", str(output)]
+    assert CliRunner().invoke(benchmark, [*command, "--sentences", "1"]).exit_code == 0
+    assert sum(json.loads(output.read_text())["claims"].values()) == 2 * 3
+    done = CliRunner().invoke(benchmark, command)
     assert done.exit_code == 0, done.output
     figures = json.loads(output.read_text())
     assert (figures["model"], figures["documents"], figures["chunks"]) == ("tiny-factcc", 3, 3)

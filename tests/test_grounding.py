@@ -205,6 +205,14 @@ def test_what_cannot_be_trained_is_said_before_pairs_are_made(base: Path, tmp_pa
     assert not (tmp_path / "model").exists()
 
 
+def test_what_can_have_but_one_value_is_no_option() -> None:
+    done = CliRunner().invoke(cli, ["train", "grounding", "--help"])
+    for option in ("--max-pairs", "--crop", "--joined", "--joined-min", "--joined-max", "--lowercase"):
+        assert f"  {option} " not in done.output
+    assert "  --window-max " in done.output
+    assert GroundingTrainSettings().to_dict()["crop"] == 1.0  # the model card tells it all the same
+
+
 def test_nothing_to_learn_from_is_said(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         train, "training_claims", lambda *_: ([replace(one, pairs=one.pairs[:1]) for one in toy(3)], [])

@@ -12,7 +12,7 @@ from statistics import fmean
 import pytest
 import torch
 from click.testing import CliRunner
-from tiny import DECODERS, SEQ2SEQ, plain_log_probs, tiny_pretrained
+from tiny import DECODERS, SEQ2SEQ, plain_log_probs, save_tiny, tiny_pretrained
 
 import quals
 from quals.errors import InputError, ModelError
@@ -74,11 +74,7 @@ def test_questions_are_those_of_transformers_own_beam_search(architecture: str) 
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("base")
-    pretrained = tiny_pretrained("llama")
-    pretrained.model.save_pretrained(folder)
-    pretrained.tokenizer.save_pretrained(folder)
-    return folder
+    return save_tiny(tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from test_train import FAST, passages
-from tiny import tiny_pretrained
+from tiny import save_tiny
 
 from quals.errors import InputError
 from quals.lm.device import pick_device
@@ -25,10 +25,7 @@ SHORT = FAST | {"contexts": 48, "lora_rank": 4, "save_every": 2, "evaluate_every
 
 @pytest.fixture
 def base(tmp_path: Path) -> Path:
-    pretrained = tiny_pretrained("llama")
-    pretrained.model.save_pretrained(tmp_path / "base")
-    pretrained.tokenizer.save_pretrained(tmp_path / "base")
-    return tmp_path / "base"
+    return save_tiny(tmp_path / "base")
 
 
 def steps(folder: Path) -> list[int]:

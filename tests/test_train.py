@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from tiny import plain_log_probs, tiny_pretrained
+from tiny import plain_log_probs, save_tiny
 
 import quals
 from quals.errors import InputError, ModelError
@@ -51,11 +51,7 @@ def passages(count: int, seed: int = 0) -> list[Passage]:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("base")
-    pretrained = tiny_pretrained("llama")
-    pretrained.model.save_pretrained(folder)
-    pretrained.tokenizer.save_pretrained(folder)
-    return folder
+    return save_tiny(tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture(scope="module")
@@ -86,10 +82,7 @@ def test_training_teaches_and_is_recorded(trained: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["llama", "bart"])
 def test_adapters_resume_after_a_kill(kind: str, tmp_path: Path) -> None:
-    base = tmp_path / "base"
-    pretrained = tiny_pretrained(kind)
-    pretrained.model.save_pretrained(base)
-    pretrained.tokenizer.save_pretrained(base)
+    base = save_tiny(tmp_path / "base", kind)
     short = FAST | {"contexts": 64, "model": str(base), "lora_rank": 4, "save_every": 3, "evaluate_every": 4}
     settings = TrainSettings(**short)
     whole = train_model(QAGen, passages(9), passages(2), tmp_path / "whole", settings)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from pretend import pretending, same_weights, train_there
-from tiny import tiny_pretrained
+from tiny import save_tiny
 
 from quals.cli.main import cli
 
@@ -37,10 +37,7 @@ def write_rows(path: Path, rows: list[dict[str, object]]) -> Path:
 
 @pytest.mark.parametrize("task", ["qagen", "qg", "qa"])
 def test_every_task_trains_from_the_command_line(task: str, tmp_path: Path) -> None:
-    base = tmp_path / "base"
-    pretrained = tiny_pretrained("llama")
-    pretrained.model.save_pretrained(base)
-    pretrained.tokenizer.save_pretrained(base)
+    base = save_tiny(tmp_path / "base")
     data, output = write_rows(tmp_path / "data.jsonl", ROWS), tmp_path / "model"
     options = ["--model", str(base), "--contexts", "16", "--lora-rank", "4", "--device", "cpu", "--batch", "4"]
     arguments = ["train", task, str(data), "--valid", str(data), "-o", str(output), *options]
@@ -56,9 +53,7 @@ def test_every_task_trains_from_the_command_line(task: str, tmp_path: Path) -> N
 
 
 def test_rows_that_cannot_be_read_are_told_and_left_out(tmp_path: Path) -> None:
-    pretrained = tiny_pretrained("llama")
-    pretrained.model.save_pretrained(tmp_path / "base")
-    pretrained.tokenizer.save_pretrained(tmp_path / "base")
+    save_tiny(tmp_path / "base")
     data = write_rows(tmp_path / "data.jsonl", [ROWS[0], {"context": "It rained.", "question": "What fell?"}, ROWS[1]])
     options = ["--model", str(tmp_path / "base"), "--contexts", "4", "--batch", "4", "--device", "cpu"]
     done = CliRunner().invoke(cli, ["train", "qagen", str(data), "-o", str(tmp_path / "model"), *options])
@@ -82,9 +77,7 @@ def test_rows_that_cannot_be_read_are_told_and_left_out(tmp_path: Path) -> None:
 def test_training_on_a_device_gives_the_weights_of_the_cpu(
     task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pretrained = tiny_pretrained("llama")
-    pretrained.model.save_pretrained(tmp_path / "base")
-    pretrained.tokenizer.save_pretrained(tmp_path / "base")
+    save_tiny(tmp_path / "base")
     data = write_rows(tmp_path / "data.jsonl", ROWS)
     for where in ("cpu", "there"):
         if where == "there":

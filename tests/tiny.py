@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import tokenizers
 import torch
 import transformers
@@ -78,6 +80,14 @@ def tiny_pretrained(kind: str) -> Pretrained:
             if parameter.dim() > 1:
                 parameter.mul_(3.0)
     return Pretrained(model, tokenizer, kind)
+
+
+def save_tiny(folder: Path, kind: str = "llama") -> Path:
+    """Such a model and its tokenizer in a folder, which is returned."""
+    pretrained = tiny_pretrained(kind)
+    pretrained.model.save_pretrained(folder)
+    pretrained.tokenizer.save_pretrained(folder)
+    return folder
 
 
 def plain_log_probs(lm: LanguageModel, text: list[int], target: list[int]) -> torch.Tensor:

@@ -35,7 +35,7 @@ from quals.training.card import table, write_both
 from quals.training.run import claim_folder, go_on
 from quals.training.train import save_half, training_arguments
 
-Row = dict[str, Any]
+Json = dict[str, Any]
 
 
 class FramedTrainer(DPOTrainer):  # type: ignore[misc]
@@ -72,7 +72,7 @@ def read_preferences(path: Path) -> list[tuple[str, str, str]]:
     return rows
 
 
-def framed(rows: Sequence[tuple[str, str, str]], tokenizer: Any, form: PairFormat, window: int) -> list[Row]:
+def framed(rows: Sequence[tuple[str, str, str]], tokenizer: Any, form: PairFormat, window: int) -> list[Json]:
     """The rows as token ids: the document in its frame, cut as in training, and both summaries with the end token."""
     return [
         {
@@ -84,7 +84,7 @@ def framed(rows: Sequence[tuple[str, str, str]], tokenizer: Any, form: PairForma
     ]
 
 
-def arguments(folder: Path, settings: Row, adapter: bool) -> DPOConfig:
+def arguments(folder: Path, settings: Json, adapter: bool) -> DPOConfig:
     """The trainer's arguments: those of our own training, and what DPO adds."""
     common = training_arguments(
         folder,
@@ -100,7 +100,7 @@ def arguments(folder: Path, settings: Row, adapter: bool) -> DPOConfig:
         seed=settings["seed"],
         dataloader_num_workers=settings["loaders"],
     )
-    loss: Row = {"loss_type": ["sigmoid"]}
+    loss: Json = {"loss_type": ["sigmoid"]}
     if settings["sft"]:
         loss = {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, settings["sft"]]}
     names = ["output_dir", "num_train_epochs", "learning_rate", "lr_scheduler_type", "warmup_steps", "max_grad_norm"]
@@ -112,7 +112,7 @@ def arguments(folder: Path, settings: Row, adapter: bool) -> DPOConfig:
     return DPOConfig(**same, **loss, beta=settings["beta"])
 
 
-def save(pretrained: Pretrained, folder: Path, card: Row, settings: Row, pairs: Row) -> None:
+def save(pretrained: Pretrained, folder: Path, card: Json, settings: Json, pairs: Json) -> None:
     """Write the summarizer: weights in half precision, and its cards with how it was made, and of what."""
     if "ref" in getattr(pretrained.model, "peft_config", {}):  # the copy that trl compares with
         pretrained.model.delete_adapter("ref")
@@ -131,7 +131,7 @@ def save(pretrained: Pretrained, folder: Path, card: Row, settings: Row, pairs: 
     write_both(folder, {**card, "training": training, "data": {"pairs": pairs}}, parts)
 
 
-def train(name: str, pairs: Path, folder: Path, settings: Row) -> DPOTrainer:
+def train(name: str, pairs: Path, folder: Path, settings: Json) -> DPOTrainer:
     """Train the summarizer of this name and write it to ``folder``."""
     transformers.set_seed(settings["seed"])
     card = read_card(store.resolve(name), name, SUMMARIZER)

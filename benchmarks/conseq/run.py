@@ -45,6 +45,7 @@ from quals.cli.exits import EXIT_TROUBLED
 from quals.lm.store import BASE_MODEL
 
 HERE = Path(__file__).parent
+COMMON = runpy.run_path(str(HERE.parent / "common.py"))
 DATA_SETS = ("xsum", "cnndm")  # names of the files and of the presets of `quals summarize`
 PROGRAMS = {"quals": ["-m", "quals.cli.main"]}
 PROGRAMS |= {name: [str(HERE / f"{name}.py")] for name in ("split", "dpo", "lead")}
@@ -52,7 +53,7 @@ METRICS = "rouge1,rouge2,rougeL,quals,qags,factcc"  # of the tables
 _SMALL_SHARE = "0.12"  # of a GPU's memory, for each of the stages that run beside each other, also for both data sets
 _OF_SETS = ("counts", "means", "copying", "thresholds")  # of their summary.json
 _PAUSE = 0.1  # seconds between looks at the stages at work
-Row = dict[str, Any]
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Ledger:
     size: str
     data: str
 
-    def events(self, stage: str) -> list[Row]:
+    def events(self, stage: str) -> list[Json]:
         """What is known of a stage, oldest first."""
         lines = self.path.read_text().splitlines() if self.path.is_file() else []
         mine = {"size": self.size, "data": self.data, "stage": stage}
@@ -181,7 +182,7 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def publish(folder: Path, ledger: Ledger, found: Sequence[Stage], settings: Row, results: Path) -> None:
+def publish(folder: Path, ledger: Ledger, found: Sequence[Stage], settings: Json, results: Path) -> None:
     """Put the tables together with how they were made; no text of the data goes into them."""
 
     def read(name: str) -> Any:
@@ -190,7 +191,7 @@ def publish(folder: Path, ledger: Ledger, found: Sequence[Stage], settings: Row,
 
     sets = {name: read(f"{name}/summary.json") for stage in found if (name := stage.name).startswith("sets-")}
     content = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "date": COMMON["today"](),
         "machine": machine(),
         "settings": settings,
         "sets": {name: {part: each[part] for part in _OF_SETS} for name, each in sets.items()},
@@ -205,7 +206,7 @@ def publish(folder: Path, ledger: Ledger, found: Sequence[Stage], settings: Row,
     click.echo(f"written: {target}.md and .json; page: {folder / 'page.html'}")
 
 
-def markdown(ledger: Ledger, content: Row, table: str, against_rouge: str) -> Iterator[str]:
+def markdown(ledger: Ledger, content: Json, table: str, against_rouge: str) -> Iterator[str]:
     """The published table, block by block."""
     yield f"# {ledger.data}, size {ledger.size}\n\n{content['date']}, {content['machine']}\n"
     yield table
@@ -235,7 +236,7 @@ def markdown(ledger: Ledger, content: Row, table: str, against_rouge: str) -> It
     yield ""
 
 
-def told(events: Sequence[Row]) -> Row:
+def told(events: Sequence[Json]) -> Json:
     """How long a stage took, and in how many pieces it was done; of what was killed the time is not known."""
     last = events[-1]
     pieces = sum(event["event"] == "started" and event["key"] == last["key"] for event in events)
@@ -243,12 +244,11 @@ def told(events: Sequence[Row]) -> Row:
 
 
 def machine() -> str:
-    """As in benchmarks/agreement.py, with the GPU if one is used."""
+    """As in the other benchmarks, with the GPU if one is used."""
     import torch
 
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
-    processor: str = runpy.run_path(str(HERE.parent / "agreement.py"))["machine"]()
-    return processor + gpu
+    return f"{COMMON['machine']()}{gpu}"
 
 
 @click.command(help=__doc__)

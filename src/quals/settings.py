@@ -25,6 +25,11 @@ def setting(default: Any, help: str, *, short: str = "", **limits: float | str) 
     return field(default=default, metadata={"help": help, "short": short, "limits": limits})
 
 
+def fixed(value: Any) -> Any:
+    """A dataclass field in place of one of a base class's: here it has this value, and nobody can give it another."""
+    return field(default=value, init=False)
+
+
 @dataclass(frozen=True)
 class Settings:
     """Settings made of `setting` fields.

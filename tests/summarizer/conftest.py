@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from tiny import tiny_pretrained
+from tiny import save_tiny
 
 from quals.cli.main import cli
 
@@ -40,16 +40,9 @@ def run(*arguments: object, input: str | None = None) -> Result:
     return CliRunner().invoke(cli, [str(argument) for argument in arguments], input=input)
 
 
-def save_base(folder: Path, kind: str = "llama") -> Path:
-    pretrained = tiny_pretrained(kind)
-    pretrained.model.save_pretrained(folder)
-    pretrained.tokenizer.save_pretrained(folder)
-    return folder
-
-
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_base(tmp_path_factory.mktemp("base"))
+    return save_tiny(tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,11 @@ from pathlib import Path
 from statistics import fmean
 
 import pytest
+from tiny import save_tiny
 
 from quals.summarizer import Summarizer, train
 from quals.summarizer.examples import contrasted
-from tests.summarizer.conftest import FAST, TINY, contrast_files, read, rows, run, save_base, write
+from tests.summarizer.conftest import FAST, TINY, contrast_files, read, rows, run, write
 
 
 def log_probs(folder: Path, path: Path) -> float:
@@ -23,7 +24,7 @@ def log_probs(folder: Path, path: Path) -> float:
 
 @pytest.mark.parametrize("kind", ["llama", "bart"])
 def test_conseq_raises_positives_and_lowers_negatives(kind: str, tmp_path: Path) -> None:
-    base = save_base(tmp_path / "base", kind)
+    base = save_tiny(tmp_path / "base", kind)
     positives, negatives = contrast_files(tmp_path)
     data = write(tmp_path / "data.jsonl", read(positives) + read(negatives))  # to begin with, both are as likely
     options = ["--lora-rank", 4, "--batch", 8, "--micro-batch", 8, "--max-document", 40, *FAST]

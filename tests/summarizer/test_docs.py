@@ -8,8 +8,9 @@ from pathlib import Path
 
 import datasets
 import pytest
+from tiny import save_tiny
 
-from tests.summarizer.conftest import FAST, read, rows, run, save_base, write
+from tests.summarizer.conftest import FAST, read, rows, run, write
 
 GUIDE = Path(__file__).parents[2] / "docs" / "summarizer.md"
 COMMANDS = re.findall(r"^ {4}quals (.+)$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE)
@@ -17,7 +18,7 @@ COMMANDS = re.findall(r"^ {4}quals (.+)$", GUIDE.read_text(encoding="utf-8"), re
 
 def test_every_command_of_the_guide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    save_base(Path("base"))
+    save_tiny(Path("base"))
     for name in ("train", "valid", "news", "positives", "negatives"):
         write(Path(f"{name}.jsonl"), rows(4))
     lines = ["body,teaser", *(f"{row['document']},{row['summary']}" for row in rows(4))]

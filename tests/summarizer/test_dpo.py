@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from summarizer.conftest import FAST, read, rows, run, save_base, write
+from summarizer.conftest import FAST, read, rows, run, write
+from tiny import save_tiny
 
 from quals.errors import InputError
 from quals.lm.format import text_ids
@@ -120,7 +121,7 @@ def test_errors_say_what_is_missing(dpo, pairs, tmp_path):
 
 def test_models_with_an_encoder_are_refused(dpo, pairs, tmp_path):
     data = write(tmp_path / "train.jsonl", rows(4))
-    options = ["--model", save_base(tmp_path / "bart", "bart"), "--lora-rank", 0, "--max-document", 60, *FAST]
+    options = ["--model", save_tiny(tmp_path / "bart", "bart"), "--lora-rank", 0, "--max-document", 60, *FAST]
     assert run("train", "summarizer", data, "-o", tmp_path / "mle", *options).exit_code == 0
     with pytest.raises(InputError, match="this one has an encoder"):
         dpo.train(str(tmp_path / "mle"), pairs, tmp_path / "out", SETTINGS)

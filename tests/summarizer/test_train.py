@@ -14,12 +14,13 @@ import datasets
 import pytest
 import torch
 from safetensors.torch import load_file
+from tiny import save_tiny
 
 from quals.errors import InputError, MissingExtraError, ModelError
 from quals.lm.load import load_pretrained
 from quals.summarizer import GenerationSettings, Summarizer
 from quals.training.run import newest_checkpoint
-from tests.summarizer.conftest import FAST, TINY, contrast_files, read, rows, run, save_base, write
+from tests.summarizer.conftest import FAST, TINY, contrast_files, read, rows, run, write
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,7 +43,7 @@ def test_training_teaches_and_is_recorded(trained: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["gpt2", "bart", "t5"])
 def test_other_architectures_train(kind: str, tmp_path: Path) -> None:
-    base, data = save_base(tmp_path / "base", kind), write(tmp_path / "data.jsonl", rows(8))
+    base, data = save_tiny(tmp_path / "base", kind), write(tmp_path / "data.jsonl", rows(8))
     done = run("train", "summarizer", data, "-o", tmp_path / "model", "--model", base, *TINY)
     assert done.exit_code == 0, done.output + repr(done.exception)
     assert json.loads((tmp_path / "model" / "quals.json").read_text())["task"] == "summarizer"

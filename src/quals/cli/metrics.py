@@ -12,8 +12,6 @@ from quals.errors import InputError
 from quals.metrics import registry
 from quals.metrics.base import Metric
 
-Settings = dict[str, dict[str, object]]
-
 settings_option = click.option(
     "--set", "settings", multiple=True, metavar="METRIC.NAME=VALUE", help="A metric's setting; repeatable."
 )
@@ -84,13 +82,13 @@ def load_metrics(
     return metrics
 
 
-def metric_settings(settings: Sequence[str], wanted: Sequence[str]) -> Settings:
+def metric_settings(settings: Sequence[str], wanted: Sequence[str]) -> dict[str, dict[str, object]]:
     """What ``METRIC.NAME=VALUE`` texts set, by metric.
 
     Raises:
         UsageError: it is written in another way, or for a metric that is not among the ``wanted``.
     """
-    parsed: Settings = {}
+    parsed: dict[str, dict[str, object]] = {}
     for text in settings:
         key, equals, value = text.partition("=")
         metric, dot, name = key.partition(".")

@@ -16,10 +16,10 @@ Made = TypeVar("Made")
 
 
 def options(settings: type[Settings]) -> Callable[[Command], Command]:
-    """Add a command-line option for every field of a settings class."""
+    """Add a command-line option for every field of a settings class that can be given a value."""
 
     def decorate(command: Command) -> Command:
-        for each in reversed(fields(settings)):
+        for each in reversed([one for one in fields(settings) if one.init]):
             if each.default is MISSING:
                 raise TypeError(f"{settings.__name__}.{each.name} has no default")
             names = [f"--{each.name.replace('_', '-')}", each.name]

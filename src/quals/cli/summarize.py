@@ -91,7 +91,7 @@ def _summarize(chosen: Options, settings: GenerationSettings) -> int:
         raise InputError("holds no rows", file=chosen.file)
     rows = chain([first], rows)
     from quals.summarizer.model import Summarizer
-    from quals.summarizer.run import Tally, output_row, skip_finished, summarized
+    from quals.summarizer.run import Tally, output_row, skip_summarized, summarized
 
     model = Summarizer.load(chosen.model, device=chosen.device)
     signature = model.signature(settings)
@@ -99,7 +99,7 @@ def _summarize(chosen: Options, settings: GenerationSettings) -> int:
     tally = Tally()
     with watch.running(count_rows(chosen.file, chosen.format) if watch.shown else None):
         if chosen.resume:
-            skip_finished(results.rows_path(chosen.output), watch.rows(rows), tally, settings, signature)
+            skip_summarized(results.rows_path(chosen.output), watch.rows(rows), tally, settings, signature)
         with results.results_writer(
             chosen.output, append=chosen.resume, source=chosen.file, format=chosen.format
         ) as writer:

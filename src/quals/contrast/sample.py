@@ -9,7 +9,7 @@ from quals.io.results import JsonlWriter
 from quals.io.rows import Row
 from quals.scoring.progress import Advance, untold
 from quals.summarizer.model import Summarizer
-from quals.summarizer.run import Tally, output_row, skip_finished, summarized
+from quals.summarizer.run import Tally, output_row, skip_summarized, summarized
 from quals.summarizer.settings import GenerationSettings
 
 
@@ -26,7 +26,7 @@ def write_samples(
         InputError: the file holds samples of other rows, or made in another way.
     """
     signature = model.signature(settings)
-    skip_finished(path, rows, Tally(), settings, signature)
+    skip_summarized(path, rows, Tally(), settings, signature)
     with JsonlWriter(path, append=True) as writer:
         for row, result in summarized(rows, model, settings):
             writer.write_row(output_row(row, result, settings, signature))

@@ -21,7 +21,7 @@ from quals.scoring.cache import ScoreCache
 from quals.scoring.evidence import Pieces, explained
 from quals.scoring.progress import Progress
 
-Row = dict[str, Any]
+OutputRow = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,10 @@ class Sets:
         selection: thresholds, and which documents were chosen.
     """
 
-    positives: list[Row]
-    negatives: list[Row]
-    aside: list[Row]
-    counts: Row
+    positives: list[OutputRow]
+    negatives: list[OutputRow]
+    aside: list[OutputRow]
+    counts: dict[str, Any]
     means: dict[str, float | None]
     copying: dict[str, float | None]
     selection: Selection
@@ -133,19 +133,19 @@ def make_sets(
     return Sets(positives, negatives, aside, counts, means, copied, selection)
 
 
-def _positive(scored: Scored, chosen: Candidates) -> Row:
+def _positive(scored: Scored, chosen: Candidates) -> OutputRow:
     text, score = chosen.better(scored)
     assert score is not None  # what has none is not selected
     return _row(scored.example, text, score) | ({} if chosen.good is None else {"sample": chosen.good})
 
 
-def _negative(scored: Scored, sample: int, evidence: Pieces) -> Row:
+def _negative(scored: Scored, sample: int, evidence: Pieces) -> OutputRow:
     example = scored.example
     row = _row(example, example.samples[sample], scored.samples[sample])
     return {**row, "reference": example.reference, "sample": sample, "evidence": evidence}
 
 
-def _row(example: Example, summary: str | None, score: SummaryScore) -> Row:
+def _row(example: Example, summary: str | None, score: SummaryScore) -> OutputRow:
     return {
         "id": example.id,
         "document": example.document,
@@ -169,11 +169,11 @@ def _lacking(options: Options) -> str:
     return f"{reason}, or none that are as alike in length and copying as was asked for"
 
 
-def _unreadable(problem: InputError) -> Row:
+def _unreadable(problem: InputError) -> OutputRow:
     return {"line": problem.line, "status": str(Status.INVALID_ROW), "reason": str(problem)}
 
 
-def _aside(scored: Scored) -> Iterator[Row]:
+def _aside(scored: Scored) -> Iterator[OutputRow]:
     """What of an example cannot be selected, and why."""
     example = scored.example
     place = {"id": example.id, "line": example.line}
@@ -190,8 +190,8 @@ def _aside(scored: Scored) -> Iterator[Row]:
 
 
 def _counts(
-    scored: Sequence[Scored], problems: Sequence[InputError], positives: Sequence[Row], negatives: Sequence[Row]
-) -> Row:
+    scored: Sequence[Scored], problems: Sequence[InputError], positives: Sequence[object], negatives: Sequence[object]
+) -> dict[str, Any]:
     return {
         "rows": len(scored) + len(problems),
         "invalid_rows": len(problems),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from quals.contrast.sets import Row, Sets
+from quals.contrast.sets import OutputRow, Sets
 from quals.errors import InputError
 from quals.io.files import appearing_whole
 from quals.io.results import json_line
@@ -51,7 +51,7 @@ def write_sets(sets: Sets, folder: Path, prompt: str, settings: dict[str, Any]) 
     _write(folder / "summary.json", [json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n"])
 
 
-def preference_rows(sets: Sets, prompt: str) -> list[Row]:
+def preference_rows(sets: Sets, prompt: str) -> list[OutputRow]:
     """trl's preference format: a prompt with a chosen and a rejected completion, for documents in both sets."""
     chosen = dict(zip(sets.selection.positives, sets.positives, strict=True))
     return [
@@ -66,7 +66,7 @@ def preference_rows(sets: Sets, prompt: str) -> list[Row]:
     ]
 
 
-def feedback_rows(sets: Sets, prompt: str) -> list[Row]:
+def feedback_rows(sets: Sets, prompt: str) -> list[OutputRow]:
     """trl's unpaired format: prompt, completion and whether it is good."""
     return [
         {"id": row["id"], "prompt": _prompt(row, prompt), "completion": f" {row['summary']}", "label": good}
@@ -75,7 +75,7 @@ def feedback_rows(sets: Sets, prompt: str) -> list[Row]:
     ]
 
 
-def _prompt(row: Row, prompt: str) -> str:
+def _prompt(row: OutputRow, prompt: str) -> str:
     return prompt.replace("{document}", row["document"])  # a document may hold braces of its own
 
 

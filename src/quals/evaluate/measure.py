@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,7 @@ from quals.metrics.rouge import Rouge2Precision
 from quals.records import Status, SummaryScore
 from quals.scoring.cache import ScoreCache
 from quals.scoring.cached import score_rows
-from quals.scoring.progress import Advance, untold
+from quals.scoring.progress import Advance, Progress, untold_of
 
 
 @dataclass(frozen=True)
@@ -43,26 +43,26 @@ class Measured:
 
 
 def measure(
-    metric: Metric,
+    metrics: Sequence[Metric],
     sets: Sequence[DataSet],
     tuning: Sequence[DataSet],
     cache: ScoreCache,
     *,
     positive_from: float = 1.0,
     bootstrap: Bootstrap | None = None,
-    advance: Advance = untold,
-) -> Iterator[Measured]:
-    """Score each set with the metric, through the cache, and compare with its labels.
+    progress: Progress = untold_of,
+) -> list[Measured]:
+    """Score each set with each metric, through the cache, and compare with its labels: set by set, all metrics of each.
 
     Args:
-        metric: what to measure.
+        metrics: what to measure.
         sets: where it is measured.
         tuning: other sets, on all of whose rows together the threshold for balanced accuracy is chosen;
             with none it is cross-fitted within each set.
         cache: where scores are looked up and kept.
         positive_from: a label of at least this counts as consistent.
         bootstrap: how intervals are made.
-        advance: called with the number of rows done since the last call.
+        progress: called with a metric's name and its number of rows; gives what is called as rows are done.
 
     Raises:
         MissingExtraError: scipy or rouge-score-rs is not installed; told before anything is scored.
@@ -72,24 +72,32 @@ def measure(
     statistics.scipy_stats()
     _keep_apart(sets, tuning)
     copying = Rouge2Precision()
-    threshold = _tuned(metric, tuning, cache, positive_from, advance) if tuning else None
-    for data in sets:
-        scores = score_rows(metric, [row.texts for row in data.rows], cache, advance)
-        compared = agreement(
-            [score.value for score in scores],
-            Labelled(
-                data.documents,
-                [row.label for row in data.rows],
-                [row.pair for row in data.rows],
-                [score.value for score in score_rows(copying, [row.texts for row in data.rows], cache)],
-            ),
-            positive_from=positive_from,
-            tuned_threshold=threshold,
-            bootstrap=bootstrap,
+    labelled = [
+        Labelled(
+            data.documents,
+            [row.label for row in data.rows],
+            [row.pair for row in data.rows],
+            [score.value for score in score_rows(copying, [row.texts for row in data.rows], cache)],
         )
-        unscored = Counter(str(score.status) for score in scores if score.status is not Status.OK)
-        bands = _bands(metric, data.rows, scores, positive_from)
-        yield Measured(data.name, metric.name, metric.signature, compared, dict(unscored), threshold, bands)
+        for data in sets
+    ]
+    found: list[list[Measured]] = [[] for _ in sets]
+    for metric in metrics:
+        advance = progress(metric.name, sum(len(data.rows) for data in [*sets, *tuning]))
+        threshold = _tuned(metric, tuning, cache, positive_from, advance) if tuning else None
+        for data, of, here in zip(sets, labelled, found, strict=True):
+            scores = score_rows(metric, [row.texts for row in data.rows], cache, advance)
+            compared = agreement(
+                [score.value for score in scores],
+                of,
+                positive_from=positive_from,
+                tuned_threshold=threshold,
+                bootstrap=bootstrap,
+            )
+            unscored = Counter(str(score.status) for score in scores if score.status is not Status.OK)
+            bands = _bands(metric, data.rows, scores, positive_from)
+            here.append(Measured(data.name, metric.name, metric.signature, compared, dict(unscored), threshold, bands))
+    return [one for here in found for one in here]
 
 
 def _bands(

@@ -86,23 +86,15 @@ def make_report(
     """
     sets = with_unique_names([_read(file, options) for file in files])
     tuning = [_read(file, options) for file in tune_on]
-    total = sum(len(data.rows) for data in [*sets, *tuning])
-    bootstrap = Bootstrap(options.resamples, options.seed, options.level)
-    by_metric = [
-        list(
-            measure(
-                metric,
-                sets,
-                tuning,
-                cache,
-                positive_from=options.positive_from,
-                bootstrap=bootstrap,
-                advance=progress(metric.name, total),
-            )
-        )
-        for metric in metrics
-    ]
-    results = [result for of_one_set in zip(*by_metric, strict=True) for result in of_one_set]
+    results = measure(
+        metrics,
+        sets,
+        tuning,
+        cache,
+        positive_from=options.positive_from,
+        bootstrap=Bootstrap(options.resamples, options.seed, options.level),
+        progress=progress,
+    )
     problems = [problem for data in [*sets, *tuning] for problem in data.problems]
     return Report(options, [_used(data) for data in sets], [_used(data) for data in tuning], results, problems)
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 from quals.lm.framed import FramedModel
 from quals.records import Span
 
+Asked = TypeVar("Asked")
 Result = TypeVar("Result")
 Best = TypeVar("Best")
 
@@ -49,9 +50,9 @@ def _windows(
 
 
 def in_parts(
-    work: Callable[[Sequence[list[int]], Sequence[Sequence[str]]], list[list[Result]]],
+    work: Callable[[Sequence[list[int]], Sequence[Sequence[Asked]]], list[list[Result]]],
     texts: Sequence[Sequence[list[int]]],
-    asked: Sequence[Sequence[str]],
+    asked: Sequence[Sequence[Asked]],
     best: Callable[[Sequence[Result]], Best],
 ) -> list[list[Best]]:
     """``work`` on texts in several parts, each framed, and the best of what the parts give for all that is asked.
@@ -60,7 +61,7 @@ def in_parts(
         work: takes framed texts, and what is asked of each.
         texts: the parts of each text.
         asked: of each text.
-        best: chooses among the results of all parts, in their order.
+        best: chooses among the results of all parts, in their order; ``list`` keeps them all.
     """
     flat = [part for parts in texts for part in parts]
     found = iter(work(flat, [group for parts, group in zip(texts, asked, strict=True) for _ in parts]))

@@ -23,7 +23,7 @@ from typing import ClassVar
 
 from quals.errors import ModelError
 from quals.lm import store
-from quals.lm.chunks import Chunk, chunks
+from quals.lm.chunks import Chunk, chunks, in_parts
 from quals.lm.device import pick_device, pick_dtype
 from quals.lm.format import PairFormat, text_ids
 from quals.lm.framed import FramedModel
@@ -139,20 +139,14 @@ class Pmi(GroupedMetric[Word]):
         """Read all summaries behind each document; each chunk of it is read once for all of them."""
         parts = chunks(self.reader, list(wanted), self.settings.chunk, self.settings.overlap)
         written = [[[id for word in words for id in word.tokens] for words in of.values()] for of in wanted.values()]
-        scored = iter(
-            self.reader.log_probs(
-                [chunk.ids for each in parts for chunk in each],
-                [group for each, group in zip(parts, written, strict=True) for _ in each],
-            )
-        )
-        results: dict[str, dict[str, SummaryScore]] = {}
-        for (document, of), each in zip(wanted.items(), parts, strict=True):
-            by_chunk = [next(scored) for _ in each]
-            results[document] = {
-                summary: self._score_of(summary, words, each, [found[place] for found in by_chunk])
-                for place, (summary, words) in enumerate(of.items())
+        read = in_parts(self.reader.log_probs, [[part.ids for part in each] for each in parts], written, list)
+        return {
+            document: {
+                summary: self._score_of(summary, words, each, by_chunk)
+                for (summary, words), by_chunk in zip(of.items(), found, strict=True)
             }
-        return results
+            for (document, of), each, found in zip(wanted.items(), parts, read, strict=True)
+        }
 
     def _score_of(
         self, summary: str, words: Sequence[Word], parts: Sequence[Chunk], by_chunk: Sequence[Sequence[float]]

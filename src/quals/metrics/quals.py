@@ -15,7 +15,7 @@ from statistics import fmean
 from typing import ClassVar, Literal
 
 from quals.errors import InputError
-from quals.lm.chunks import Chunk, chunks
+from quals.lm.chunks import Chunk, chunks, in_parts
 from quals.lm.format import text_ids
 from quals.lm.search import SearchSettings
 from quals.metrics.grouped import GroupedMetric, Problem
@@ -138,23 +138,15 @@ class Quals(GroupedMetric[GeneratedPair]):
     ) -> dict[str, dict[str, SummaryScore]]:
         """Score the pairs of all summaries of each document; each chunk is read once for all of them."""
         size, overlap = self.settings.chunk, self.settings.overlap
-        whole = dict(zip(wanted, chunks(self.qagen, list(wanted), size, overlap), strict=True))
-        parts = {document: of[:1] for document, of in whole.items()} if self.settings.reference else whole
-        targets = {
-            document: [pair.tokens for pairs in of.values() for pair in pairs] for document, of in wanted.items()
-        }
-        written = [tokens for group in targets.values() for tokens in group]
-        pieces = iter(self.qagen.pieces(written)) if explain else repeat(())
-        scored = iter(
-            self.qagen.log_probs(
-                [chunk.ids for document in wanted for chunk in parts[document]],
-                [targets[document] for document in wanted for _ in parts[document]],
-            )
-        )
+        whole = chunks(self.qagen, list(wanted), size, overlap)
+        parts = [each[:1] for each in whole] if self.settings.reference else whole
+        targets = [[pair.tokens for pairs in of.values() for pair in pairs] for of in wanted.values()]
+        pieces = iter(self.qagen.pieces([tokens for group in targets for tokens in group])) if explain else repeat(())
+        read = in_parts(self.qagen.log_probs, [[part.ids for part in each] for each in parts], targets, list)
         results = {}
-        for document, of in wanted.items():
-            results[document] = self._assemble(of, parts[document], [next(scored) for _ in parts[document]], pieces)
-            if len(parts[document]) < len(whole[document]):
+        for (document, of), each, every, found in zip(wanted.items(), parts, whole, read, strict=True):
+            results[document] = self._assemble(of, each, iter(found), pieces)
+            if len(each) < len(every):
                 note = f"the document was cut to its first {size} tokens"
                 results[document] = {text: replace(score, reason=note) for text, score in results[document].items()}
         return results
@@ -163,17 +155,16 @@ class Quals(GroupedMetric[GeneratedPair]):
         self,
         pairs_of: Mapping[str, list[GeneratedPair]],
         parts: list[Chunk],
-        by_chunk: list[list[list[float]]],
+        found: Iterator[list[list[float]]],
         pieces: Iterator[tuple[str, ...]],
     ) -> dict[str, SummaryScore]:
-        """Results per summary; ``by_chunk`` holds per chunk, per pair of all summaries, per token."""
-        results, at = {}, 0
+        """Results per summary; ``found`` has, for each pair of all summaries, the log-probabilities in each chunk."""
+        results = {}
         for summary, pairs in pairs_of.items():
             evidence = []
             for pair in pairs:
-                best = max(range(len(parts)), key=lambda i: fmean(by_chunk[i][at]))
-                evidence.append(_evidence(pair, next(pieces), by_chunk[best][at], parts[best].span))
-                at += 1
+                best, part = max(zip(next(found), parts, strict=True), key=lambda one: fmean(one[0]))
+                evidence.append(_evidence(pair, next(pieces), best, part.span))
             value = fmean(piece.score for piece in evidence)
             results[summary] = self._result(value, evidence, len(parts), "each pair takes its best")
         return results

@@ -29,7 +29,7 @@ from quals.study.stats import (
 from quals.study.store import Store
 from quals.study.votes import by_pair, by_systems, median_seconds, units, votes
 
-Row = dict[str, Any]
+TableRow = dict[str, Any]
 DIFFERENCES = (0.1, 0.15, 0.2, 0.3)
 _NAMES = {1: "better", 0: "equal", -1: "worse"}
 
@@ -48,13 +48,13 @@ class Report:
         power: how many pairs a difference would need, at the observed share of ties.
     """
 
-    study: Row
-    results: list[Row]
-    agreement: list[Row]
-    annotators: list[Row]
-    items: list[Row]
-    metrics: list[Row]
-    power: list[Row]
+    study: dict[str, Any]
+    results: list[TableRow]
+    agreement: list[TableRow]
+    annotators: list[TableRow]
+    items: list[TableRow]
+    metrics: list[TableRow]
+    power: list[TableRow]
 
 
 TABLES = tuple(f"{field.name}.csv" for field in fields(Report) if field.name != "study")  # see `write_report`
@@ -120,7 +120,7 @@ def write_report(report: Report, judgements: Sequence[Judgement], folder: Path) 
     return [folder / name for name in texts]
 
 
-def _head(store: Store, judgements: Sequence[Judgement], exclude: Collection[str]) -> Row:
+def _head(store: Store, judgements: Sequence[Judgement], exclude: Collection[str]) -> dict[str, Any]:
     counted = [judgement for judgement in judgements if judgement.counted]
     return {
         "title": store.title,
@@ -135,7 +135,7 @@ def _head(store: Store, judgements: Sequence[Judgement], exclude: Collection[str
     }
 
 
-def _result_rows(systems: tuple[str, str], judgements: Sequence[Judgement], seed: int) -> list[Row]:
+def _result_rows(systems: tuple[str, str], judgements: Sequence[Judgement], seed: int) -> list[TableRow]:
     rows = []
     for attribute in ATTRIBUTES:
         grouped = units(judgements, attribute)
@@ -148,28 +148,28 @@ def _result_rows(systems: tuple[str, str], judgements: Sequence[Judgement], seed
     return rows
 
 
-def _shares(preferences: Sequence[int]) -> Row:
+def _shares(preferences: Sequence[int]) -> TableRow:
     counts = tally(preferences)
-    row: Row = {"n": len(preferences)} | {_NAMES[preference]: count for preference, count in counts.items()}
+    row: TableRow = {"n": len(preferences)} | {_NAMES[preference]: count for preference, count in counts.items()}
     for preference, count in counts.items():
         name, share = _NAMES[preference], wilson(count, len(preferences))
         row |= {f"{name}_share": share.value, f"{name}_low": share.low, f"{name}_high": share.high}
     return {**row, "sign_p": sign_test(counts[1], counts[-1])}
 
 
-def _bootstrap(drawn: dict[int, Interval]) -> Row:
-    row: Row = {}
+def _bootstrap(drawn: dict[int, Interval]) -> TableRow:
+    row: TableRow = {}
     for preference, name in _NAMES.items():
         interval = drawn.get(preference, Interval(None))
         row |= {f"{name}_bootstrap_low": interval.low, f"{name}_bootstrap_high": interval.high}
     return row
 
 
-def _agreement_rows(systems: tuple[str, str], judgements: Sequence[Judgement], seed: int) -> list[Row]:
+def _agreement_rows(systems: tuple[str, str], judgements: Sequence[Judgement], seed: int) -> list[TableRow]:
     rows = []
     for attribute in ATTRIBUTES:
         grouped = units(judgements, attribute)
-        row: Row = {"attribute": attribute, "system": systems[0], "against": systems[1]}
+        row: TableRow = {"attribute": attribute, "system": systems[0], "against": systems[1]}
         row["pairs"] = sum(len(unit) > 1 for unit in grouped)
         ordinal, nominal = alpha(grouped, seed, "ordinal"), alpha(grouped, seed, "nominal")
         row |= {"alpha": ordinal.value, "low": ordinal.low, "high": ordinal.high}
@@ -178,15 +178,15 @@ def _agreement_rows(systems: tuple[str, str], judgements: Sequence[Judgement], s
     return rows
 
 
-def _item_rows(judgements: Sequence[Judgement]) -> list[Row]:
+def _item_rows(judgements: Sequence[Judgement]) -> list[TableRow]:
     groups = by_pair(judgements)
     usual = median_seconds([judgement for group in groups.values() for judgement in group])
     return [_item_row(group, usual or 0.0) for _, group in sorted(groups.items())]
 
 
-def _item_row(group: Sequence[Judgement], usual: float) -> Row:
+def _item_row(group: Sequence[Judgement], usual: float) -> TableRow:
     pair, seconds = group[0], median_seconds(group) or 0.0
-    row: Row = {"pair": pair.pair, "document": pair.document, "system": pair.first, "against": pair.second}
+    row: TableRow = {"pair": pair.pair, "document": pair.document, "system": pair.first, "against": pair.second}
     remarks = []
     for attribute, name in ATTRIBUTES.items():
         counts = tally(votes(group, attribute))
@@ -201,7 +201,7 @@ def _item_row(group: Sequence[Judgement], usual: float) -> Row:
     return row
 
 
-def _power_rows(result: Row, differences: Sequence[float]) -> list[Row]:
+def _power_rows(result: TableRow, differences: Sequence[float]) -> list[TableRow]:
     rows = []
     for difference in differences:
         ties, pairs = result["equal_share"], result["n"]

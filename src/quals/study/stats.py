@@ -109,29 +109,29 @@ def power(pairs: int, difference: float, ties: float) -> float:
     return float(_power(np.array([pairs]), difference, ties)[0])
 
 
-def pairs_needed(difference: float, ties: float, target: float = 0.8) -> int:
-    """How many pairs the two-sided sign test needs to find a difference with the chance ``target``.
+def pairs_needed(difference: float, ties: float) -> int:
+    """How many pairs the two-sided sign test needs to find a difference with a chance of 80 %.
 
     Args:
         difference: the share of pairs on which one system is better, less the share on which it is worse.
         ties: the share of pairs on which they are equal.
-        target: the wanted power, between 0 and 1.
 
     Returns:
-        The smallest number from which on the power never falls below the target (it is a saw-tooth).
+        The smallest number from which on the power never falls below 80 % (it is a saw-tooth).
 
     Raises:
-        InputError: the difference is below 0.05 or not possible with so many ties, or the target is out of range.
+        InputError: the difference is below 0.05 or not possible with so many ties.
     """
-    if difference < 0.05 or not possible(difference, ties) or not 0 < target < 1:
+    if difference < 0.05 or not possible(difference, ties):
         raise InputError(f"a difference of {difference:g} is too small, or not possible with {ties:.0%} ties")
-    quantiles = scipy_stats.norm.ppf(1 - LEVEL / 2) + scipy_stats.norm.ppf(target)
+    quantiles = scipy_stats.norm.ppf(1 - LEVEL / 2) + scipy_stats.norm.ppf(_POWER)
     roughly = (1 - ties) * (quantiles / difference) ** 2  # Noether 1987
     sizes = np.arange(max(1, int(0.7 * roughly) - 30), int(1.3 * roughly) + 60)
-    short = np.flatnonzero(_power(sizes, difference, ties) < target)
+    short = np.flatnonzero(_power(sizes, difference, ties) < _POWER)
     return int(sizes[short[-1]]) + 1 if len(short) else int(sizes[0])
 
 
+_POWER = 0.8  # that a study should have
 _ROUNDING = 1e-9
 _PERCENT = (100 * LEVEL / 2, 100 * (1 - LEVEL / 2))
 

@@ -8,7 +8,7 @@ from itertools import groupby
 from rich.markup import escape
 from rich.table import Table
 
-from quals.study.report import Report, Row
+from quals.study.report import Report, TableRow
 
 _MOST = 10  # pairs that stand out
 
@@ -30,7 +30,7 @@ def report_tables(report: Report) -> Iterator[Table]:
 
 
 def _by_systems(
-    title: str, columns: Sequence[str], rows: Sequence[Row], show: Callable[[Row], list[str]]
+    title: str, columns: Sequence[str], rows: Sequence[TableRow], show: Callable[[TableRow], list[str]]
 ) -> Iterator[Table]:
     for (system, against), group in groupby(rows, key=lambda row: (row["system"], row["against"])):
         lines = [[str(row["attribute"]), *show(row)] for row in group]
@@ -46,7 +46,7 @@ def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) ->
     return table
 
 
-def _result(row: Row) -> list[str]:
+def _result(row: TableRow) -> list[str]:
     # Votes on one pair are not independent: of them only intervals hold that draw whole pairs, and no sign test.
     of_votes = row["unit"] == "judgement"
     low, high = ("bootstrap_low", "bootstrap_high") if of_votes else ("low", "high")
@@ -56,7 +56,7 @@ def _result(row: Row) -> list[str]:
     return [row["unit"], str(row["n"]), *shares, p]
 
 
-def _agreement(row: Row) -> list[str]:
+def _agreement(row: TableRow) -> list[str]:
     return [
         str(row["pairs"]),
         _plain(row, "alpha", "low", "high"),
@@ -64,16 +64,16 @@ def _agreement(row: Row) -> list[str]:
     ]
 
 
-def _annotator(row: Row) -> list[str]:
+def _annotator(row: TableRow) -> list[str]:
     checks, again = _of(row["checks_passed"], row["checks"]), _of(row["same_again"], row["repeated"])
     return [row["annotator"], str(row["items"]), f"{row['median_seconds']:.0f}", checks, again, row["remarks"]]
 
 
-def _item(row: Row) -> list[str]:
+def _item(row: TableRow) -> list[str]:
     return [row["document"], f"{row['system']} against {row['against']}", row["remarks"]]
 
 
-def _metric(row: Row) -> list[str]:
+def _metric(row: TableRow) -> list[str]:
     tau = "-" if row["tau"] is None else f"{row['tau']:.2f}"
     decided = row["right"] + row["wrong"]
     return [
@@ -86,7 +86,7 @@ def _metric(row: Row) -> list[str]:
     ]
 
 
-def _power(row: Row) -> list[str]:
+def _power(row: TableRow) -> list[str]:
     return [_share(row["difference"]), _share(row["ties"]), _share(row["power"]), str(row["pairs_needed"] or "-")]
 
 
@@ -98,13 +98,13 @@ def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.0%}"
 
 
-def _percent(row: Row, value: str, low: str, high: str) -> str:
+def _percent(row: TableRow, value: str, low: str, high: str) -> str:
     if row[value] is None:
         return "-"
     return f"{row[value]:.0%}" + ("" if row[low] is None else f" ({100 * row[low]:.0f}-{100 * row[high]:.0f})")
 
 
-def _plain(row: Row, value: str, low: str, high: str) -> str:
+def _plain(row: TableRow, value: str, low: str, high: str) -> str:
     if row[value] is None:
         return "-"
     return f"{row[value]:.2f}" + ("" if row[low] is None else f" ({row[low]:.2f} to {row[high]:.2f})")

@@ -8,12 +8,12 @@ from statistics import median
 
 from quals.study.records import Judgement
 
-Systems = tuple[str, str]
+SystemPair = tuple[str, str]
 
 
-def by_systems(judgements: Iterable[Judgement]) -> dict[Systems, list[Judgement]]:
+def by_systems(judgements: Iterable[Judgement]) -> dict[SystemPair, list[Judgement]]:
     """The judgements that count, by the two systems they compare, in the order of the pairs."""
-    groups: defaultdict[Systems, list[Judgement]] = defaultdict(list)
+    groups: defaultdict[SystemPair, list[Judgement]] = defaultdict(list)
     for judgement in sorted(judgements, key=lambda judgement: judgement.pair):
         if judgement.counted:
             groups[judgement.first, judgement.second].append(judgement)

@@ -26,7 +26,6 @@ def conseq_loss(
     *,
     smoothing: float = 0.1,
     smooth_negatives: bool = False,
-    floor: float = FLOOR,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The two sums of the loss, of positives and of negatives, not yet divided by the number of tokens.
 
@@ -38,7 +37,6 @@ def conseq_loss(
             is -log p_v.
         smooth_negatives: the same for negatives, where l_v is -log(1 - p_v); a quirk of the reference, which
             raises the loss of the best tokens although they are not the label.
-        floor: what 1 - p is at least.
     """
     logits = logits if logits.dtype == torch.float64 else logits.float()
     known = labels != IGNORE
@@ -47,14 +45,14 @@ def conseq_loss(
         logits[good], labels[good], reduction="sum", label_smoothing=smoothing
     )
     if not smooth_negatives:
-        return positive_sum, -log_not(logits[bad], labels[bad], floor).sum()
-    all_not = log_not_any(logits[bad], floor)
+        return positive_sum, -log_not(logits[bad], labels[bad]).sum()
+    all_not = log_not_any(logits[bad])
     own = all_not.gather(1, labels[bad][:, None]).sum()
     return positive_sum, -((1 - smoothing) * own + smoothing * all_not.mean(1).sum())
 
 
-def log_not(logits: torch.Tensor, labels: torch.Tensor, floor: float = FLOOR) -> torch.Tensor:
-    """log(1 - p) of each label, in nats; at least ``log(floor)``, where the gradient is zero.
+def log_not(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """log(1 - p) of each label, in nats; at least the log of `FLOOR`, where the gradient is zero.
 
     For p above 1/2 it is the logsumexp over the other tokens minus the logsumexp over all, else log1p(-p): both
     keep their digits. ``logits`` is (tokens, vocabulary), ``labels`` (tokens).
@@ -65,14 +63,14 @@ def log_not(logits: torch.Tensor, labels: torch.Tensor, floor: float = FLOOR) ->
     likely = log_p > -math.log(2)
     # Even the branch that is not taken needs a finite gradient.
     rare = torch.log1p(-torch.where(likely, -1.0, log_p).exp())
-    return torch.where(likely, others - total, rare).clamp(min=math.log(floor))
+    return torch.where(likely, others - total, rare).clamp(min=math.log(FLOOR))
 
 
-def log_not_any(logits: torch.Tensor, floor: float = FLOOR) -> torch.Tensor:
+def log_not_any(logits: torch.Tensor) -> torch.Tensor:
     """log(1 - p) of every token of the vocabulary, (tokens, vocabulary); see `log_not`."""
     if not len(logits):
         return logits
     best = logits.argmax(1)
     # Only the most probable token can have a p above 1/2, where log1p(-p) would lose digits.
     small = torch.log1p(-logits.softmax(1).scatter(1, best[:, None], 0.0))
-    return small.clamp(min=math.log(floor)).scatter(1, best[:, None], log_not(logits, best, floor)[:, None])
+    return small.clamp(min=math.log(FLOOR)).scatter(1, best[:, None], log_not(logits, best)[:, None])

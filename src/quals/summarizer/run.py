@@ -19,7 +19,7 @@ from quals.scoring.run import windows
 from quals.summarizer.model import Summaries, Summarizer
 from quals.summarizer.settings import GenerationSettings
 
-RESULT_FIELDS = ("status", "reason", "signature")
+_LAST_FIELDS = ("status", "reason", "signature")
 ONE, SEVERAL = ("summary", "log_prob"), ("summaries", "log_probs")
 
 
@@ -97,7 +97,9 @@ def output_row(row: Row, result: Summaries, settings: GenerationSettings, signat
     return {**_input(row, settings), **written, **end}
 
 
-def skip_finished(path: Path, rows: Iterator[Row], tally: Tally, settings: GenerationSettings, signature: str) -> None:
+def skip_summarized(
+    path: Path, rows: Iterator[Row], tally: Tally, settings: GenerationSettings, signature: str
+) -> None:
     """Take the rows from ``rows`` whose summaries already stand in ``path``, and count them.
 
     Raises:
@@ -124,7 +126,7 @@ def _mismatch(done: dict[str, Any], row: Row | None, settings: GenerationSetting
         return "there are more results than rows in the input"
     if done["signature"] != signature:
         return f"made with {done['signature']}, not with {signature}"
-    reserved = (*_names(settings), *RESULT_FIELDS)
+    reserved = (*_names(settings), *_LAST_FIELDS)
     fields = {name: value for name, value in done.items() if name not in reserved}
     same_error = (done["status"] == Status.INVALID_ROW) == (row.error is not None)
     if fields != json.loads(json_line(_input(row, settings))) or not same_error:
@@ -140,4 +142,4 @@ def _input(row: Row, settings: GenerationSettings) -> dict[str, Any]:
     if settings.count == 1 and "summary" in row.fields and "reference" not in row.fields:
         fields = {"reference" if name == "summary" else name: value for name, value in row.fields.items()}
         row = replace(row, fields=fields)
-    return input_fields(row, (*_names(settings), *RESULT_FIELDS))
+    return input_fields(row, (*_names(settings), *_LAST_FIELDS))

@@ -17,8 +17,8 @@ import transformers
 from quals.errors import InputError
 from quals.lm import store
 from quals.lm.format import PairFormat
-from quals.lm.framed import form_of, read_card
-from quals.lm.load import Pretrained, load_pretrained
+from quals.lm.framed import read_card
+from quals.lm.load import Pretrained
 from quals.summarizer.card import DataUsed, write_card
 from quals.summarizer.data import Data, drop_long_summaries, encode, keep_together
 from quals.summarizer.examples import Collator, contrasted
@@ -29,7 +29,7 @@ from quals.summarizer.settings import RATES, ConseqSettings, FitSettings, Summar
 from quals.texts import plain
 from quals.training.examples import IGNORE, with_mask
 from quals.training.run import claim_folder, go_on, is_first_process
-from quals.training.train import PairTrainer, add_adapter, save_half, training_arguments
+from quals.training.train import COSINE, PairTrainer, save_half, start_from, training_arguments
 
 
 def train_summarizer(data: Data, validation: Data, folder: Path, settings: SummarizerSettings) -> Summarizer:
@@ -46,8 +46,7 @@ def train_summarizer(data: Data, validation: Data, folder: Path, settings: Summa
     """
     start = _start("summarizer", settings, folder)
     used = start.encoded("training data", data)
-    schedule = {"lr_scheduler_type": "cosine_with_min_lr", "lr_scheduler_kwargs": {"min_lr_rate": 0.02}}
-    return _fit(start, PairTrainer, used.encoding.examples, [used], validation, schedule)
+    return _fit(start, PairTrainer, used.encoding.examples, [used], validation, COSINE)
 
 
 def train_conseq(
@@ -150,12 +149,8 @@ class _Start:
 
 
 def _start(command: str, settings: FitSettings, folder: Path) -> _Start:
-    """Load the model, give it an adapter if it is to have one, and choose what is left open in the settings."""
-    transformers.set_seed(settings.seed)
-    pretrained = load_pretrained(settings.model, trainable=True)
-    form = form_of(pretrained)
-    if settings.lora_rank and not pretrained.adapted:
-        pretrained.model = add_adapter(pretrained, settings.lora_rank)
+    """Load the model, and choose what is left open in the settings."""
+    pretrained, form = start_from(settings.model, settings.lora_rank, settings.seed)
     rate = settings.learning_rate or RATES[type(settings)][pretrained.adapted]
     return _Start(command, folder, replace(settings, learning_rate=rate), pretrained, form)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from quals.nlp import PIPELINE
-from quals.settings import LARGEST_SEED, Settings, setting
+from quals.settings import LARGEST_SEED, Settings, fixed, setting
 
 
 @dataclass(frozen=True)
@@ -87,12 +87,14 @@ class GroundingTrainSettings(ClaimTrainSettings):
 
     model: str = setting("quals-small", "QAGen model to go on from: a shipped name, a folder or a Hub id.")
     contexts: int = setting(3_000, "Windows of documents in all, repeated epochs counted.", least=1)
-    max_pairs: int = setting(1_000, "All pairs of a window are there to choose from.", least=1_000)
+    max_pairs: int = fixed(1_000)  # all pairs of a window are there to choose from
     twins: int = setting(2, "Places of one window that a true claim and a false one are taken of.", least=1)
     # The log-probability that a pair had is that given a claim as it stands, and pairs are about one document.
-    crop: float = setting(1.0, "Every document is cut to a window.", least=1, most=1)
-    joined: float = setting(0.0, "No document is joined with others.", least=0, most=0)
-    lowercase: float = setting(0.0, "No example is brought to lower case.", least=0, most=0)
+    crop: float = fixed(1.0)
+    joined: float = fixed(0.0)
+    joined_min: int = fixed(150)
+    joined_max: int = fixed(380)
+    lowercase: float = fixed(0.0)
     window_max: int = setting(340, "Words of the longest window; a last sentence may go beyond.", least=1)
     learning_rate: float = setting(3e-4, "Peak learning rate; a cosine takes it to 2 %.", above=0)
     warmup: int = setting(10, "Steps of linear warm-up.", least=0)

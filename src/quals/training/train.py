@@ -15,6 +15,7 @@ from quals.errors import InputError, ModelError
 from quals.io.files import readable_weights
 from quals.lm import store
 from quals.lm.device import pick_device
+from quals.lm.format import PairFormat
 from quals.lm.framed import PairModel, form_of
 from quals.lm.load import Pretrained, load_pretrained, saved_alone, without_future_warnings
 from quals.training.card import write_card
@@ -25,6 +26,9 @@ from quals.training.run import claim_folder, go_on
 from quals.training.settings import TrainSettings
 
 Model = TypeVar("Model", bound=PairModel)
+
+# How the learning rate goes down: to 2 % of its peak.
+COSINE: dict[str, Any] = {"lr_scheduler_type": "cosine_with_min_lr", "lr_scheduler_kwargs": {"min_lr_rate": 0.02}}
 
 
 class PairTrainer(transformers.Trainer):  # type: ignore[misc]
@@ -92,11 +96,7 @@ def train_model(
     """
     if not passages:
         raise InputError("no question-answer pairs to train on", field="data")
-    transformers.set_seed(settings.seed)
-    pretrained = load_pretrained(settings.model, trainable=True)
-    form = form_of(pretrained)
-    if settings.lora_rank and not pretrained.adapted:
-        pretrained.model = add_adapter(pretrained, settings.lora_rank)
+    pretrained, form = start_from(settings.model, settings.lora_rank, settings.seed)
     examples = plan_examples(
         passages,
         count=settings.contexts,
@@ -124,6 +124,22 @@ def train_model(
         save_half(pretrained, folder)
         write_card(folder, kind.task, form, settings, passages, len(examples), monitor.read())
     return model
+
+
+def start_from(name: str, rank: int, seed: int) -> tuple[Pretrained, PairFormat]:
+    """A model to train, and its frame; with a fresh adapter of this rank, unless that is 0 or it has one of its own.
+
+    What is random from here on is seeded.
+
+    Raises:
+        ModelError: the model cannot be loaded, or its tokenizer has no token free to serve as separator.
+    """
+    transformers.set_seed(seed)
+    pretrained = load_pretrained(name, trainable=True)
+    form = form_of(pretrained)
+    if rank and not pretrained.adapted:
+        pretrained.model = add_adapter(pretrained, rank)
+    return pretrained, form
 
 
 def _fingerprint(examples: Iterable[Passage]) -> str:
@@ -185,13 +201,12 @@ def _trainer(
         dataloader_num_workers=settings.loaders,
         dataloader_prefetch_factor=4 if settings.loaders else None,
         learning_rate=settings.learning_rate,
-        lr_scheduler_type="cosine_with_min_lr",
-        lr_scheduler_kwargs={"min_lr_rate": 0.02},
         warmup_steps=settings.warmup,
         weight_decay=settings.weight_decay,
         max_grad_norm=1.0,
         save_steps=settings.save_every,
         seed=settings.seed,
+        **COSINE,
     )
     collator = kind.collator(pretrained, model.form, model.task, max_context=settings.max_context)
     return kind(

@@ -1,0 +1,47 @@
+"""What the benchmarks have in common: the files they are given and write, and where and when something was measured."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+FILE = click.Path(exists=True, dir_okay=False)
+file_argument = click.argument("file", type=FILE)
+files_argument = click.argument("files", nargs=-1, required=True, type=FILE)
+output_option = click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Where the raw figures go, as JSON."
+)
+rounds_option = click.option("--rounds", default=3, show_default=True, type=click.IntRange(1))
+
+
+def write(output: Path | None, content: Mapping[str, object]) -> None:
+    """Write the raw figures, if somebody wants them in a file."""
+    if output:
+        output.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def today() -> str:
+    """The date, in UTC, as in ISO 8601."""
+    return datetime.datetime.now(datetime.UTC).date().isoformat()
+
+
+def machine() -> str:
+    """Processor, cores, system and Python; never the machine's name."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    system = f"{platform.system()} {platform.machine()}"
+    return f"{_processor()}, {cores} cores, {system}, Python {platform.python_version()}"
+
+
+def _processor() -> str:
+    information = Path("/proc/cpuinfo")
+    if information.is_file():
+        for line in information.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "unknown processor"
