@@ -19,6 +19,7 @@ from statistics import fmean
 
 import click
 import numpy as np
+from common import files_argument, machine, output_option, today, write
 
 from quals.cli.metrics import load_metrics
 from quals.cli.outputs import progress_bars
@@ -90,12 +91,13 @@ def located(found: Sequence[tuple[int, list[Texts], Texts]], values: Values) -> 
 
 
 @click.command(help=__doc__)
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+@files_argument
 @click.option("--metric", "names", default="factcc,ensemble,quals", show_default=True)
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="For the same as JSON.")
+@output_option
 def main(files: tuple[str, ...], names: str, output: Path | None) -> None:
     metrics = load_metrics(names, ())
-    content: dict[str, object] = {"signatures": {metric.name: metric.signature for metric in metrics}}
+    signatures = {metric.name: metric.signature for metric in metrics}
+    content: dict[str, object] = {"date": today(), "machine": machine(), "signatures": signatures}
     for path in files:
         data = read_judged(path)
         parts = split(data)
@@ -110,10 +112,8 @@ def main(files: tuple[str, ...], names: str, output: Path | None) -> None:
                 {"edited": located(changed, values)} if changed else {}
             )
         content[data.name] = results
-    text = json.dumps(content, indent=1)
-    click.echo(text)
-    if output:
-        output.write_text(text + "\n", encoding="utf-8")
+    click.echo(json.dumps(content, indent=1))
+    write(output, content)
 
 
 if __name__ == "__main__":
