@@ -344,6 +344,61 @@ def test_with_the_keyboard_alone(browser: Browser, server: Server) -> None:
     assert [mark["side"] for mark in answer.marks] == ["right"]
 
 
+def marked(page: Page) -> list[int]:
+    """Places of the left summary's marked words."""
+    pressed = page.locator("#left .word").evaluate_all("words => words.map(word => word.ariaPressed === 'true')")
+    return [place for place, on in enumerate(pressed) if on]
+
+
+def test_a_drag_marks_from_a_words_first_letter_on(browser: Browser, server: Server) -> None:
+    page = open_page(browser, server.links["Ann"] + "1")
+    words = page.locator("#left .word")
+    for first, last, on in ((4, 5, [4, 5]), (3, 3, [3, 4, 5]), (3, 5, [])):  # also from the word that has the focus
+        start, end = words.nth(first).bounding_box(), words.nth(last).bounding_box()
+        assert start is not None
+        assert end is not None
+        page.mouse.move(start["x"] + 1, start["y"] + 8)
+        page.mouse.down()
+        page.mouse.move(end["x"] + 0.9 * end["width"], end["y"] + 8, steps=5)
+        page.mouse.up()
+        assert marked(page) == on
+
+
+def test_arrows_go_where_they_point(browser: Browser, make_store: MakeStore, tmp_path: Path) -> None:
+    summaries = {"a": "سيتم إغلاق الجسر", "b": "الجسر مغلق الآن"}
+    make_store(systems=Systems(("a", "b"), (Document("d", "نص", summaries),), "id"), names=NAMES, documents=1)
+    server = Server(tmp_path / "study.sqlite")
+    page = open_page(browser, server.links["Ann"] + "1")
+    words = page.locator("#left .word")
+    words.first.focus()
+    page.keyboard.press("ArrowLeft")
+    expect(words.nth(1)).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(words.nth(0)).to_be_focused()
+    server.kill()
+
+
+def test_a_double_click_marks_once(browser: Browser, server: Server) -> None:
+    page = open_page(browser, server.links["Ann"] + "1")
+    page.locator("#left .word").nth(3).dblclick()
+    assert marked(page) == [3]
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    assert marked(page) == [3, 4]
+    is_saved(page)
+
+
+def test_a_key_held_down_acts_once(browser: Browser, server: Server) -> None:
+    page = open_page(browser, server.links["Ann"] + "1")
+    page.keyboard.down("n")
+    page.wait_for_url("**/2")
+    expect(page.locator("#item")).to_be_visible()
+    page.keyboard.down("n")  # as the browser repeats it
+    page.keyboard.down("5")
+    expect(page.locator("input[name=informativeness][value=equal]")).to_be_checked()  # the page listens
+    assert page.url.endswith("/2")
+
+
 def test_a_stale_link_says_so_and_stops(browser: Browser, server: Server) -> None:
     page = open_page(browser, server.links["Ann"] + "1")
     organiser = open_page(browser, server.links["organiser"])

@@ -194,6 +194,7 @@ function flush() {
 // Words that are wrong: click one, drag over several, or use the keyboard.
 
 function toggle(chosen) {
+  if (!chosen.length) return;
   const on = !chosen.every((word) => word.getAttribute("aria-pressed") === "true");
   for (const word of chosen) word.setAttribute("aria-pressed", String(on));
   change();
@@ -207,22 +208,32 @@ function dragged() {
 
 for (const box of document.querySelectorAll(".words")) {
   const own = [...box.querySelectorAll(".word")];
-  if (own.length) own[0].tabIndex = 0;
+  if (!own.length) continue;
+  let entry = own[0]; // the word that Tab leads to
+  entry.tabIndex = 0;
+  const focus = (word) => {
+    entry.removeAttribute("tabindex");
+    entry = word;
+    entry.tabIndex = 0;
+    entry.focus();
+  };
+  // Chromium extends no selection that begins on a word which takes the focus: no word does while a button is down.
+  box.addEventListener("mousedown", () => entry.removeAttribute("tabindex"));
+  addEventListener("mouseup", () => { entry.tabIndex = 0; });
   box.addEventListener("click", (event) => {
-    if (event.detail > 1) return; // of a double click the first one counts
     const several = dragged().filter((word) => own.includes(word));
+    const one = own.filter((word) => word === event.target);
     getSelection().removeAllRanges();
-    if (several.length) toggle(several);
-    else if (event.target.matches(".word")) toggle([event.target]);
+    if (event.detail < 2) toggle(several.length ? several : one); // of a double click the first one counts
+    one.forEach(focus);
   });
+  const rightwards = getComputedStyle(box).direction === "rtl" ? -1 : 1;
   box.addEventListener("keydown", (event) => {
     const at = own.indexOf(document.activeElement);
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    const step = { ArrowRight: rightwards, ArrowLeft: -rightwards }[event.key];
     if (at < 0 || event.ctrlKey || event.metaKey || event.altKey) return;
     if (step && own[at + step]) {
-      own[at].tabIndex = -1;
-      own[at + step].tabIndex = 0;
-      own[at + step].focus();
+      focus(own[at + step]);
       event.preventDefault();
     } else if (event.key === " " || event.key === "Enter") {
       toggle([own[at]]);
