@@ -344,6 +344,25 @@ def test_with_the_keyboard_alone(browser: Browser, server: Server) -> None:
     assert [mark["side"] for mark in answer.marks] == ["right"]
 
 
+def test_without_a_connection_next_waits_until_one_goes_on_with_this_item(browser: Browser, server: Server) -> None:
+    page = open_page(browser, server.links["Ann"] + "1")
+    page.context.set_offline(True)
+    click(page, "consistency", "left")
+    page.locator("#next").click()
+    expect(page.locator("#saved")).to_contain_text("then going on")
+    page.locator("#comment").fill("One thing more")
+    page.context.set_offline(False)
+    is_saved(page)
+    assert page.url.endswith("/1")
+    page.context.set_offline(True)
+    click(page, "grammar", "left")
+    page.locator("#next").click()
+    page.context.set_offline(False)
+    page.wait_for_url("**/2", timeout=40_000)
+    answer = Store.open(str(server.study)).tasks(1)[0].answer
+    assert (answer.choices, answer.comment) == ({"consistency": "left", "grammar": "left"}, "One thing more")
+
+
 def marked(page: Page) -> list[int]:
     """Places of the left summary's marked words."""
     pressed = page.locator("#left .word").evaluate_all("words => words.map(word => word.ariaPressed === 'true')")
@@ -408,6 +427,23 @@ def test_a_stale_link_says_so_and_stops(browser: Browser, server: Server) -> Non
     expect(page.locator("#problem")).to_contain_text("no longer valid")
     assert organiser.locator("td a").first.evaluate("link => link.href") != server.links["Ann"]
     assert Store.open(str(server.study)).judgements() == []
+
+
+def test_what_is_changed_after_the_link_was_replaced_is_kept(browser: Browser, server: Server) -> None:
+    store = Store.open(str(server.study))
+    page = open_page(browser, server.links["Ann"] + "1")
+    assert store.renew_link(1)
+    click(page, "consistency", "left")
+    expect(page.locator("#problem")).to_contain_text("is kept on this device")
+    click(page, "grammar", "right")
+    page.locator("#comment").fill("Later")
+    context = page.context
+    page.close()
+    other = context.new_page()
+    other.goto(f"{server.links['Ann'].rsplit('/', 2)[0]}/{store.annotators()[0].token}/1")
+    is_saved(other)
+    answer = store.tasks(1)[0].answer
+    assert (answer.choices, answer.comment) == ({"consistency": "left", "grammar": "right"}, "Later")
 
 
 @pytest.mark.parametrize("width", [320, 390, 700, 1000, 1400])

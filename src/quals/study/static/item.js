@@ -18,7 +18,7 @@ let sending = null; // the save that is on its way
 let seconds = started.seconds;
 let conflict = null; // the other answer, once the server has told us of one
 let dead = false; // the link is no longer valid: no use in trying
-let goal = null; // where to go once everything has arrived
+let goal = null; // where to go once everything has arrived, unless something is changed before
 let retry = null;
 let delay = 1000;
 
@@ -87,6 +87,7 @@ function take() {
 }
 
 function change() {
+  goal = null;
   if (conflict) return;
   current = { bases: [confirmed, ...sent], write: newName(), ...shown() };
   keep();
@@ -121,7 +122,7 @@ async function send() {
 
 function again() {
   if (!current || sending) return;
-  tell("Not saved yet: no connection. Trying again…", true);
+  tell(`Not saved yet: no connection. Trying again${goal ? ", then going on" : ""}…`, true);
   clearTimeout(retry);
   retry = setTimeout(send, delay);
   delay = Math.min(delay * 2, 15000);
@@ -179,6 +180,7 @@ function leave(event) {
   else if (current && !dead) {
     event.preventDefault();
     goal = event.currentTarget.href;
+    if (retry) send();
   }
 }
 
@@ -246,6 +248,7 @@ for (const box of document.querySelectorAll(".words")) {
 
 for (const radio of radios) radio.addEventListener("change", change);
 comment.addEventListener("input", () => {
+  goal = null;
   clearTimeout(typing);
   typing = setTimeout(flush, 800);
 });
