@@ -446,6 +446,42 @@ def test_what_is_changed_after_the_link_was_replaced_is_kept(browser: Browser, s
     assert (answer.choices, answer.comment) == ({"consistency": "left", "grammar": "right"}, "Later")
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_has_been_said_shows_in_forced_colours(browser: Browser, server: Server, scheme: str) -> None:
+    page = open_page(browser, server.links["Ann"] + "1", forced_colors="active", color_scheme=scheme)
+    word, choice = page.locator("#left .word").nth(3), page.locator("label:has(input)").first
+    bar = page.locator("#progress")
+    before = [each.screenshot() for each in (word, choice, bar)]
+    word.click()
+    choice.click()
+    is_saved(page)
+    bar.evaluate("bar => { bar.value = 3; }")
+    page.locator("#comment").click()  # nothing else has the focus, or the mouse over it
+    after = [each.screenshot() for each in (word, choice, bar)]
+    assert all(one != other for one, other in zip(before, after, strict=True))
+    choice.locator("input").focus()
+    page.keyboard.press("Space")
+    assert choice.screenshot() != after[1]
+    page.goto(server.links["Ann"])
+    assert page.locator(".examples em").first.evaluate("em => getComputedStyle(em).textDecorationLine") == "underline"
+
+
+def test_what_has_the_focus_is_in_sight_on_a_small_screen(browser: Browser, server: Server) -> None:
+    page = open_page(browser, server.links["Ann"] + "1", viewport={"width": 390, "height": 500})
+    met = 0
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        covered = page.evaluate("""() => {
+            if (!document.activeElement.matches(".word, input, textarea")) return null;
+            const { left, top, width, height } = document.activeElement.getBoundingClientRect();
+            const at = (y) => document.elementFromPoint(left + width / 2, y);
+            return [top + 2, top + height - 2].some((y) => at(y)?.closest("header, nav"));
+        }""")
+        assert not covered
+        met += covered is not None
+    assert met == 6
+
+
 @pytest.mark.parametrize("width", [320, 390, 700, 1000, 1400])
 def test_every_width_shows_everything_without_sideways_scrolling(browser: Browser, server: Server, width: int) -> None:
     page = open_page(browser, server.links["Ann"], viewport={"width": width, "height": 800})
