@@ -397,6 +397,15 @@ def test_arrows_go_where_they_point(browser: Browser, make_store: MakeStore, tmp
     server.kill()
 
 
+def test_a_summary_can_be_read_as_text(browser: Browser, server: Server) -> None:
+    page = open_page(browser, server.links["Ann"] + "1")
+    for side in ("left", "right"):
+        shown = page.locator(f"#{side}").inner_text()
+        section = page.get_by_role("region", name=f"{side} summary")
+        expect(section.get_by_role("paragraph")).to_have_text(shown)
+        expect(section.get_by_role("group", name="Click words that are wrong")).to_have_text(shown)
+
+
 def test_a_double_click_marks_once(browser: Browser, server: Server) -> None:
     page = open_page(browser, server.links["Ann"] + "1")
     page.locator("#left .word").nth(3).dblclick()
@@ -421,11 +430,17 @@ def test_a_key_held_down_acts_once(browser: Browser, server: Server) -> None:
 def test_a_stale_link_says_so_and_stops(browser: Browser, server: Server) -> None:
     page = open_page(browser, server.links["Ann"] + "1")
     organiser = open_page(browser, server.links["organiser"])
-    organiser.locator("button").first.click()
-    organiser.wait_for_url(server.links["organiser"])
+    for name in NAMES:
+        expect(organiser.get_by_role("progressbar", name=f"Answered by {name}")).to_have_count(1)
+        expect(organiser.get_by_role("link", name=f"Link of {name}")).to_have_count(1)
+    old = organiser.get_by_role("link", name="Link of Ann").get_attribute("href")
+    organiser.get_by_label("Renew the link of Ann").click()
+    expect(organiser.locator("tbody tr").first).to_contain_text("The old link will be worthless at once")
+    assert page.reload().ok  # type: ignore[union-attr]  # not yet
+    organiser.get_by_role("button", name="Renew it").click()
+    expect(organiser.get_by_role("link", name="Link of Ann")).not_to_have_attribute("href", old or "")
     click(page, "consistency", "left")
     expect(page.locator("#problem")).to_contain_text("no longer valid")
-    assert organiser.locator("td a").first.evaluate("link => link.href") != server.links["Ann"]
     assert Store.open(str(server.study)).judgements() == []
 
 
