@@ -96,6 +96,19 @@ def test_keyboard_only(page, side_by_side):
     assert page.locator("article details[open]").count() == 2
 
 
+def test_print_cuts_nothing_off(browser, tmp_path):
+    rows = [row(n, "The mayor resigned.", document=f"{DOCUMENT} " * 30) for n in range(2)]
+    path = written(tmp_path, {name: rows for name in ("a-system-of-some-length", "another-system", "b", "c")})
+    cut = """() => [...document.querySelectorAll("html, .wide, .document")]
+        .filter(box => box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight + 1).length"""
+    with open_page(browser) as page:
+        page.set_viewport_size({"width": 718, "height": 10_000})  # A4
+        page.goto(path)
+        assert page.evaluate(cut) > 1
+        page.emulate_media(media="print")
+        assert page.evaluate(cut) == 0
+
+
 def test_hostile_text_is_text_everywhere(page, hostile):
     page.goto(hostile)
     for place in ("h1", "tbody th >> nth=0", "h3 span", "h4 >> nth=0", ".side .summary >> nth=0", ".document"):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from browsing import HOSTILE, SHOWN, fits, open_page, serious_faults, tab_to
 from word_pairs import DOCUMENT, WordPairs, scored
@@ -55,6 +57,20 @@ def test_row_opens_to_its_evidence(page, report):
     assert set(marked) <= {"Friday", "sank", "after"}
     assert "%" in row.locator(".band").inner_text()
     assert fits(page)
+
+
+def test_text_of_an_open_row_is_text_and_no_button(page, report):
+    page.goto(report)
+    row = page.locator(".row").first
+    said = row.locator("summary > .text").text_content()
+    assert said == "The mayor resigned on Friday after the ferry sank."
+    row.locator("summary").first.click()
+    assert not row.locator("summary > .text").is_visible()
+    text = row.get_by_role("paragraph").first
+    text.locator("sup").evaluate_all("numbers => numbers.forEach(number => number.remove())")
+    assert text.inner_text() == said
+    text.click()
+    assert row.locator("details").first.get_attribute("open") is not None
 
 
 def test_link_leads_to_the_sentence(page, report):
@@ -157,6 +173,39 @@ def test_many_rows_are_not_unpacked_until_opened(browser, tmp_path):
         assert page.locator(".pair").count() == 0
         page.fill("#find", "row-2")
         assert page.inner_text("#count") == "1250 of 5000"
+
+
+def test_print_cuts_nothing_off(browser, tmp_path):
+    rows = scored(document=f"{DOCUMENT} " * 200)
+    Report([replace(row, summary=f"{row.summary} " * 50) for row in rows]).write(tmp_path / "r.html")
+    cut = """() => [...document.querySelectorAll("summary > .text, .document")]
+        .filter(box => box.scrollHeight > box.clientHeight).length"""
+    with open_page(browser) as page:
+        page.goto((tmp_path / "r.html").as_uri())
+        page.click(".row summary")
+        assert page.evaluate(cut) > 2
+        page.emulate_media(media="print")
+        assert page.evaluate(cut) == 0
+
+
+def test_narrowest_screen_needs_no_scrolling_sideways(browser, report):
+    with open_page(browser) as page:
+        page.set_viewport_size({"width": 320, "height": 600})
+        page.goto(report)
+        page.click(".row summary")
+        assert fits(page)
+
+
+def test_bars_and_shades_show_in_forced_colours(browser, report):
+    with open_page(browser, forced_colors="active") as page:
+        page.goto(report)
+        page.click(".row summary")
+        style = "([element, pseudo, name]) => getComputedStyle(document.querySelector(element), pseudo)[name]"
+        bars = [page.evaluate(style, [".tokens li", pseudo, "backgroundImage"]) for pseudo in ("::before", "::after")]
+        shades = [page.evaluate(style, [f"mark.m{level}", "", "backgroundColor"]) for level in (1, 2, 3)]
+        assert all("gradient" in bar for bar in bars)
+        assert len({*bars}) == 2
+        assert len({*shades}) == 3
 
 
 def test_notebook_frame_works(browser, tmp_path, rows):

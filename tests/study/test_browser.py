@@ -344,15 +344,157 @@ def test_with_the_keyboard_alone(browser: Browser, server: Server) -> None:
     assert [mark["side"] for mark in answer.marks] == ["right"]
 
 
+def test_without_a_connection_next_waits_until_one_goes_on_with_this_item(browser: Browser, server: Server) -> None:
+    page = open_page(browser, server.links["Ann"] + "1")
+    page.context.set_offline(True)
+    click(page, "consistency", "left")
+    page.locator("#next").click()
+    expect(page.locator("#saved")).to_contain_text("then going on")
+    page.locator("#comment").fill("One thing more")
+    page.context.set_offline(False)
+    is_saved(page)
+    assert page.url.endswith("/1")
+    page.context.set_offline(True)
+    click(page, "grammar", "left")
+    page.locator("#next").click()
+    page.context.set_offline(False)
+    page.wait_for_url("**/2", timeout=40_000)
+    answer = Store.open(str(server.study)).tasks(1)[0].answer
+    assert (answer.choices, answer.comment) == ({"consistency": "left", "grammar": "left"}, "One thing more")
+
+
+def marked(page: Page) -> list[int]:
+    """Places of the left summary's marked words."""
+    pressed = page.locator("#left .word").evaluate_all("words => words.map(word => word.ariaPressed === 'true')")
+    return [place for place, on in enumerate(pressed) if on]
+
+
+def test_a_drag_marks_from_a_words_first_letter_on(browser: Browser, server: Server) -> None:
+    page = open_page(browser, server.links["Ann"] + "1")
+    words = page.locator("#left .word")
+    for first, last, on in ((4, 5, [4, 5]), (3, 3, [3, 4, 5]), (3, 5, [])):  # also from the word that has the focus
+        start, end = words.nth(first).bounding_box(), words.nth(last).bounding_box()
+        assert start is not None
+        assert end is not None
+        page.mouse.move(start["x"] + 1, start["y"] + 8)
+        page.mouse.down()
+        page.mouse.move(end["x"] + 0.9 * end["width"], end["y"] + 8, steps=5)
+        page.mouse.up()
+        assert marked(page) == on
+
+
+def test_arrows_go_where_they_point(browser: Browser, make_store: MakeStore, tmp_path: Path) -> None:
+    summaries = {"a": "سيتم إغلاق الجسر", "b": "الجسر مغلق الآن"}
+    make_store(systems=Systems(("a", "b"), (Document("d", "نص", summaries),), "id"), names=NAMES, documents=1)
+    server = Server(tmp_path / "study.sqlite")
+    page = open_page(browser, server.links["Ann"] + "1")
+    words = page.locator("#left .word")
+    words.first.focus()
+    page.keyboard.press("ArrowLeft")
+    expect(words.nth(1)).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(words.nth(0)).to_be_focused()
+    server.kill()
+
+
+def test_a_summary_can_be_read_as_text(browser: Browser, server: Server) -> None:
+    page = open_page(browser, server.links["Ann"] + "1")
+    for side in ("left", "right"):
+        shown = page.locator(f"#{side}").inner_text()
+        section = page.get_by_role("region", name=f"{side} summary")
+        expect(section.get_by_role("paragraph")).to_have_text(shown)
+        expect(section.get_by_role("group", name="Click words that are wrong")).to_have_text(shown)
+
+
+def test_a_double_click_marks_once(browser: Browser, server: Server) -> None:
+    page = open_page(browser, server.links["Ann"] + "1")
+    page.locator("#left .word").nth(3).dblclick()
+    assert marked(page) == [3]
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    assert marked(page) == [3, 4]
+    is_saved(page)
+
+
+def test_a_key_held_down_acts_once(browser: Browser, server: Server) -> None:
+    page = open_page(browser, server.links["Ann"] + "1")
+    page.keyboard.down("n")
+    page.wait_for_url("**/2")
+    expect(page.locator("#item")).to_be_visible()
+    page.keyboard.down("n")  # as the browser repeats it
+    page.keyboard.down("5")
+    expect(page.locator("input[name=informativeness][value=equal]")).to_be_checked()  # the page listens
+    assert page.url.endswith("/2")
+
+
 def test_a_stale_link_says_so_and_stops(browser: Browser, server: Server) -> None:
     page = open_page(browser, server.links["Ann"] + "1")
     organiser = open_page(browser, server.links["organiser"])
-    organiser.locator("button").first.click()
-    organiser.wait_for_url(server.links["organiser"])
+    for name in NAMES:
+        expect(organiser.get_by_role("progressbar", name=f"Answered by {name}")).to_have_count(1)
+        expect(organiser.get_by_role("link", name=f"Link of {name}")).to_have_count(1)
+    old = organiser.get_by_role("link", name="Link of Ann").get_attribute("href")
+    organiser.get_by_label("Renew the link of Ann").click()
+    expect(organiser.locator("tbody tr").first).to_contain_text("The old link will be worthless at once")
+    assert page.reload().ok  # type: ignore[union-attr]  # not yet
+    organiser.get_by_role("button", name="Renew it").click()
+    expect(organiser.get_by_role("link", name="Link of Ann")).not_to_have_attribute("href", old or "")
     click(page, "consistency", "left")
     expect(page.locator("#problem")).to_contain_text("no longer valid")
-    assert organiser.locator("td a").first.evaluate("link => link.href") != server.links["Ann"]
     assert Store.open(str(server.study)).judgements() == []
+
+
+def test_what_is_changed_after_the_link_was_replaced_is_kept(browser: Browser, server: Server) -> None:
+    store = Store.open(str(server.study))
+    page = open_page(browser, server.links["Ann"] + "1")
+    assert store.renew_link(1)
+    click(page, "consistency", "left")
+    expect(page.locator("#problem")).to_contain_text("is kept on this device")
+    click(page, "grammar", "right")
+    page.locator("#comment").fill("Later")
+    context = page.context
+    page.close()
+    other = context.new_page()
+    other.goto(f"{server.links['Ann'].rsplit('/', 2)[0]}/{store.annotators()[0].token}/1")
+    is_saved(other)
+    answer = store.tasks(1)[0].answer
+    assert (answer.choices, answer.comment) == ({"consistency": "left", "grammar": "right"}, "Later")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_has_been_said_shows_in_forced_colours(browser: Browser, server: Server, scheme: str) -> None:
+    page = open_page(browser, server.links["Ann"] + "1", forced_colors="active", color_scheme=scheme)
+    word, choice = page.locator("#left .word").nth(3), page.locator("label:has(input)").first
+    bar = page.locator("#progress")
+    before = [each.screenshot() for each in (word, choice, bar)]
+    word.click()
+    choice.click()
+    is_saved(page)
+    bar.evaluate("bar => { bar.value = 3; }")
+    page.locator("#comment").click()  # nothing else has the focus, or the mouse over it
+    after = [each.screenshot() for each in (word, choice, bar)]
+    assert all(one != other for one, other in zip(before, after, strict=True))
+    choice.locator("input").focus()
+    page.keyboard.press("Space")
+    assert choice.screenshot() != after[1]
+    page.goto(server.links["Ann"])
+    assert page.locator(".examples em").first.evaluate("em => getComputedStyle(em).textDecorationLine") == "underline"
+
+
+def test_what_has_the_focus_is_in_sight_on_a_small_screen(browser: Browser, server: Server) -> None:
+    page = open_page(browser, server.links["Ann"] + "1", viewport={"width": 390, "height": 500})
+    met = 0
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        covered = page.evaluate("""() => {
+            if (!document.activeElement.matches(".word, input, textarea")) return null;
+            const { left, top, width, height } = document.activeElement.getBoundingClientRect();
+            const at = (y) => document.elementFromPoint(left + width / 2, y);
+            return [top + 2, top + height - 2].some((y) => at(y)?.closest("header, nav"));
+        }""")
+        assert not covered
+        met += covered is not None
+    assert met == 6
 
 
 @pytest.mark.parametrize("width", [320, 390, 700, 1000, 1400])

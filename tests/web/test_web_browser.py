@@ -25,7 +25,7 @@ def test_pasted_summaries_are_scored_and_open(page, url):
     assert page.inner_text("#status") == "3 of 3 scored"
     page.locator(".row summary").first.click()
     assert page.locator(".row .sentence").first.text_content() == "The mayor of Rivermouth resigned on Tuesday."
-    page.locator(".row >> nth=0").locator("mark").first.wait_for()
+    page.locator(".row >> nth=0").locator(".detail mark").first.wait_for()
     assert all(request.startswith((url, "data:")) for request in page.requested)
     assert fits(page)
 

@@ -40,12 +40,8 @@ function setUp() {
     text: null,
   }));
 
-  // The question numbers in <sup> would cut words apart.
-  const text = (row) => (row.text ??= [...row.element.querySelectorAll(".text, .name")].map((part) => {
-    const copy = part.cloneNode(true);
-    copy.querySelectorAll("sup").forEach((number) => number.remove());
-    return copy.textContent.toLowerCase();
-  }).join(" "));
+  const text = (row) => (row.text ??= [...row.element.querySelectorAll("summary > .text, .name")]
+    .map((part) => part.textContent.toLowerCase()).join(" "));
 
   function filter() {
     const wanted = find.value.trim().toLowerCase();

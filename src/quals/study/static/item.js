@@ -18,7 +18,7 @@ let sending = null; // the save that is on its way
 let seconds = started.seconds;
 let conflict = null; // the other answer, once the server has told us of one
 let dead = false; // the link is no longer valid: no use in trying
-let goal = null; // where to go once everything has arrived
+let goal = null; // where to go once everything has arrived, unless something is changed before
 let retry = null;
 let delay = 1000;
 
@@ -87,6 +87,7 @@ function take() {
 }
 
 function change() {
+  goal = null;
   if (conflict) return;
   current = { bases: [confirmed, ...sent], write: newName(), ...shown() };
   keep();
@@ -121,7 +122,7 @@ async function send() {
 
 function again() {
   if (!current || sending) return;
-  tell("Not saved yet: no connection. Trying again…", true);
+  tell(`Not saved yet: no connection. Trying again${goal ? ", then going on" : ""}…`, true);
   clearTimeout(retry);
   retry = setTimeout(send, delay);
   delay = Math.min(delay * 2, 15000);
@@ -179,6 +180,7 @@ function leave(event) {
   else if (current && !dead) {
     event.preventDefault();
     goal = event.currentTarget.href;
+    if (retry) send();
   }
 }
 
@@ -194,6 +196,7 @@ function flush() {
 // Words that are wrong: click one, drag over several, or use the keyboard.
 
 function toggle(chosen) {
+  if (!chosen.length) return;
   const on = !chosen.every((word) => word.getAttribute("aria-pressed") === "true");
   for (const word of chosen) word.setAttribute("aria-pressed", String(on));
   change();
@@ -207,22 +210,32 @@ function dragged() {
 
 for (const box of document.querySelectorAll(".words")) {
   const own = [...box.querySelectorAll(".word")];
-  if (own.length) own[0].tabIndex = 0;
+  if (!own.length) continue;
+  let entry = own[0]; // the word that Tab leads to
+  entry.tabIndex = 0;
+  const focus = (word) => {
+    entry.removeAttribute("tabindex");
+    entry = word;
+    entry.tabIndex = 0;
+    entry.focus();
+  };
+  // Chromium extends no selection that begins on a word which takes the focus: no word does while a button is down.
+  box.addEventListener("mousedown", () => entry.removeAttribute("tabindex"));
+  addEventListener("mouseup", () => { entry.tabIndex = 0; });
   box.addEventListener("click", (event) => {
-    if (event.detail > 1) return; // of a double click the first one counts
     const several = dragged().filter((word) => own.includes(word));
+    const one = own.filter((word) => word === event.target);
     getSelection().removeAllRanges();
-    if (several.length) toggle(several);
-    else if (event.target.matches(".word")) toggle([event.target]);
+    if (event.detail < 2) toggle(several.length ? several : one); // of a double click the first one counts
+    one.forEach(focus);
   });
+  const rightwards = getComputedStyle(box).direction === "rtl" ? -1 : 1;
   box.addEventListener("keydown", (event) => {
     const at = own.indexOf(document.activeElement);
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    const step = { ArrowRight: rightwards, ArrowLeft: -rightwards }[event.key];
     if (at < 0 || event.ctrlKey || event.metaKey || event.altKey) return;
     if (step && own[at + step]) {
-      own[at].tabIndex = -1;
-      own[at + step].tabIndex = 0;
-      own[at + step].focus();
+      focus(own[at + step]);
       event.preventDefault();
     } else if (event.key === " " || event.key === "Enter") {
       toggle([own[at]]);
@@ -235,6 +248,7 @@ for (const box of document.querySelectorAll(".words")) {
 
 for (const radio of radios) radio.addEventListener("change", change);
 comment.addEventListener("input", () => {
+  goal = null;
   clearTimeout(typing);
   typing = setTimeout(flush, 800);
 });
