@@ -172,21 +172,23 @@ def test_sources_that_are_not_there(base: Path, tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("--batch", 0, "batch: must be at least 1"),
-        ("--label-smoothing", 1, "label_smoothing: must be at least 0 and below 1"),
-        ("--clip", 0, "clip: must be above 0"),
-        ("--seed", -1, "seed: must be at least 0 and at most 4294967295"),
-        ("--seed", 2**32, "seed: must be at least 0 and at most 4294967295"),
-        (
-            "--max-document",
-            400,
-            "max_document: 400 tokens of text and 256 written after it are more than the model's 512",
-        ),
+        ("--batch", 0, "--batch: must be at least 1"),
+        ("--label-smoothing", 1, "--label-smoothing: must be at least 0 and below 1"),
+        ("--clip", 0, "--clip: must be above 0"),
+        ("--seed", -1, "--seed: must be at least 0 and at most 4294967295"),
+        ("--seed", 2**32, "--seed: must be at least 0 and at most 4294967295"),
     ],
 )
 def test_settings_out_of_range(base: Path, tmp_path: Path, option: str, value: object, message: str) -> None:
     data = write(tmp_path / "data.jsonl", rows(2))
     done = run("train", "summarizer", data, "-o", tmp_path / "m", "--model", base, *TINY, option, value)
+    assert (done.exit_code, message in done.stderr) == (2, True)
+
+
+def test_more_text_than_the_model_reads(base: Path, tmp_path: Path) -> None:
+    data = write(tmp_path / "data.jsonl", rows(2))
+    done = run("train", "summarizer", data, "-o", tmp_path / "m", "--model", base, *TINY, "--max-document", 400)
+    message = "max_document: 400 tokens of text and 256 written after it are more than the model's 512"
     assert message in str(done.exception)
 
 
