@@ -1,8 +1,10 @@
 """`quals score --sentences`: each sentence of a summary as a row of its own."""
 
+import pytest
 from overlap import Overlap
 from test_score_command import GOOD, jsonl, read_jsonl, score
 
+from quals.io.scored import read_scored
 from quals.nlp import load_pipeline
 from quals.report.rows import read_rows
 
@@ -19,12 +21,23 @@ def test_a_false_sentence_cannot_hide(tmp_path):
     whole = score(source, "--fail-under", "-0.15", **every)
     each = score(source, "--sentences", "--fail-under", "-0.15", "-o", output, **every)
     assert (whole.exit_code, each.exit_code) == (0, 1)
-    assert f"the lowest score is -0.1667, in {source}:1, sentence 2" in each.stderr
+    assert f"the lowest score is -0.1667, in {source}:1, sentence_index 1" in each.stderr
     first, second = read_jsonl(output)
     assert [row["answer"] for row in (first, second)] == ["the mayor left .", "the mayor of Bonn left ."]
     assert [row["sentence_index"] for row in (first, second)] == [0, 1]
+    places = [slice(row["sentence_start"], row["sentence_end"]) for row in (first, second)]
+    assert [ANSWER["answer"][place] for place in places] == [row["answer"] for row in (first, second)]
     assert (first["id"], first["contexts"], first["score"]) == ("a1", ANSWER["contexts"], 0.0)
-    assert [row.id for row in read_rows(output)] == ["a1 #1", "a1 #2"]
+    assert [row.id for row in read_rows(output)] == ["a1 #0", "a1 #1"]
+
+
+@pytest.mark.parametrize("name", ["o.jsonl", "o.csv", "o.parquet"])
+def test_what_was_written_is_read_back(tmp_path, name):
+    score(jsonl(tmp_path / "a.jsonl", ANSWER), "--sentences", "-o", tmp_path / name)
+    found = list(read_scored(tmp_path / name))
+    assert [row.document for row, _ in found] == ANSWER["contexts"] * 2
+    assert [(row.sentence.start, row.sentence.end) for row, _ in found] == [(0, 16), (17, 41)]
+    assert [result.value for _, result in found] == pytest.approx([0.0, -0.2])
 
 
 def test_lists_of_summaries_and_what_has_no_sentences(tmp_path):
@@ -32,8 +45,8 @@ def test_lists_of_summaries_and_what_has_no_sentences(tmp_path):
     score(jsonl(tmp_path / "a.jsonl", *rows), "--sentences", "-o", tmp_path / "o.csv")
     found = [(row.id, row.summary, row.score.status) for row in read_rows(tmp_path / "o.csv")]
     assert found == [
-        ("line 2 [0] #1", "A cat sat.", "ok"),
-        ("line 3 [0] #2", "It was black.", "ok"),
+        ("line 2 [0] #0", "A cat sat.", "ok"),
+        ("line 3 [0] #1", "It was black.", "ok"),
         ("line 4 [1]", "", "empty-summary"),
         ("line 5 [2]", "!", "ok"),
         ("line 6", "A. B.", "invalid-row"),

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from quals.errors import InputError
 from quals.io.results import RESULT_FIELDS, input_fields
-from quals.io.rows import DEFAULT_FIELDS, Entry, FieldNames, Row, field_among, rows_of
+from quals.io.rows import DEFAULT_FIELDS, PLACES, Entry, FieldNames, Row, field_among, rows_of
 from quals.metrics import registry
 from quals.records import SummaryScore
 from quals.scoring.run import score_batch
@@ -141,6 +141,6 @@ def _result(row: Row, score: SummaryScore) -> dict[str, Any]:
 
 def _types(explain: bool) -> dict[str, str]:
     whole, real = ("summary_index", "evidence_count", "chunks"), ("score", "probability")
-    names = [name for name in RESULT_FIELDS if explain or name not in ("evidence", "doubts")]
-    names.remove("sentence_index")  # summaries are scored whole
+    unused = PLACES[1:] + (() if explain else ("evidence", "doubts"))  # summaries are scored whole
+    names = [name for name in RESULT_FIELDS if name not in unused]
     return {name: "int64" if name in whole else "double" if name in real else "string" for name in names}

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from quals.errors import InputError, QualsError
-from quals.io.rows import Row, format_of
+from quals.io.rows import PLACES, Row, format_of
 from quals.io.separated import jsonl_to_separated
 from quals.io.text import is_text
 from quals.records import Result, Scores
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 RESULT_FIELDS = (
-    *("summary_index", "sentence_index", "score", "probability", "band", "status", "reason", "evidence_count"),
-    *("chunks", "signature", "evidence", "doubts"),
+    *PLACES,
+    *("score", "probability", "band", "status", "reason", "evidence_count", "chunks", "signature"),
+    *("evidence", "doubts"),
 )
 SEVERAL_FIELDS = ("scores", *RESULT_FIELDS)  # reserved where there are several metrics
 
@@ -54,11 +55,9 @@ def _free(name: str, taken: set[str]) -> str:
 
 
 def output_row(row: Row, result: Result, *, explain: bool = False) -> dict[str, Any]:
-    """The input row, its place in a list of summaries or in a summary if it has one, and the result's ``to_dict``."""
-    places = {"summary_index": row.summary_index, "sentence_index": row.sentence_index}
-    index = {name: place for name, place in places.items() if place is not None}
+    """The input row, its `Row.places`, and the result's ``to_dict``."""
     reserved = SEVERAL_FIELDS if isinstance(result, Scores) else RESULT_FIELDS
-    return {**input_fields(row, reserved), **index, **result.to_dict(explain=explain)}
+    return {**input_fields(row, reserved), **row.places, **result.to_dict(explain=explain)}
 
 
 def json_line(row: dict[str, Any]) -> str:

@@ -24,6 +24,7 @@ DEFAULT_FIELDS = {
     "summary": ("summary", "highlights", "hypothesis", "response", "answer"),
     "reference": ("reference", "target", "ground_truth"),
 }
+PLACES = ("summary_index", "sentence_index", "sentence_start", "sentence_end")  # as they are called in outputs
 _PEEK = 64  # rows looked at to find out which default field names the file uses
 
 
@@ -46,6 +47,15 @@ _ANY_NAMES = FieldNames()
 
 
 @dataclass(frozen=True)
+class Sentence:
+    """The place of a sentence in its summary: its number, from 0, and its characters ``start:end``."""
+
+    index: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
 class Row:
     """One summary to score, with the input row it stands in.
 
@@ -58,7 +68,7 @@ class Row:
         summary: the text to score.
         reference: a reference summary, if the row has one.
         summary_index: the place in the row's list of summaries, from 0; None if the row holds a single text.
-        sentence_index: the place of the sentence in its summary, from 0; None if the summary is scored whole.
+        sentence: which of a summary's sentences it is; None if the summary is scored whole.
         names: the fields that the texts are in.
         error: what is wrong with the row; the texts are empty then.
     """
@@ -70,20 +80,27 @@ class Row:
     summary: str = ""
     reference: str | None = None
     summary_index: int | None = None
-    sentence_index: int | None = None
+    sentence: Sentence | None = None
     names: FieldNames = _ANY_NAMES
     error: InputError | None = None
 
     @property
+    def places(self) -> dict[str, int]:
+        """Where it stands in the row, by the names of `PLACES`; nothing where it is all there is."""
+        sentence = (self.sentence.index, self.sentence.start, self.sentence.end) if self.sentence else (None,) * 3
+        found = zip(PLACES, (self.summary_index, *sentence), strict=True)
+        return {name: place for name, place in found if place is not None}
+
+    @property
     def place(self) -> str:
         """Where it stands: file, line, and which sentence of the summary it is."""
-        sentence = "" if self.sentence_index is None else f", sentence {self.sentence_index + 1}"
+        sentence = f", sentence_index {self.sentence.index}" if self.sentence else ""
         return f"{self.file}:{self.line}{sentence}"
 
     def name(self, field: str = "id") -> str:
-        """What it calls itself in this field, or its line; "name [0]" is one of a list, "name #1" a sentence."""
+        """What it calls itself in this field, or its line; "name [0]" is one of a list, "name #0" a sentence."""
         index = "" if self.summary_index is None else f" [{self.summary_index}]"
-        sentence = "" if self.sentence_index is None else f" #{self.sentence_index + 1}"
+        sentence = f" #{self.sentence.index}" if self.sentence else ""
         return f"{row_id(self.fields, field) or f'line {self.line}'}{index}{sentence}"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from quals.calibrate.calibration import Band, Reading
 from quals.errors import InputError
-from quals.io.rows import FieldNames, Row, read_rows
+from quals.io.rows import PLACES, FieldNames, Row, Sentence, read_rows
 from quals.records import (
     ClaimEvidence,
     Doubt,
@@ -61,11 +61,11 @@ def read_scored(
 
 def _placed(row: Row) -> Row:
     """With the place in a list of summaries, and in a summary, that the row had when it was scored."""
-    summary, sentence = (str(row.fields.get(name, "")) for name in ("summary_index", "sentence_index"))
+    given = ((name, str(row.fields.get(name, ""))) for name in PLACES)
+    found = {name: int(value) for name, value in given if value.isdecimal()}
+    sentence = [found[name] for name in PLACES[1:] if name in found]
     return replace(
-        row,
-        summary_index=int(summary) if summary.isdecimal() else None,
-        sentence_index=int(sentence) if sentence.isdecimal() else None,
+        row, summary_index=found.get(PLACES[0]), sentence=Sentence(*sentence) if len(sentence) == 3 else None
     )
 
 

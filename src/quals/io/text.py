@@ -19,6 +19,7 @@ NOT_UTF8 = "not text: it holds a lone surrogate or bytes that are not UTF-8"
 _UTF16 = ("\udcff\udcfe", "\udcfe\udcff")  # its byte-order marks, read as UTF-8
 _GZIP = "\x1f\udc8b"
 _OVER_LINES = re.compile(r"\s*(?:[\[{]|\[\s*\{.*)\s*")  # how JSON begins that is no JSONL
+_LIST_OF_TEXTS = re.compile(r'\s*\[\s*["\]]')  # how such a list begins as JSON
 _DEEPEST = 100  # structures within structures; all that is done with them goes as deep
 
 
@@ -127,10 +128,17 @@ def whole_text(path: str | Path) -> str:
 def joined_passages(value: Any) -> Any:
     """One text made of a list of texts, such as the passages that were retrieved, with a blank line between them.
 
-    Where none were retrieved it is empty. Whatever else ``value`` is comes back as it is.
+    Where none were retrieved it is empty. The list may be written as JSON, as it is in CSV files. Whatever else
+    ``value`` is comes back as it is.
     """
-    if isinstance(value, list) and all(isinstance(passage, str) for passage in value):
-        return "\n\n".join(value)
+    passages = value
+    if isinstance(value, str) and _LIST_OF_TEXTS.match(value):
+        try:
+            passages = json.loads(value)
+        except ValueError:
+            return value
+    if isinstance(passages, list) and all(isinstance(passage, str) for passage in passages):
+        return "\n\n".join(passages)
     return value
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from quals.errors import InputError
 from quals.io.results import RESULT_FIELDS, SEVERAL_FIELDS, input_fields, json_line
-from quals.io.rows import Row
+from quals.io.rows import PLACES, Row
 from quals.metrics.base import Metric
 from quals.records import Status
 from quals.scoring.tally import Tally
@@ -86,8 +86,7 @@ def _checked(
     input_part = {name: value for name, value in done.items() if name not in reserved}
     if input_part != json.loads(json_line(input_fields(row, reserved))) or not same_error:
         raise refuse(f"the result of another row than {row.file}:{row.line}")
-    places = [done.get(name) for name in ("summary_index", "sentence_index")]
-    if places != [row.summary_index, row.sentence_index] or any(
+    if {name: done[name] for name in PLACES if name in done} != row.places or any(
         (value is None) == (status is Status.OK) for value, status in statuses
     ):
         raise refuse("not a result of this command")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from quals.io.rows import DEFAULT_FIELDS, Row
+from quals.io.rows import DEFAULT_FIELDS, Row, Sentence
 from quals.nlp import sentences
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def by_sentence(rows: Iterable[Row], pipeline: Language) -> Iterator[Row]:
         field = row.names.summary or DEFAULT_FIELDS["summary"][0]
         for index, span in enumerate(spans):
             text = row.summary[span.start : span.end]
-            yield replace(row, fields={**row.fields, field: text}, summary=text, sentence_index=index)
+            sentence = Sentence(index, span.start, span.end)
+            yield replace(row, fields={**row.fields, field: text}, summary=text, sentence=sentence)
         if not spans:
             yield row
