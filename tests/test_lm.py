@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
 import pytest
 import torch
 from tiny import plain_log_probs, tiny_pretrained
@@ -71,6 +72,19 @@ def test_log_probs_equal_direct_passes(lm: LanguageModel, batch: int) -> None:
         for target, log_probs in zip(group, values, strict=True):
             plain = plain_log_probs(lm, text, target)[:-1].gather(1, torch.tensor(target)[:, None]).squeeze(1)
             assert log_probs == pytest.approx(plain.tolist(), abs=1e-4)
+
+
+def test_log_probs_of_a_single_target_each(lm: LanguageModel) -> None:
+    texts, targets = some_texts(4), [some_targets(1, seed)[:1] for seed in range(4)]
+    for text, (target,), (log_probs,) in zip(texts, targets, lm.log_probs(texts, targets), strict=True):
+        plain = plain_log_probs(lm, text, target)[:-1].gather(1, torch.tensor(target)[:, None]).squeeze(1)
+        assert log_probs == pytest.approx(plain.tolist(), abs=1e-4)
+    # What was read so can be gone on from.
+    found = lm.begin(texts, [[target[:3]] for (target,) in targets])
+    later = found.extend(np.arange(4), np.full(4, 9))
+    for text, (target,), log_probs in zip(texts, targets, later, strict=True):
+        plain = plain_log_probs(lm, text, [*target[:3], 9])[-1]
+        assert log_probs.tolist() == pytest.approx(plain.tolist(), abs=1e-4)
 
 
 def test_log_probs_do_not_depend_on_order_or_company(lm: LanguageModel) -> None:

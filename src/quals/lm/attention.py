@@ -134,11 +134,20 @@ class Nodes:
         paths: (rows, depth) places of nodes, the first of the path in the first column.
         rows: the paths as rows of the nodes that are read.
         columns: (nodes) each node's column in its row; None if all end their own paths.
+        single: whether it is one path for each text, with all of its nodes in the row.
     """
 
-    def __init__(self, counts: Sequence[int], paths: torch.Tensor, rows: Rows, columns: torch.Tensor | None) -> None:
+    def __init__(
+        self,
+        counts: Sequence[int],
+        paths: torch.Tensor,
+        rows: Rows,
+        columns: torch.Tensor | None,
+        *,
+        single: bool = False,
+    ) -> None:
         self.texts, _, self.owners = by_text(counts, paths.device)
-        self.paths, self.rows = paths, rows
+        self.paths, self.rows, self.single = paths, rows, single
         depth = paths.shape[1]
         # Column of the path that has the given distance from the end of it as each column has from the node.
         self._shifted: torch.Tensor | None = None

@@ -75,7 +75,7 @@ class TextMemory(Memory):
         """See `Memory.look`."""
         if bias is not None:
             raise ModelError("models with a bias for distances can be used with an encoder only")
-        look = self._text if self.reading is None else self._nodes
+        look = self._text if self.reading is None else self._single if self.reading.single else self._nodes
         return look(module.layer_idx, query, key[0], value[0])
 
     def _text(self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
@@ -92,6 +92,22 @@ class TextMemory(Memory):
             scale=1.0,
         )
         return self._texts.collect(seen).transpose(0, 1)
+
+    def _single(self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+        """The same as `_nodes` where a single path follows each text: PyTorch then needs no scores of all with all."""
+        assert self.reading is not None
+        rows, share = self.reading.rows, len(query) // len(key)
+        self._keep(layer, key, value)
+        keys, values = (
+            torch.cat([text, rows.spread(own)], 2).repeat_interleave(share, 0)
+            for text, own in zip(self._of_texts[layer], (key, value), strict=True)
+        )
+        length = keys.shape[2] - rows.width
+        seen = torch.ones(rows.count, rows.width, keys.shape[2], dtype=torch.bool, device=key.device).tril(length)
+        if self._real is not None:
+            seen[..., :length] &= self._real[:, None]
+        found = scaled_dot_product_attention(rows.spread(query), keys, values, attn_mask=seen, scale=1.0)
+        return rows.collect(found).transpose(0, 1)
 
     def _nodes(self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
         """Nodes look at their text and their path, as if these were one row."""

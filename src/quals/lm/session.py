@@ -148,13 +148,15 @@ class Session(ABC):
         """Logits after all nodes of trees, read on the paths to the leaves; None if there are no nodes."""
         if not len(forest.tokens):
             return None
-        paths = forest.paths[forest.leaves()]
+        leaves = forest.leaves()
+        paths, single = forest.paths[leaves], np.array_equal(forest.owners[leaves], np.arange(len(forest.counts)))
         row, column = (paths >= 0).nonzero()
         # A node that stands on several paths is read off one of them: in all of them it sees the same.
         back = np.empty_like(forest.tokens)
         back[paths[row, column]] = row * paths.shape[1] + column
         places, columns = self.lm.tensor(paths.clip(0)), self.lm.tensor(forest.depths)
-        reading = Nodes(forest.counts, places, Rows(places, self.lm.tensor(back), self.lm.device), columns)
+        rows = Rows(places, self.lm.tensor(back), self.lm.device)
+        reading = Nodes(forest.counts, places, rows, columns, single=single)
         texts = np.repeat(np.arange(len(forest.counts)), forest.counts)
         self.memory.reach = int((self.lengths[texts] + forest.depths).max()) + 1
         return self._read(reading, columns, self.lm.tensor(forest.tokens))
