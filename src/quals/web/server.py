@@ -16,9 +16,8 @@ from quals.web.settings import ServeSettings
 # Longer than clients keep an idle connection (mostly 5 to 60 s): whoever closes last loses no request that the
 # other sends at that very moment.
 _KEEP_ALIVE = 75
-_FLUSH = (
-    5  # seconds for answers to get out, once all is done; whoever has still not sent all of a request waits in vain
-)
+# Seconds for answers to get out, once all is done; whoever has still not sent all of a request waits in vain.
+_FLUSH = 5
 
 
 class Server(uvicorn.Server):
