@@ -183,6 +183,7 @@ def test_print_cuts_nothing_off(browser, tmp_path):
     with open_page(browser) as page:
         page.goto((tmp_path / "r.html").as_uri())
         page.click(".row summary")
+        page.locator(".document").wait_for()
         assert page.evaluate(cut) > 2
         page.emulate_media(media="print")
         assert page.evaluate(cut) == 0
