@@ -194,6 +194,7 @@ def test_narrowest_screen_needs_no_scrolling_sideways(browser, report):
         page.set_viewport_size({"width": 320, "height": 600})
         page.goto(report)
         page.click(".row summary")
+        page.locator(".document").wait_for()
         assert fits(page)
 
 
@@ -201,6 +202,7 @@ def test_bars_and_shades_show_in_forced_colours(browser, report):
     with open_page(browser, forced_colors="active") as page:
         page.goto(report)
         page.click(".row summary")
+        page.locator(".document").wait_for()
         style = "([element, pseudo, name]) => getComputedStyle(document.querySelector(element), pseudo)[name]"
         bars = [page.evaluate(style, [".tokens li", pseudo, "backgroundImage"]) for pseudo in ("::before", "::after")]
         shades = [page.evaluate(style, [f"mark.m{level}", "", "backgroundColor"]) for level in (1, 2, 3)]
