@@ -10,15 +10,16 @@ from quals.errors import ModelError
 from quals.salvage import salvage
 
 
+@pytest.mark.parametrize("kind", [ValueError, BaseException])  # the second as libraries in Rust do
 @pytest.mark.parametrize("bad", [set(), {0}, {999}, {3, 4, 700}, set(range(1000))])
-def test_only_items_at_fault_are_without_a_result(bad: set[int]) -> None:
+def test_only_items_at_fault_are_without_a_result(bad: set[int], kind: type[BaseException]) -> None:
     calls = []
 
     def work(items: Sequence[int]) -> list[str]:
         calls.append(len(items))
         for item in items:
             if item in bad:
-                raise ValueError(f"{item} is bad")
+                raise kind(f"{item} is bad")
         return [f"{item} is good" for item in items]
 
     found = salvage(work, range(1000), str)
@@ -33,9 +34,10 @@ def test_nothing_to_do_is_no_work() -> None:
     assert salvage(work, [], lambda _: 0) == []
 
 
-def test_what_stops_all_work_is_raised() -> None:
+@pytest.mark.parametrize("error", [ModelError("no model"), KeyboardInterrupt()])
+def test_what_stops_all_work_is_raised(error: BaseException) -> None:
     def work(_: Sequence[int]) -> list[int]:
-        raise ModelError("no model")
+        raise error
 
-    with pytest.raises(ModelError, match="no model"):
+    with pytest.raises(type(error)):
         salvage(work, [1, 2], lambda _: 0)

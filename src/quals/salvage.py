@@ -12,7 +12,7 @@ Result = TypeVar("Result")
 
 
 def salvage(
-    work: Callable[[Sequence[Item]], list[Result]], items: Sequence[Item], failed: Callable[[Exception], Result]
+    work: Callable[[Sequence[Item]], list[Result]], items: Sequence[Item], failed: Callable[[BaseException], Result]
 ) -> list[Result]:
     """The results of ``work`` on all items; where it fails, on either half, until only the items at fault are left.
 
@@ -28,9 +28,9 @@ def salvage(
         return []
     try:
         return work(items)
-    except QualsError:
+    except (QualsError, KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
-    except Exception as error:
+    except BaseException as error:  # libraries in Rust raise a PanicException, which is no Exception
         if len(items) == 1:
             return [failed(error)]
     half = len(items) // 2

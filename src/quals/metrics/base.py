@@ -118,7 +118,7 @@ class Metric(ABC):
         """The result of a summary that has no score."""
         return SummaryScore(None, status, reason, signature=self.signature)
 
-    def failed(self, error: Exception) -> SummaryScore:
+    def failed(self, error: BaseException) -> SummaryScore:
         """The result of a summary that this error kept from having a score."""
         return self.without(Status.ERROR, f"{type(error).__name__}: {error}")
 

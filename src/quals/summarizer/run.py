@@ -72,7 +72,7 @@ def summarized(
 
 
 def _summaries(model: Summarizer, documents: Sequence[str], settings: GenerationSettings) -> list[Summaries]:
-    def failed(error: Exception) -> Summaries:
+    def failed(error: BaseException) -> Summaries:
         return Summaries((), (), Status.ERROR, f"{type(error).__name__}: {error}")
 
     return salvage(lambda part: model.summarize(part, settings), documents, failed)

@@ -121,14 +121,9 @@ class Batcher:
     def _score(self, jobs: Sequence[_Job]) -> list[SummaryScore]:
         def score(part: Sequence[_Job]) -> list[SummaryScore]:
             documents, summaries = [job.document for job in part], [job.summary for job in part]
-            try:
-                return self.metric.score(documents, summaries, explain=any(job.explain for job in part))
-            except Exception:
-                raise
-            except BaseException as error:  # what libraries in Rust raise, PanicException, would end the worker
-                raise RuntimeError(repr(error)) from error
+            return self.metric.score(documents, summaries, explain=any(job.explain for job in part))
 
-        def failed(error: Exception) -> SummaryScore:
+        def failed(error: BaseException) -> SummaryScore:
             _log.error("scoring a summary failed", exc_info=error)
             return self.metric.failed(error)
 
