@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from quals.contrast.sets import OutputRow, Sets
 from quals.errors import InputError
-from quals.io.files import appearing_whole
+from quals.io.files import write_whole
 from quals.io.results import json_line
 
 PROMPT = "{document}\n\nTL;DR:"  # a completion follows after a blank, so that its first word is a whole token
@@ -38,7 +37,7 @@ def write_sets(sets: Sets, folder: Path, prompt: str, settings: dict[str, Any]) 
     check_prompt(prompt)
     preferences, feedback = preference_rows(sets, prompt), feedback_rows(sets, prompt)
     for name, rows in zip(_ROWS, (sets.positives, sets.negatives, preferences, feedback, sets.aside), strict=True):
-        _write(folder / name, (json_line(row) for row in rows))
+        write_whole(folder / name, (json_line(row) for row in rows))
     selection = sets.selection
     summary = {
         "settings": settings,
@@ -48,7 +47,7 @@ def write_sets(sets: Sets, folder: Path, prompt: str, settings: dict[str, Any]) 
         "thresholds": {"positive_from": selection.positive_from, "negative_to": selection.negative_to},
         "eligible": {"positives": selection.eligible_positives, "negatives": selection.eligible_negatives},
     }
-    _write(folder / "summary.json", [json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n"])
+    write_whole(folder / "summary.json", [json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n"])
 
 
 def preference_rows(sets: Sets, prompt: str) -> list[OutputRow]:
@@ -77,8 +76,3 @@ def feedback_rows(sets: Sets, prompt: str) -> list[OutputRow]:
 
 def _prompt(row: OutputRow, prompt: str) -> str:
     return prompt.replace("{document}", row["document"])  # a document may hold braces of its own
-
-
-def _write(path: Path, lines: Iterable[str]) -> None:
-    with appearing_whole(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as stream:
-        stream.writelines(lines)
