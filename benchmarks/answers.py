@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from quals.io.scored import read_scored, several_scores
 from quals.records import SummaryScore
 
 
-def kind_of(row: dict[str, Any], sentence: str) -> str:
+def kind_of(row: Mapping[str, Any], sentence: str) -> str:
     """The kind of a true sentence; of a false one, "false"."""
     (known,) = (each for each in row["sentences"] if sentence in each["text"])
     return str(known["kind"]) if known["label"] else "false"
@@ -65,7 +66,7 @@ def main(file: str, output: Path | None) -> None:
     content: dict[str, object] = {"date": today(), "machine": machine()}
     for name in several_scores(first["scores"]):
         scored = list(read_scored(file, metric=name))
-        kinds = [(str(row.fields["id"]), kind_of(dict(row.fields), row.summary), score) for row, score in scored]
+        kinds = [(str(row.fields["id"]), kind_of(row.fields, row.summary), score) for row, score in scored]
         content[name] = {"signature": scored[0][1].signature, **figures(kinds)}
     click.echo(json.dumps(content, indent=1))
     write(output, content)

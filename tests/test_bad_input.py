@@ -178,14 +178,17 @@ def test_lines_are_told_with_their_numbers(run: Run, tmp_path: Path) -> None:
     assert "n.jsonl:100: summary" in run("score", file, "-m", "copy", "-o", tmp_path / "o.jsonl", "--quiet")[1]
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+full_disk = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+
+
+@full_disk
 def test_a_full_disk_is_an_error_of_the_run(run: Run, tmp_path: Path) -> None:
     (tmp_path / "full.jsonl").symlink_to("/dev/full")
     code, told = run("score", write(tmp_path / "r.jsonl", ROW), "-m", "copy", "-o", tmp_path / "full.jsonl")
     assert (code, told.strip()) == (3, f"quals: {tmp_path}/full.jsonl: cannot be written: No space left on device")
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@full_disk
 @pytest.mark.parametrize("option", ["-o", "--page"])
 def test_a_full_disk_is_told_with_the_file(option: str, run: Run, tmp_path: Path) -> None:
     (tmp_path / "full.md").symlink_to("/dev/full")

@@ -85,6 +85,11 @@ class Row:
     error: InputError | None = None
 
     @property
+    def summary_field(self) -> str:
+        """The field that the summary is in, or would be."""
+        return self.names.summary or DEFAULT_FIELDS["summary"][0]
+
+    @property
     def places(self) -> dict[str, int]:
         """Where it stands in the row, by the names of `PLACES`; nothing where it is all there is."""
         sentence = (self.sentence.index, self.sentence.start, self.sentence.end) if self.sentence else (None,) * 3
@@ -260,8 +265,7 @@ def _resolve(role: str, asked: str | None, known: list[str], source: str) -> str
 def _rows(entry: Entry, names: FieldNames, path: str, reference_named: bool) -> Iterator[Row]:
     line, fields, error = entry
     row = Row(fields, path, line, names=names, error=error)
-    summary = names.summary or DEFAULT_FIELDS["summary"][0]
-    value = fields.get(summary)
+    value = fields.get(summary := row.summary_field)
     if error or not isinstance(value, list):
         yield row if error else _with_texts(row, names, reference_named)
     elif not value:
@@ -275,8 +279,7 @@ def _rows(entry: Entry, names: FieldNames, path: str, reference_named: bool) -> 
 def _with_texts(row: Row, names: FieldNames, reference_named: bool) -> Row:
     try:
         document = _document(row, names.document or DEFAULT_FIELDS["document"][0])
-        summary_name = names.summary or DEFAULT_FIELDS["summary"][0]
-        summary = single_text(_value(row, summary_name), summary_name)
+        summary = single_text(_value(row, row.summary_field), row.summary_field)
         reference = row.fields.get(names.reference) if names.reference else None
         if names.reference and reference is not None and reference_named:
             reference = text_value(reference, names.reference)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from quals.io.rows import DEFAULT_FIELDS, Row, Sentence
+from quals.io.rows import Row, Sentence
 from quals.nlp import sentences
 
 if TYPE_CHECKING:
@@ -24,10 +24,9 @@ def by_sentence(rows: Iterable[Row], pipeline: Language) -> Iterator[Row]:
             yield row
             continue
         (spans,) = sentences(pipeline, [row.summary])
-        field = row.names.summary or DEFAULT_FIELDS["summary"][0]
         for index, span in enumerate(spans):
             text = row.summary[span.start : span.end]
             sentence = Sentence(index, span.start, span.end)
-            yield replace(row, fields={**row.fields, field: text}, summary=text, sentence=sentence)
+            yield replace(row, fields={**row.fields, row.summary_field: text}, summary=text, sentence=sentence)
         if not spans:
             yield row
