@@ -91,19 +91,32 @@ def qa(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, **settings
 
 @train.command()
 @_training(ClaimTrainSettings)
+@click.option("--questions", multiple=True, type=_FILE, help="Question-answer data to make claims of; repeatable.")
+@click.option("--valid-questions", multiple=True, type=_FILE, help="Held-out question-answer data; repeatable.")
 @click.option("--claims-only", is_flag=True, help="Make the claims and stop: the same command without it goes on.")
-def factcc(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, claims_only: bool, **settings: Any) -> None:
+def factcc(
+    data: tuple[Path, ...],
+    valid: tuple[Path, ...],
+    questions: tuple[Path, ...],
+    valid_questions: tuple[Path, ...],
+    output: Path,
+    claims_only: bool,
+    **settings: Any,
+) -> None:
     """Fine-tune a language model to check claims (FactCC).
 
     DATA: JSONL rows {document} or {document, summary}, plain or gzipped. True and false claims are made of the
-    sentences, once, and kept in OUTPUT/claims. Documents in --valid are left out of DATA. Rows that cannot be read,
-    and resuming: as for qagen.
+    sentences, once, and kept in OUTPUT/claims. Claims in other words than a text's are made of --questions and their
+    answers, which are data as for qagen. What is held out is left out of the rest. Rows that cannot be read, and
+    resuming: as for qagen.
     """
     from quals.factcc.data import training_claims
     from quals.factcc.train import train_checker
 
     chosen = made_of(settings, ClaimTrainSettings)
-    passages, validation = training_claims(data, valid, output / "claims", chosen)
+    passages, validation = training_claims(
+        data, valid, output / "claims", chosen, questions=(questions, valid_questions)
+    )
     if not claims_only:
         train_checker(passages, validation, output, chosen)
 
