@@ -278,6 +278,7 @@ def test_errors_name_the_place(tmp_path, fields, options, message):
     file.write_text(json.dumps(row(1, **fields)) + "\n")
     result = CliRunner().invoke(contrast, [str(file), "-o", str(tmp_path / "sets"), "--metric", "overlap", *options])
     assert message in result.stderr + str(result.exception)
+    assert not (tmp_path / "sets").exists()
 
 
 def test_a_file_of_broken_lines_is_said_to_be_that(tmp_path):

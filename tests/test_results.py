@@ -181,13 +181,17 @@ def test_tally():
     [
         ([("a", "a")], 0, ""),
         ([("a b", "a c")], -0.5, ""),
-        ([("a b", "a c")], -0.4, "the lowest score is -0.5, in f:1"),
+        ([("a b", "a c")], -0.4, "1 of 1 summaries have a lower score, the lowest -0.5, in f:1"),
         ([("a", "a"), ("a", "")], -9, "1 of 2 summaries have no score"),
-        ([("a b", "a c"), ("a", "")], 0, "the lowest score is -0.5, in f:1 and 1 of 2 summaries have no score"),
+        (
+            [("a b c d", "a c d e"), ("a b", "a c"), ("a", ""), ("a b", "a b")],
+            0,
+            "2 of 4 summaries have a lower score, the lowest -0.5, in f:2 and 1 of 4 summaries have no score",
+        ),
     ],
 )
 def test_shortfall(pairs, threshold, shortfall):
-    assert run(rows_of(*pairs), Overlap(), JsonlNowhere()).shortfall(threshold) == shortfall
+    assert run(rows_of(*pairs), Overlap(), JsonlNowhere(), tally=Tally(threshold=threshold)).shortfall == shortfall
 
 
 class JsonlNowhere:

@@ -344,7 +344,7 @@ def test_an_input_without_rows_leaves_the_output_as_it_was(tmp_path):
 
 def test_what_falls_short_is_said(tmp_path):
     done = score(jsonl(tmp_path / "a.jsonl", GOOD), "--quiet", "--fail-under", "5")
-    assert (done.exit_code, "--fail-under 5: the lowest score is -0.3" in done.stderr) == (1, True)
+    assert (done.exit_code, "have a lower score, the lowest -0.3" in done.stderr) == (1, True)
 
 
 def test_which_fields_were_read_is_told_where_it_had_to_be_guessed(tmp_path):

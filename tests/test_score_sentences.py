@@ -21,7 +21,7 @@ def test_a_false_sentence_cannot_hide(tmp_path):
     whole = score(source, "--fail-under", "-0.15", **every)
     each = score(source, "--sentences", "--fail-under", "-0.15", "-o", output, **every)
     assert (whole.exit_code, each.exit_code) == (0, 1)
-    assert f"the lowest score is -0.1667, in {source}:1, sentence_index 1" in each.stderr
+    assert f"have a lower score, the lowest -0.1667, in {source}:1, sentence_index 1" in each.stderr
     first, second = read_jsonl(output)
     assert [row["answer"] for row in (first, second)] == ["the mayor left .", "the mayor of Bonn left ."]
     assert [row["sentence_index"] for row in (first, second)] == [0, 1]

@@ -32,6 +32,8 @@ def test_score_writes_the_page_that_report_makes_of_its_output(source, tmp_path,
     assert one.count('<li class="row"') == other.count('<li class="row"') == 5
     assert one.count('<li class="pair"') == other.count('<li class="pair"') > 10
     assert "invalid-row" in one
+    printed = CliRunner().invoke(cli, ["report", str(tmp_path / f"out.{suffix}"), "-o", "-"])
+    assert printed.stdout == other
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,6 @@ def contrast(file: str, folder: Path, **options: Any) -> None:
     if options["model"] and options["samples_field"]:
         raise click.UsageError("--samples-field goes without --model, which writes them")
     _check_metrics(options["metric"], options["confirm"], options["settings"], paired=options["pairing"] == "paired")
-    folder.mkdir(parents=True, exist_ok=True)
     for name in (*FILES, *(["samples.jsonl"] if options["model"] else [])):
         refuse_same_file(folder / name, [file])
     chosen = Options(**{field.name: options[field.name] for field in dataclasses.fields(Options)})
@@ -124,9 +123,11 @@ def contrast(file: str, folder: Path, **options: Any) -> None:
         if options["model"]:
             if file != "-":  # which can be read but once
                 check_fields(file, fields, format=format, limit=options["limit"], references=beside)
+            folder.mkdir(parents=True, exist_ok=True)
             source, format = _sample(file, folder, options, progress), "jsonl"
         examples, problems = read_examples(source, fields, format=format, limit=options["limit"], references=beside)
         complain(problems)
+        folder.mkdir(parents=True, exist_ok=True)
         metric, confirm = scorers(options["metric"], options["confirm"], options["settings"], options["workers"])
         sets = make_sets(examples, problems, metric, chosen, folder, ScoreCache(), progress, confirm)
     settings = {"file": Path(file).name, **options, "prompt": prompt}

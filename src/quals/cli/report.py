@@ -12,7 +12,7 @@ from quals.cli.outputs import check_outputs
 
 @click.command()
 @click.argument("scores", metavar="SCORES")
-@click.option("-o", "--output", default="report.html", show_default=True, help="Where the page goes.")
+@click.option("-o", "--output", default="report.html", show_default=True, help="Where the page goes; - is standard output.")
 @click.option("--calibration", metavar="FILE", help="From `quals calibrate`; default: the model's own, if it has one.")
 @click.option("--title", help="Of the page; default: the file's name.")
 @click.option(
@@ -50,12 +50,16 @@ def report(
     from quals.report import Report, read_rows
 
     whose = one_metric(metric) if metric else None
-    check_outputs({"--output": [output]}, [scores, calibration])
+    check_outputs({"--output": [None if output == "-" else output]}, [scores, calibration])
     rows = read_rows(scores, FieldNames(document_field, summary_field), id=id_field, metric=whose)
     page = Report(rows, title=title or Path(scores).name, limit=limit)
     if page.rows and all(row.score.status is Status.INVALID_ROW for row in page.rows):
         raise InputError("no row has a score; `quals score --explain -o` writes such files", file=scores)
     if calibration:
         page.facts = page.facts.calibrated(Calibration.load(calibration))
+    if output == "-":
+        for chunk in page.chunks():
+            click.echo(chunk, nl=False)
+        return
     page.write(output)
     click.echo(f"{output}: {len(page.rows)} rows")

@@ -173,13 +173,15 @@ def _score(options: Options) -> int:
     metrics = _metrics(options)
     view = View([metric.name for metric in metrics if metric.calibration], stderr=options.output == "-")
     tallies = [Tally(options.worst) for _ in metrics]
+    if least := options.fail_under:
+        tallies[0] = Tally(options.worst, threshold=least.value, of_probability=least.probability)
     _run(options, rows, metrics, view, tallies)
     if not options.quiet:
         for metric, tally in zip(metrics, tallies, strict=True):
             view.report(tally, metric, named=len(metrics) > 1)
         if options.report:
             click.echo(f"Report: {options.report}", err=True)
-    if (least := options.fail_under) and (short := tallies[0].shortfall(least.value, probability=least.probability)):
+    if least and (short := tallies[0].shortfall):
         click.echo(f"--fail-under {least.written}: {short}", err=True)
         return EXIT_BELOW
     return EXIT_TROUBLED if any(tally.troubled for tally in tallies) else 0

@@ -29,6 +29,7 @@ class Tally:
 
     Attributes:
         keep: how many of the worst pieces of evidence to keep.
+        threshold: what every score is to reach; or every probability, with ``of_probability``.
         statuses: how many summaries ended in which status.
         total: the sum of all scores.
         lowest: the lowest score; None if there is none.
@@ -37,10 +38,13 @@ class Tally:
         least_probable: the lowest probability, in 0..1; None if there is none.
         least_probable_at: the first row that has it, as file and line.
         unread: what is said of the first score without a probability.
+        below: how many scores, or probabilities, do not reach the threshold.
         worst: the evidence with the lowest scores over all rows, worst first.
     """
 
     keep: int = 3
+    threshold: float | None = None
+    of_probability: bool = False
     statuses: Counter[Status] = field(default_factory=Counter)
     total: float = 0.0
     lowest: float | None = None
@@ -49,6 +53,7 @@ class Tally:
     least_probable: float | None = None
     least_probable_at: str = ""
     unread: str = ""
+    below: int = 0
     worst: list[Suspicion] = field(default_factory=list)
 
     @property
@@ -66,19 +71,19 @@ class Tally:
         """How many rows could not be read, or made the metric fail."""
         return self.statuses[Status.INVALID_ROW] + self.statuses[Status.ERROR]
 
-    def shortfall(self, threshold: float, *, probability: bool = False) -> str:
-        """What is wrong, unless every summary has a score and none is below ``threshold``; else empty.
-
-        With ``probability`` the same of the probabilities that a calibration gives the scores.
-        """
-        lowest, there = (self.least_probable, self.read) if probability else (self.lowest, self.statuses[Status.OK])
-        place = self.least_probable_at if probability else self.lowest_at
-        what, wrong = "probability" if probability else "score", []
-        if lowest is not None and lowest < threshold:
-            wrong.append(f"the lowest {what} is {lowest:.4g}, in {place}")
+    @property
+    def shortfall(self) -> str:
+        """What is wrong, unless every summary has a score, or a probability, that reaches the threshold; else empty."""
+        scored = (self.lowest, self.lowest_at, self.statuses[Status.OK], "score", "")
+        read = (self.least_probable, self.least_probable_at, self.read, "probability", self.unread)
+        lowest, place, there, what, reason = read if self.of_probability else scored
+        wrong = []
+        if self.below:
+            wrong.append(
+                f"{self.below} of {self.count} summaries have a lower {what}, the lowest {lowest:.4g}, in {place}"
+            )
         if missing := self.count - there:
-            why = f" ({self.unread})" if probability and self.unread else ""
-            wrong.append(f"{missing} of {self.count} summaries have no {what}{why}")
+            wrong.append(f"{missing} of {self.count} summaries have no {what}{f' ({reason})' if reason else ''}")
         return " and ".join(wrong)
 
     def add(
@@ -91,6 +96,8 @@ class Tally:
         """Count one result (see `SummaryScore.to_dict`); ``evidence`` holds at least its ``keep`` worst pieces."""
         self.statuses[Status(score["status"])] += 1
         value, probability = score["score"], score["probability"]
+        least = probability if self.of_probability else value
+        self.below += None not in (least, self.threshold) and least < self.threshold
         if value is not None:
             self.total += value
             if self.lowest is None or value < self.lowest:
