@@ -158,3 +158,28 @@ def test_labels_beyond_0_to_1_are_faults_and_files_are_told_apart(tmp_path):
     found = read_labelled([write(tmp_path / "a.jsonl", made(-0.5, 1.2, 0, 1))])
     assert (found.labels, [fault.line for fault in found.faults]) == ([0, 1], [1, 2])
     assert len(set(read_labelled([write(tmp_path / f"{name}.jsonl", made(0, 1)) for name in "bc"]).documents)) == 4
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv"])
+def test_labels_of_whole_summaries_are_no_labels_of_their_sentences(tmp_path, suffix):
+    scores, labels = labelled(200)
+    rows = [
+        {"score": s, "label": int(y), "status": "ok", "signature": SIGNATURE, "document": f"d{i // 2}"}
+        for i, (s, y) in enumerate(zip(scores, labels, strict=True))
+    ]
+
+    def told(name, rows):
+        source = write(tmp_path / f"{name}.jsonl", rows)
+        if suffix == "csv":
+            jsonl_to_separated(Path(source), tmp_path / f"{name}.csv")
+            source = str(tmp_path / f"{name}.csv")
+        done = CliRunner().invoke(calibrate, [source, "-o", str(tmp_path / "c.json")])
+        assert done.exit_code == 0, done.output
+        return "label each by itself" in done.stderr
+
+    own = [{**row, "sentence_index": i % 2} for i, row in enumerate(rows)]
+    copied = [{**row, "label": own[i - i % 2]["label"]} for i, row in enumerate(own)]
+    assert not told("own", own)
+    assert told("copied", copied)
+    assert not told("whole", rows)
+    assert not told("single", [{**row, "sentence_index": 0} for row in rows])

@@ -92,4 +92,10 @@ def _read(files: tuple[str, ...], label: str, document_field: str | None, metric
             "together with others of theirs; name its field with --document-field",
             err=True,
         )
+    if rows.of_whole_summaries:
+        click.echo(
+            "the sentences of each summary all have the same label, as if it were the summary's: where a summary is "
+            "false, most of its sentences are true; label each by itself",
+            err=True,
+        )
     return rows

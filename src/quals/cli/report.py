@@ -12,7 +12,9 @@ from quals.cli.outputs import check_outputs
 
 @click.command()
 @click.argument("scores", metavar="SCORES")
-@click.option("-o", "--output", default="report.html", show_default=True, help="Where the page goes; - is standard output.")
+@click.option(
+    "-o", "--output", default="report.html", show_default=True, help="Where the page goes; - is standard output."
+)
 @click.option("--calibration", metavar="FILE", help="From `quals calibrate`; default: the model's own, if it has one.")
 @click.option("--title", help="Of the page; default: the file's name.")
 @click.option(
