@@ -104,13 +104,13 @@ def _blocks(text: str) -> list[Span]:
 
 
 def _sentences(doc: Doc) -> Iterator[Span]:
-    """Its sentences, but none that ends in the midst of `code`, or with the label of what follows on its line."""
+    """Its sentences, but none that ends in a word of `code`, or with the label of what follows on its line."""
     code = {place for match in _CODE.finditer(doc.text) for place in range(match.start() + 1, match.end())}
     cited = [match.end() for match in _CITED.finditer(doc.text)]
     start, ends = 0, sorted({*cited, *(sentence.end_char for sentence in doc.sents)})
     for end in ends:
         said = doc.text[start:end]
-        if end != ends[-1] and (end in code or _LABEL.search(said)):
+        if end != ends[-1] and ((end in code and not doc.text[end].isspace()) or _LABEL.search(said)):
             continue
         yield Span(start + len(said) - len(said.lstrip()), start + len(said.rstrip()))
         start = end
