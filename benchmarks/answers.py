@@ -1,25 +1,28 @@
 """How well scores of single sentences tell the false ones of the example answers from the true ones.
 
-    quals score examples/answers.jsonl --metric factcc,ensemble,quals --sentences -o scored.jsonl
-    python benchmarks/answers.py scored.jsonl -o benchmarks/results/answers.json
+    for name in answers answers-more; do
+        quals score examples/$name.jsonl --metric factcc,ensemble,quals --sentences -o $name.scored.jsonl
+    done
+    python benchmarks/answers.py answers.scored.jsonl answers-more.scored.jsonl -o benchmarks/results/answers.json
 
 Each row has ``sentences``, which say what is true: text, label, and kind (of a true one, copied or reworded). A part
-of a sentence counts as the sentence. For each metric: how many false ones, and how many true ones of each kind, are
-below a probability of one half, with the ROC-AUC of that kind against the false ones; and in how many wrong answers the
-sentence with the lowest score is false.
+of a sentence counts as the sentence, and two that were not told apart as one, false if either is. For each file and
+metric: how many false ones, and how many true ones of each kind, are below a probability of one half, with the ROC-AUC
+of that kind against the false ones; how many are above, and how many of these are true; and in how many wrong answers
+the sentence with the lowest score is false.
 """
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
-from common import file_argument, machine, output_option, today, write
+from common import files_argument, machine, output_option, today, write
 
 from quals.evaluate.statistics import roc_auc
 from quals.io.scored import read_scored, several_scores
@@ -28,8 +31,10 @@ from quals.records import SummaryScore
 
 def kind_of(row: Mapping[str, Any], sentence: str) -> str:
     """The kind of a true sentence; of a false one, "false"."""
-    (known,) = (each for each in row["sentences"] if sentence in each["text"])
-    return str(known["kind"]) if known["label"] else "false"
+    known = [each for each in row["sentences"] if sentence in each["text"] or each["text"] in sentence]
+    assert known, sentence
+    kinds = [str(each["kind"]) if each["label"] else "false" for each in known]
+    return next((kind for kind in ("false", "reworded") if kind in kinds), kinds[0])
 
 
 def figures(rows: list[tuple[str, str, SummaryScore]]) -> dict[str, object]:
@@ -49,6 +54,8 @@ def figures(rows: list[tuple[str, str, SummaryScore]]) -> dict[str, object]:
         for kind, of in values.items()
     }
     found["all true"] = {"auc": auc([value for kind, of in values.items() if kind != "false" for value in of], values)}
+    sure = [(kind != "false") for _, kind, score in rows if score.reading and score.reading.probability >= 0.5]
+    found["half and above"] = {"sentences": len(sure), "true": sum(sure)}
     found["wrong answers"] = {"answers": len(wrong), "lowest is false": sum(min(of)[1] == "false" for of in wrong)}
     return found
 
@@ -59,15 +66,18 @@ def auc(true: list[float], values: dict[str, list[float]]) -> float:
 
 
 @click.command(help=__doc__)
-@file_argument
+@files_argument
 @output_option
-def main(file: str, output: Path | None) -> None:
-    first = json.loads(Path(file).read_text(encoding="utf-8").splitlines()[0])
+def main(files: Sequence[str], output: Path | None) -> None:
     content: dict[str, object] = {"date": today(), "machine": machine()}
-    for name in several_scores(first["scores"]):
-        scored = list(read_scored(file, metric=name))
-        kinds = [(str(row.fields["id"]), kind_of(row.fields, row.summary), score) for row, score in scored]
-        content[name] = {"signature": scored[0][1].signature, **figures(kinds)}
+    for file in files:
+        first = json.loads(Path(file).read_text(encoding="utf-8").splitlines()[0])
+        of_file: dict[str, object] = {}
+        for name in several_scores(first["scores"]):
+            scored = list(read_scored(file, metric=name))
+            kinds = [(str(row.fields["id"]), kind_of(row.fields, row.summary), score) for row, score in scored]
+            of_file[name] = {"signature": scored[0][1].signature, **figures(kinds)}
+        content[Path(file).name.partition(".")[0]] = of_file
     click.echo(json.dumps(content, indent=1))
     write(output, content)
 
