@@ -264,8 +264,9 @@ GOOD = "The mayor resigned on Friday."
             ["The mayor resigned on Tuesday.", "The council voted to replace him.", "3. Nobody objected."],
         ),
         ("1912.", ["1912."]),
-        ("+ Ask a doctor\na) First\n(b) Second\n* [x] done", ["Ask a doctor", "First", "Second", "done"]),
+        ("+ Ask a doctor\na) First\n(B) Second\n* [x] done", ["Ask a doctor", "First", "Second", "done"]),
         ("e. coli did", ["e. coli did"]),
+        ("||\n| |\nGood.\n```\n```\n~~~\nYes", ["Good.", "Yes"]),
         (
             "## Dosage\nAdults take **two** tablets.[1] Wait four hours\nbefore the next.",
             ["Dosage", "Adults take **two** tablets.[1]", "Wait four hours\nbefore the next."],

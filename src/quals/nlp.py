@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc
 
 # What a line of plain text or Markdown begins with that is no part of what it says: an item, a quotation, a heading.
-_ITEM = r"(?:[-*+•‣–]|\(?\d{1,2}[.)]|\(?[a-z]\))(?:\s+\[[ xX]\])?"
+_ITEM = r"(?:[-*+•‣–]|\(?\d{1,2}[.)]|\(?[a-zA-Z]\))(?:\s+\[[ xX]\])?"
 _MARK = re.compile(rf"\s*(?P<quote>(?:>\s*)*)(?P<mark>(?:#{{1,6}}|{_ITEM})(?:\s+|$))?")
 _ROW = re.compile(r"\s*\|.*\|\s*")  # of a table
 _FENCE = re.compile(r"\s*(?:```[^`]*|~~~.*)\s*")  # before and after code

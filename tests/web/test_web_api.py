@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import httpx
 import pytest
@@ -15,7 +16,9 @@ import quals
 from quals.calibrate import Calibration, Logistic
 from quals.cli.main import cli
 from quals.errors import InputError
+from quals.nlp import load_pipeline
 from quals.records import Status
+from quals.web import api
 from quals.web.app import create_app
 from quals.web.batcher import Batcher
 from quals.web.refusal import Refusal
@@ -31,6 +34,7 @@ def test_one_score_is_the_metrics_own(service):
     expected = WordPairs().score(DOCUMENT, BAD)
     answer = service.post("/v1/score", json={"document": DOCUMENT, "summary": BAD, "id": HOSTILE}).json()
     absent = dict.fromkeys(("probability", "band", "evidence", "doubts"))
+    absent |= dict.fromkeys(("sentence_index", "sentence_start", "sentence_end"))
     assert answer == {**expected.to_dict(), "id": HOSTILE, **absent}
 
 
@@ -55,6 +59,43 @@ def test_many_scores_come_in_order_with_their_evidence(service):
     (doubt,) = answer[1]["doubts"]
     assert BAD[doubt["start"] : doubt["end"]] == doubt["text"] == "Friday"
     assert (answer[2]["score"], answer[2]["status"]) == (None, "empty-summary")
+
+
+def test_each_sentence_may_be_scored_by_itself(service):
+    long = "x" * 300_000
+    rows = [
+        {"document": DOCUMENT, "summary": f"{GOOD} {BAD}", "id": "a"},
+        {"document": DOCUMENT, "summary": "", "id": "b"},
+        {"document": DOCUMENT, "summary": f"- {BAD}\n", "id": "c"},
+        {"document": 3, "summary": GOOD, "id": "d"},
+        {"document": DOCUMENT, "summary": long, "id": "e"},
+    ]
+    answer = service.post("/v1/scores?sentences=true&explain=true", json={"rows": rows}).json()["rows"]
+    places = [tuple(row[f"sentence_{name}"] for name in ("index", "start", "end")) for row in answer]
+    none = (None, None, None)
+    second = (1, len(GOOD) + 1, len(GOOD) + 1 + len(BAD))
+    assert places == [(0, 0, len(GOOD)), second, none, (0, 2, 2 + len(BAD)), none, none]
+    assert [row["id"] for row in answer] == list("aabcde")
+    good, bad, empty, alone, *faulty = answer
+    assert [good["score"], bad["score"]] == [WordPairs().score(DOCUMENT, text).value for text in (GOOD, BAD)]
+    assert (bad["score"], bad["evidence"], bad["doubts"]) == (alone["score"], alone["evidence"], alone["doubts"])
+    (doubt,) = bad["doubts"]
+    assert BAD[doubt["start"] : doubt["end"]] == "Friday"
+    assert empty["status"] == "empty-summary"
+    assert {row["status"] for row in faulty} == {"invalid-row"}
+    many = [{"document": DOCUMENT, "summary": f"{GOOD} " * 40}]
+    refused = service.post("/v1/scores?sentences=true", json={"rows": many})
+    assert (refused.status_code, refused.json()["error"]["field"]) == (413, "rows")
+    assert service.post("/v1/scores", json={"rows": many}).status_code == 200
+
+
+def test_sentences_need_spacy(service, monkeypatch):
+    monkeypatch.setattr(api, "_pipeline", partial(load_pipeline, "there is none"))
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    rows = [{"document": DOCUMENT, "summary": BAD}]
+    refused = service.post("/v1/scores?sentences=true", json={"rows": rows})
+    assert (refused.status_code, refused.json()["error"]["field"]) == (422, "sentences")
+    assert "spacy" in refused.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import Sequence
-from functools import partial
-from typing import Annotated
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from threading import Lock
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query, Request, Response, Security
 from fastapi.security import HTTPBearer
 
 import quals
-from quals.records import Status
+from quals.errors import MissingExtraError
+from quals.io.rows import Sentence
+from quals.nlp import load_pipeline, sentences
+from quals.records import Span, Status
 from quals.web.refusal import Refusal
 from quals.web.schemas import BadRow, Health, Problem, Row, Rows, Score, Scores, Version
 from quals.web.service import Service
 
+if TYPE_CHECKING:
+    from spacy.language import Language
+
 Explain = Annotated[bool, Query(description="Add the evidence the score rests on.")]
+BySentence = Annotated[
+    bool, Query(alias="sentences", description="Score each sentence by itself; the answer has a row for each.")
+]
 
 # The token itself is checked by `guard`, before a body is read; here it is only described.
 _described = Security(HTTPBearer(auto_error=False, description="Needed if the service was started with a token."))
@@ -41,13 +53,20 @@ state = APIRouter(tags=["state"])
 async def score_one(request: Request, row: Row, explain: Explain = False) -> Score:
     """Score one summary."""
     service_of(request).check(row.document, row.summary)
-    return (await _score(request, [row], explain))[0]
+    return (await _score(request, [_Part(row)], explain))[0]
 
 
 @scoring.post("/scores")
-async def score_many(request: Request, rows: Rows, explain: Explain = False) -> Scores:
+async def score_many(request: Request, rows: Rows, explain: Explain = False, by_sentence: BySentence = False) -> Scores:
     """Score several summaries; the answer has them in the same order, with the status invalid-row what is no row."""
-    return Scores(rows=await _score(request, rows.rows, explain))
+    service = service_of(request)
+    parts = [_Part(row, _fault(service, row)) for row in rows.rows]
+    if by_sentence:
+        try:
+            parts = await asyncio.to_thread(lambda: list(_sentences(parts)))
+        except MissingExtraError as error:
+            raise Refusal(422, str(error), field="sentences") from error
+    return Scores(rows=await _score(request, parts, explain))
 
 
 @state.head("/health", include_in_schema=False)
@@ -81,15 +100,48 @@ def service_of(request: Request) -> Service:
     return service
 
 
-async def _score(request: Request, rows: Sequence[Row], explain: bool) -> list[Score]:
+@dataclass(frozen=True)
+class _Part:
+    """A row, or a sentence of its summary in place of the whole; ``fault`` is what keeps it from being scored."""
+
+    row: Row
+    fault: str = ""
+    sentence: Sentence | None = None
+
+
+async def _score(request: Request, parts: Sequence[_Part], explain: bool) -> list[Score]:
     service = service_of(request)
-    faults = [_fault(service, row) for row in rows]
-    good = [(row.document, row.summary) for row, fault in zip(rows, faults, strict=True) if not fault]
+    good = [(part.row.document, part.row.summary) for part in parts if not part.fault]
     accepted = service.accept(good, explain=explain)
     scored = iter([score async for score in service.results(request, accepted)])
     bad = partial(service.batcher.metric.without, Status.INVALID_ROW)
-    scores = [bad(fault) if fault else next(scored) for fault in faults]
-    return [Score.of(score, id=row.id, explain=explain) for row, score in zip(rows, scores, strict=True)]
+    scores = [bad(part.fault) if part.fault else next(scored) for part in parts]
+    return [
+        Score.of(score, id=part.row.id, sentence=part.sentence, explain=explain)
+        for part, score in zip(parts, scores, strict=True)
+    ]
+
+
+_splitting = Lock()
+
+
+@cache
+def _pipeline() -> Language:
+    return load_pipeline()
+
+
+def _sentences(parts: Sequence[_Part]) -> Iterator[_Part]:
+    """Each sentence of each row; a row that is faulty, or has none, or is too long for the pipeline, as it is."""
+    for part in parts:
+        spans: list[Span] = []
+        with _splitting:
+            if not part.fault and len(part.row.summary) <= _pipeline().max_length:
+                (spans,) = sentences(_pipeline(), [part.row.summary])
+        for index, span in enumerate(spans):
+            text = part.row.summary[span.start : span.end]
+            yield _Part(part.row.model_copy(update={"summary": text}), "", Sentence(index, span.start, span.end))
+        if not spans:
+            yield part
 
 
 def _fault(service: Service, row: Row) -> str:

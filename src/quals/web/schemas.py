@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any, cast
 
 from pydantic import (
@@ -16,6 +17,7 @@ from pydantic import (
     WrapValidator,
 )
 
+from quals.io.rows import Sentence
 from quals.io.text import described, is_text, joined_passages
 from quals.records import Status, SummaryScore
 
@@ -92,9 +94,12 @@ class Rows(BaseModel):
 
 
 class Score(BaseModel):
-    """The score of one summary."""
+    """The score of one summary, or of a sentence of it."""
 
     id: str | int | None = None
+    sentence_index: int | None = Field(default=None, description="With sentences=true: its number, from 0.")
+    sentence_start: int | None = Field(default=None, description="Its first character in the summary.")
+    sentence_end: int | None = Field(default=None, description="The one behind its last.")
     score: float | None = Field(description="Higher is more consistent; null if there is none, see status.")
     status: Status
     reason: str = Field(description="Why there is no score, or a note on how it came about.")
@@ -111,9 +116,10 @@ class Score(BaseModel):
     )
 
     @classmethod
-    def of(cls, score: SummaryScore, *, id: str | int | None, explain: bool) -> Score:
-        """From a metric's result."""
-        return cls(id=id, **score.to_dict(explain=explain))
+    def of(cls, score: SummaryScore, *, id: str | int | None, sentence: Sentence | None, explain: bool) -> Score:
+        """From a metric's result for a summary, or for a sentence of it."""
+        place = {f"sentence_{name}": value for name, value in asdict(sentence).items()} if sentence else {}
+        return cls(id=id, **place, **score.to_dict(explain=explain))
 
 
 class Scores(BaseModel):
