@@ -161,7 +161,7 @@ def run(*arguments: str, code: int = 0) -> Result:
 
 def test_the_command_writes_every_format_and_scores_once(tmp_path, monkeypatch):
     files = systems(tmp_path, **THREE)
-    outputs = [tmp_path / f"table{suffix}" for suffix in (".md", ".tex", ".json")]
+    outputs = [tmp_path / f"table{suffix}" for suffix in (".MD", ".tex", ".Json")]
     arguments = [*files, "--metric", "overlap,rouge1", "--resamples", "200", "--baseline", "two"]
     arguments += [part for path in outputs for part in ("-o", str(path))]
     result = run(*arguments)

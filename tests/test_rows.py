@@ -48,6 +48,8 @@ def errors(rows):
         ("a.csv", "id\tsummary\tdocument\n7\tS1\tD1\n8\tS2\tD2", [2, 3]),
         ("a.csv", 'id;"of\nus";document;summary\n7;x;D1;S1\n8;x;D2;S2', [3, 4]),
         ("a.tsv", "document\tsummary\tid\nD1\tS1\t7\nD2\tS2\t8\n", [2, 3]),
+        ("A.JSONL.GZ", zipped(LINES), [1, 3]),
+        ("a.Csv.gZ", zipped(b"document,summary,id\nD1,S1,7\nD2,S2,8\n"), [2, 3]),
         ("a.csv.gz", zipped(b"document,summary,id\nD1,S1,7\nD2,S2,8\n"), [2, 3]),
     ],
 )

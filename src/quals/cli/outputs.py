@@ -49,7 +49,7 @@ def check_endings(outputs: Iterable[Path], endings: Collection[str]) -> None:
         UsageError: there is one.
     """
     for path in outputs:
-        if path.suffix not in endings:
+        if path.suffix.lower() not in endings:
             raise click.UsageError(f"{path}: expected an ending among {', '.join(endings)}")
 
 
@@ -86,4 +86,4 @@ def progress_bars() -> Iterator[Callable[[str, int], Advance]]:
 def write_tables(made: Made, outputs: Iterable[Path], formats: Mapping[str, Callable[[Made], str]]) -> None:
     """Write to each file what it is to hold by its ending."""
     for path in outputs:
-        write_whole(path, formats[path.suffix](made))
+        write_whole(path, formats[path.suffix.lower()](made))

@@ -14,7 +14,7 @@ from quals.errors import InputError
 from quals.evaluate.bootstrap import clusters
 from quals.io.numbers import judgement
 from quals.io.rows import DEFAULT_FIELDS, FORMATS, entries_by_suffix, field_among, row_id
-from quals.io.text import is_text, joined_passages, single_text
+from quals.io.text import is_text, joined_passages, single_text, suffix_of
 from quals.records import Texts
 
 _LARGEST = 1e100  # of a label; the squares of larger ones could not be summed up
@@ -113,8 +113,8 @@ def _judged(row: dict[str, Any], label: str) -> JudgedRow:
 
 
 def _name(path: str | Path) -> str:
-    name = Path(path).name.removesuffix(".gz")
-    return Path(name).stem if Path(name).suffix.lower() in FORMATS else name
+    name = Path(path).with_suffix("") if Path(path).suffix.lower() == ".gz" else Path(path)
+    return name.stem if suffix_of(path) in FORMATS else name.name
 
 
 def _kind(value: object) -> str:

@@ -14,7 +14,16 @@ from typing import Any, TypeVar
 
 from quals.errors import InputError
 from quals.io.separated import row_count, separated_rows
-from quals.io.text import is_text, joined_passages, json_lines, single_text, text_lines, text_value, whole_text
+from quals.io.text import (
+    is_text,
+    joined_passages,
+    json_lines,
+    single_text,
+    suffix_of,
+    text_lines,
+    text_value,
+    whole_text,
+)
 
 FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet"}
 # The first that there is; "source" comes last, as it often holds a publisher or an address, and "answer" after
@@ -187,10 +196,9 @@ def format_of(path: str | Path) -> str:
     Raises:
         InputError: it stands for none.
     """
-    suffix = Path(str(path).removesuffix(".gz")).suffix.lower()
     if str(path) == "-":
         return "jsonl"
-    if suffix in FORMATS:
+    if (suffix := suffix_of(path)) in FORMATS:
         return FORMATS[suffix]
     raise InputError(
         f"unknown suffix '{suffix}'; say what it holds: --format jsonl, csv, tsv or parquet", file=str(path)
@@ -226,8 +234,7 @@ def entries(path: str | Path, format: str | None = None) -> Iterator[Entry]:
 
 def entries_by_suffix(path: str | Path) -> Iterator[Entry]:
     """Like `entries`, but a file whose suffix says nothing is JSONL."""
-    suffix = Path(str(path).removesuffix(".gz")).suffix.lower()
-    return entries(path, FORMATS.get(suffix, "jsonl"))
+    return entries(path, FORMATS.get(suffix_of(path), "jsonl"))
 
 
 def _jsonl(path: str) -> Iterator[Entry]:

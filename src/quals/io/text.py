@@ -40,10 +40,16 @@ def open_text(path: str | Path, *, errors: str = "strict") -> TextIO:
     return io.TextIOWrapper(raw, encoding="utf-8-sig", errors=errors, newline="")
 
 
+def suffix_of(path: str | Path) -> str:
+    """What a file's name ends with, in small letters and without the ``.gz`` of a gzipped one; may be empty."""
+    name = Path(str(path).lower())
+    return Path(name.stem).suffix if name.suffix == ".gz" else name.suffix
+
+
 def _open_binary(path: str | Path) -> BinaryIO:
     if str(path) == "-":
         return sys.stdin.buffer
-    raw = gzip.open(path) if str(path).endswith(".gz") else Path(path).open("rb")
+    raw = gzip.open(path) if str(path).lower().endswith(".gz") else Path(path).open("rb")
     return cast(BinaryIO, raw)
 
 

@@ -16,6 +16,7 @@ from quals.errors import InputError
 from quals.io.hub import hub_entries
 from quals.io.results import json_line
 from quals.io.rows import FORMATS, FieldNames, Row, read_rows, rows_of
+from quals.io.text import suffix_of
 from quals.lm.format import PairFormat, text_ids
 from quals.summarizer.boilerplate import boilerplate
 
@@ -91,7 +92,7 @@ def read_data(sources: Iterable[str], names: FieldNames, *, split: str = "train"
 
 def _rows(source: str, names: FieldNames, split: str) -> Iterator[Row]:
     if Path(source).is_file():
-        if (suffix := Path(source.removesuffix(".gz")).suffix.lower()) not in FORMATS:
+        if (suffix := suffix_of(source)) not in FORMATS:
             raise InputError(f"unknown suffix '{suffix}'; training reads {', '.join(FORMATS)}", file=source)
         return read_rows(source, names)
     if not Path(source).is_dir() and (source.startswith((".", "/", "~")) or source.count("/") != 1):

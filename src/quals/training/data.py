@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from quals.errors import InputError
-from quals.io.text import is_text, json_lines, whole_text
+from quals.io.text import is_text, json_lines, suffix_of, whole_text
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def readable(rows: Iterable[Kept | InputError], left_out: list[InputError] | Non
 
 
 def _read(path: str) -> Iterator[Found | InputError]:
-    return _squad(path) if path.removesuffix(".gz").endswith(".json") else _jsonl(path)
+    return _squad(path) if suffix_of(path) == ".json" else _jsonl(path)
 
 
 def _jsonl(path: str) -> Iterator[Found | InputError]:
