@@ -86,6 +86,25 @@ def test_columns_are_the_same_for_every_batch(cluster: None) -> None:
     assert one_each.column("summary_index").to_pylist() == [None]
 
 
+def test_each_sentence_by_itself(cluster: None) -> None:
+    score = Scorer("rouge2-precision", sentences=True)
+    rows = [
+        {"id": 1, "document": FERRY, "summary": "Nobody was hurt. The ferry sank."},
+        {"id": 2, "document": FERRY, "summary": ""},
+        {"id": 3, "document": FERRY, "summary": None},
+    ]
+    first, second, *others = score(pa.Table.from_pylist(rows)).to_pylist()
+    assert [(one["id"], one["summary"], one["score"]) for one in (first, second)] == [
+        (1, "Nobody was hurt.", 1.0),
+        (1, "The ferry sank.", 0.0),
+    ]
+    places = [tuple(one[f"sentence_{name}"] for name in ("index", "start", "end")) for one in (first, second, *others)]
+    assert places == [(0, 0, 16), (1, 17, 32), (None, None, None), (None, None, None)]
+    assert [(one["id"], one["status"]) for one in others] == [(2, "empty-summary"), (3, "invalid-row")]
+    empty = pa.Table.from_pylist([], schema=pa.Table.from_pylist(rows).schema)
+    assert score(empty).schema == score(pa.Table.from_pylist(rows)).schema
+
+
 @pytest.mark.parametrize("text", [pa.string(), pa.large_string()])
 def test_columns_are_found_as_in_files(cluster: None, text: pa.DataType) -> None:
     texts = {"Document": pa.array(["a b c"], text), " summary": pa.array(["a b"], text), "Text": pa.array([None], text)}

@@ -22,8 +22,10 @@ from quals.errors import InputError
 from quals.io.results import RESULT_FIELDS, input_fields
 from quals.io.rows import DEFAULT_FIELDS, PLACES, Entry, FieldNames, Row, field_among, rows_of
 from quals.metrics import registry
+from quals.nlp import load_pipeline
 from quals.records import SummaryScore
 from quals.scoring.run import score_batch
+from quals.scoring.sentences import by_sentence
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,17 +35,19 @@ if TYPE_CHECKING:
 class Scorer:
     """Gives batches of rows the columns that ``quals score`` adds, in its names; evidence and doubts as JSON.
 
-    Rows keep their order within a batch. A list of summaries becomes a row for each, with its ``summary_index``. A
+    Rows keep their order within a batch. A list of summaries becomes a row for each, with its ``summary_index``; so
+    does, if asked, each sentence of a summary, with its ``sentence_index``, ``sentence_start`` and ``sentence_end``. A
     row without the texts has the status ``invalid-row``.
 
     Args:
         metric: its name.
         explain: whether to add what each score rests on.
+        sentences: whether to score each sentence of a summary by itself.
         document_field, summary_field, reference_field: columns; by default found as `quals score` finds them.
         settings: of the metric, and ``device``.
 
     Raises:
-        QualsError: see `quals.metrics.load`.
+        QualsError: see `quals.metrics.load`; or finding sentences needs an extra that is not installed.
     """
 
     def __init__(
@@ -51,12 +55,14 @@ class Scorer:
         metric: str = "quals",
         *,
         explain: bool = False,
+        sentences: bool = False,
         document_field: str | None = None,
         summary_field: str | None = None,
         reference_field: str | None = None,
         **settings: Any,
     ) -> None:
         _keep_to_own_part()
+        self._pipeline = load_pipeline() if sentences else None
         self.metric = registry.load(metric, **settings)
         self._fields = FieldNames(document_field, summary_field, reference_field)
         self._explain = explain
@@ -72,12 +78,12 @@ class Scorer:
         rows = list(self._rows(batch)) if batch.num_rows else []  # Ray asks what columns there will be
         table = batch.take(pa.array([row.line - 1 for row in rows], pa.int64()))
         summary = self._fields.summary or field_among(batch.column_names, DEFAULT_FIELDS["summary"])
-        if summary and not pa.types.is_string(batch.schema.field(summary).type):
+        if summary and (self._pipeline or not pa.types.is_string(batch.schema.field(summary).type)):
             texts = [text if isinstance(text := row.fields[summary], str) else None for row in rows]
             table = table.set_column(batch.column_names.index(summary), summary, pa.array(texts, pa.string()))
         table = table.rename_columns(list(input_fields(Row(dict.fromkeys(batch.column_names), "", 0))))
         results = [_result(row, *scores) for row, scores in score_batch(rows, [self.metric], explain=self._explain)]
-        for name, type in _types(self._explain).items():
+        for name, type in _types(self._explain, sentences=self._pipeline is not None).items():
             table = table.append_column(name, pa.array([result[name] for result in results], pa.type_for_alias(type)))
         return table
 
@@ -87,7 +93,8 @@ class Scorer:
         texts = batch.select([name for name in batch.column_names if name in wanted]).to_pylist()
         others = dict.fromkeys(batch.column_names)  # which need no Python values
         found: Iterator[Entry] = ((number, others | fields, None) for number, fields in enumerate(texts, 1))
-        return rows_of(found, "batch", self._fields)
+        rows = rows_of(found, "batch", self._fields)
+        return by_sentence(rows, self._pipeline) if self._pipeline else rows
 
 
 def unfinished(rows: Dataset, folder: str, key: str = "id") -> Dataset:
@@ -135,12 +142,12 @@ def _keep_to_own_part() -> None:
 
 
 def _result(row: Row, score: SummaryScore) -> dict[str, Any]:
-    found = {"summary_index": row.summary_index, **score.to_dict(explain=True)}
+    found = dict.fromkeys(PLACES) | row.places | score.to_dict(explain=True)
     return found | {name: json.dumps(found[name], ensure_ascii=False) for name in ("evidence", "doubts")}
 
 
-def _types(explain: bool) -> dict[str, str]:
-    whole, real = ("summary_index", "evidence_count", "chunks"), ("score", "probability")
-    unused = PLACES[1:] + (() if explain else ("evidence", "doubts"))  # summaries are scored whole
+def _types(explain: bool, *, sentences: bool) -> dict[str, str]:
+    whole, real = (*PLACES, "evidence_count", "chunks"), ("score", "probability")
+    unused = (() if sentences else PLACES[1:]) + (() if explain else ("evidence", "doubts"))
     names = [name for name in RESULT_FIELDS if name not in unused]
     return {name: "int64" if name in whole else "double" if name in real else "string" for name in names}
