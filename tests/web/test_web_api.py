@@ -18,7 +18,7 @@ from quals.cli.main import cli
 from quals.errors import InputError
 from quals.nlp import load_pipeline
 from quals.records import Status
-from quals.web import api
+from quals.web import splitting
 from quals.web.app import create_app
 from quals.web.batcher import Batcher
 from quals.web.refusal import Refusal
@@ -90,7 +90,7 @@ def test_each_sentence_may_be_scored_by_itself(service):
 
 
 def test_sentences_need_spacy(service, monkeypatch):
-    monkeypatch.setattr(api, "_pipeline", partial(load_pipeline, "there is none"))
+    monkeypatch.setattr(splitting, "_pipeline", partial(load_pipeline, "there is none"))
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     rows = [{"document": DOCUMENT, "summary": BAD}]
     refused = service.post("/v1/scores?sentences=true", json={"rows": rows})

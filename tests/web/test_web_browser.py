@@ -30,6 +30,25 @@ def test_pasted_summaries_are_scored_and_open(page, url):
     assert fits(page)
 
 
+@pytest.mark.parametrize("script", [True, False])
+def test_each_sentence_may_be_scored_by_itself(browser, url, script):
+    with open_page(browser, java_script_enabled=script) as page:
+        page.goto(url)
+        page.get_by_label("Score each sentence by itself").check()
+        ask(page, "")
+        page.get_by_text("no document given").wait_for()
+        assert page.get_by_label("Score each sentence by itself").is_checked()  # what was chosen stays
+        ask(page, summaries="The mayor resigned on Friday. Her deputy leads the council.\n\nThe ferry sank.")
+        page.locator(".row >> nth=2").wait_for()
+        names = page.locator(".row .name").all_text_contents()
+        assert sorted(names) == ["1, sentence 1", "1, sentence 2", "2, sentence 1"]
+        page.goto(url)
+        page.get_by_label("Score each sentence by itself").check()
+        ask(page, summaries="The mayor resigned on Friday. Her deputy leads the council.")
+        page.locator(".row >> nth=1").wait_for()
+        assert sorted(page.locator(".row .name").all_text_contents()) == ["sentence 1", "sentence 2"]
+
+
 def test_progress_is_live(browser):
     class Stepwise(Gated):
         def _score(self, documents, summaries, references, explain):

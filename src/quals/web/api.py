@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
-from threading import Lock
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response, Security
 from fastapi.security import HTTPBearer
+from starlette.concurrency import run_in_threadpool
 
 import quals
-from quals.errors import MissingExtraError
 from quals.io.rows import Sentence
-from quals.nlp import load_pipeline, sentences
-from quals.records import Span, Status
+from quals.records import Status
 from quals.web.refusal import Refusal
 from quals.web.schemas import BadRow, Health, Problem, Row, Rows, Score, Scores, Version
 from quals.web.service import Service
-
-if TYPE_CHECKING:
-    from spacy.language import Language
+from quals.web.splitting import sentence_spans
 
 Explain = Annotated[bool, Query(description="Add the evidence the score rests on.")]
 BySentence = Annotated[
@@ -62,10 +57,7 @@ async def score_many(request: Request, rows: Rows, explain: Explain = False, by_
     service = service_of(request)
     parts = [_Part(row, _fault(service, row)) for row in rows.rows]
     if by_sentence:
-        try:
-            parts = await asyncio.to_thread(lambda: list(_sentences(parts)))
-        except MissingExtraError as error:
-            raise Refusal(422, str(error), field="sentences") from error
+        parts = await run_in_threadpool(lambda: list(_sentences(parts)))
     return Scores(rows=await _score(request, parts, explain))
 
 
@@ -122,24 +114,13 @@ async def _score(request: Request, parts: Sequence[_Part], explain: bool) -> lis
     ]
 
 
-_splitting = Lock()
-
-
-@cache
-def _pipeline() -> Language:
-    return load_pipeline()
-
-
 def _sentences(parts: Sequence[_Part]) -> Iterator[_Part]:
-    """Each sentence of each row; a row that is faulty, or has none, or is too long for the pipeline, as it is."""
+    """Each sentence of each row; a row that is faulty, or has none, as it is."""
     for part in parts:
-        spans: list[Span] = []
-        with _splitting:
-            if not part.fault and len(part.row.summary) <= _pipeline().max_length:
-                (spans,) = sentences(_pipeline(), [part.row.summary])
+        summary, spans = part.row.summary, [] if part.fault else sentence_spans(part.row.summary)
         for index, span in enumerate(spans):
-            text = part.row.summary[span.start : span.end]
-            yield _Part(part.row.model_copy(update={"summary": text}), "", Sentence(index, span.start, span.end))
+            row = part.row.model_copy(update={"summary": summary[span.start : span.end]})
+            yield _Part(row, sentence=Sentence(index, span.start, span.end))
         if not spans:
             yield part
 

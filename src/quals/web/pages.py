@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import cache
@@ -23,6 +23,7 @@ from quals.report.view import view_row
 from quals.web.api import service_of
 from quals.web.guard import allowed
 from quals.web.refusal import Refusal
+from quals.web.splitting import sentence_spans
 
 router = APIRouter(include_in_schema=False)
 _ASSETS = {
@@ -127,7 +128,20 @@ async def _read(request: Request, form: FormData) -> _Asked:
         service.check(document, summary)
     several = len(summaries) > 1
     names = [f"{name} {number}".strip() if several else name for number in range(1, len(summaries) + 1)]
+    if form.get("sentences"):
+        summaries, names = await run_in_threadpool(_by_sentence, summaries, names)
     return _Asked(document, summaries, names, name)
+
+
+def _by_sentence(summaries: Sequence[str], names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Each sentence in place of its summary, and its name; a summary without any stays."""
+    found = []
+    for summary, name in zip(summaries, names, strict=True):
+        parts = [summary[span.start : span.end] for span in sentence_spans(summary)]
+        found += [(part, ", ".join(filter(None, (name, f"sentence {n}")))) for n, part in enumerate(parts, 1)]
+        found += [] if parts else [(summary, name)]
+    texts, called = zip(*found, strict=True)
+    return list(texts), list(called)
 
 
 async def _text(form: FormData, field: str) -> tuple[str, str]:
