@@ -42,7 +42,8 @@ class Service:
         """
         most = min(self.settings.rows, self.settings.queue)  # what the queue cannot hold would be refused for ever
         if len(rows) > most:
-            raise Refusal(413, f"{len(rows)} summaries or sentences; at most {most} are taken in a request", field="rows")
+            message = f"{len(rows)} summaries or sentences; at most {most} are taken in a request"
+            raise Refusal(413, message, field="rows")
         return self.batcher.submit(rows, explain=explain)
 
     async def results(
