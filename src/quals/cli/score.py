@@ -172,9 +172,9 @@ def _score(options: Options) -> int:
         environment()  # an extra that is missing is told before the work, not after
     metrics = _metrics(options)
     view = View([metric.name for metric in metrics if metric.calibration], stderr=options.output == "-")
-    tallies = [Tally(options.worst) for _ in metrics]
-    if least := options.fail_under:
-        tallies[0] = Tally(options.worst, threshold=least.value, of_probability=least.probability)
+    tallies, least = [Tally(options.worst) for _ in metrics], options.fail_under
+    if least:
+        tallies[0].threshold, tallies[0].of_probability = least.value, least.probability
     _run(options, rows, metrics, view, tallies)
     if not options.quiet:
         for metric, tally in zip(metrics, tallies, strict=True):

@@ -63,6 +63,11 @@ class Sentence:
     start: int
     end: int
 
+    @property
+    def places(self) -> dict[str, int]:
+        """By the names of `PLACES`."""
+        return dict(zip(PLACES[1:], (self.index, self.start, self.end), strict=True))
+
 
 @dataclass(frozen=True)
 class Row:
@@ -101,9 +106,8 @@ class Row:
     @property
     def places(self) -> dict[str, int]:
         """Where it stands in the row, by the names of `PLACES`; nothing where it is all there is."""
-        sentence = (self.sentence.index, self.sentence.start, self.sentence.end) if self.sentence else (None,) * 3
-        found = zip(PLACES, (self.summary_index, *sentence), strict=True)
-        return {name: place for name, place in found if place is not None}
+        index = {} if self.summary_index is None else {PLACES[0]: self.summary_index}
+        return index | (self.sentence.places if self.sentence else {})
 
     @property
     def place(self) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from quals.io.rows import Row, Sentence
 from quals.nlp import sentences
+from quals.records import Span
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -20,13 +21,19 @@ def by_sentence(rows: Iterable[Row], pipeline: Language) -> Iterator[Row]:
         ModelError: the pipeline finds no sentences.
     """
     for row in rows:
-        if len(row.summary) > pipeline.max_length:
-            yield row
-            continue
-        (spans,) = sentences(pipeline, [row.summary])
+        spans = sentence_spans(row.summary, pipeline)
         for index, span in enumerate(spans):
             text = row.summary[span.start : span.end]
             sentence = Sentence(index, span.start, span.end)
             yield replace(row, fields={**row.fields, row.summary_field: text}, summary=text, sentence=sentence)
         if not spans:
             yield row
+
+
+def sentence_spans(summary: str, pipeline: Language) -> list[Span]:
+    """Where the sentences of a summary stand; none in a text without words, or too long for the pipeline.
+
+    Raises:
+        ModelError: the pipeline finds no sentences.
+    """
+    return sentences(pipeline, [summary])[0] if len(summary) <= pipeline.max_length else []

@@ -18,7 +18,7 @@ from quals.records import Status
 from quals.web.refusal import Refusal
 from quals.web.schemas import BadRow, Health, Problem, Row, Rows, Score, Scores, Version
 from quals.web.service import Service
-from quals.web.splitting import sentence_spans
+from quals.web.splitting import split
 
 Explain = Annotated[bool, Query(description="Add the evidence the score rests on.")]
 BySentence = Annotated[
@@ -117,7 +117,7 @@ async def _score(request: Request, parts: Sequence[_Part], explain: bool) -> lis
 def _sentences(parts: Sequence[_Part]) -> Iterator[_Part]:
     """Each sentence of each row; a row that is faulty, or has none, as it is."""
     for part in parts:
-        summary, spans = part.row.summary, [] if part.fault else sentence_spans(part.row.summary)
+        summary, spans = part.row.summary, [] if part.fault else split(part.row.summary)
         for index, span in enumerate(spans):
             row = part.row.model_copy(update={"summary": summary[span.start : span.end]})
             yield _Part(row, sentence=Sentence(index, span.start, span.end))

@@ -23,7 +23,7 @@ from quals.report.view import view_row
 from quals.web.api import service_of
 from quals.web.guard import allowed
 from quals.web.refusal import Refusal
-from quals.web.splitting import sentence_spans
+from quals.web.splitting import split
 
 router = APIRouter(include_in_schema=False)
 _ASSETS = {
@@ -137,7 +137,7 @@ def _by_sentence(summaries: Sequence[str], names: Sequence[str]) -> tuple[list[s
     """Each sentence in place of its summary, and its name; a summary without any stays."""
     found = []
     for summary, name in zip(summaries, names, strict=True):
-        parts = [summary[span.start : span.end] for span in sentence_spans(summary)]
+        parts = [summary[span.start : span.end] for span in split(summary)]
         found += [(part, ", ".join(filter(None, (name, f"sentence {n}")))) for n, part in enumerate(parts, 1)]
         found += [] if parts else [(summary, name)]
     texts, called = zip(*found, strict=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated, Any, cast
 
 from pydantic import (
@@ -118,8 +117,7 @@ class Score(BaseModel):
     @classmethod
     def of(cls, score: SummaryScore, *, id: str | int | None, sentence: Sentence | None, explain: bool) -> Score:
         """From a metric's result for a summary, or for a sentence of it."""
-        place = {f"sentence_{name}": value for name, value in asdict(sentence).items()} if sentence else {}
-        return cls(id=id, **place, **score.to_dict(explain=explain))
+        return cls(id=id, **score.to_dict(explain=explain) | (sentence.places if sentence else {}))
 
 
 class Scores(BaseModel):
