@@ -276,6 +276,7 @@ GOOD = "The mayor resigned on Friday."
         ("> The mayor\n> resigned. He left.\nGood.", ["The mayor\n> resigned.", "He left.", "Good."]),
         ("Run\n```python\n# a\n\n- b = 1\n```\nIt stops.", ["Run", "# a\n\n- b = 1", "It stops."]),
         ("```x = 1``` sets it.", ["```x = 1``` sets it."]),
+        ("~~~ The mayor resigned.\n~~~c++\nx = 1\n~~~", ["~~~ The mayor resigned.", "x = 1"]),
         ("He has `trophies' here. It is a `mark' of it.", ["He has `trophies' here.", "It is a `mark' of it."]),
         (
             "Catch `zephyr.TimeoutError` here. Go `on. It ends.",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _ITEM = r"(?:[-*+•‣–]|\(?\d{1,2}[.)]|\(?[a-zA-Z]\))(?:\s+\[[ xX]\])?"
 _MARK = re.compile(rf"\s*(?P<quote>(?:>\s*)*)(?P<mark>(?:#{{1,6}}|{_ITEM})(?:\s+|$))?")
 _ROW = re.compile(r"\s*\|.*\|\s*")  # of a table
-_FENCE = re.compile(r"\s*(?:```[^`]*|~~~.*)\s*")  # before and after code
+_FENCE = re.compile(r"\s*(?:```|~~~)[\w+#.-]*\s*")  # before and after code, perhaps with its language
 _CITED = re.compile(r"[.!?](?:\[\d+\])+\s+(?=[A-Z])")  # the end of a sentence that spaCy may not see
 _CODE = re.compile(r"`[^`\n]+`")
 _LABEL = re.compile(r":[*_]*[^\S\n]*\Z")  # ends one: "**Price:** 36 euros"
