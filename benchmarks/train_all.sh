@@ -4,7 +4,7 @@
 #
 #   benchmarks/train_all.sh DATA OUTPUT [PROCESSES] [more options of all `quals train` commands]
 #
-# DATA is as for train_factcc.sh.
+# DATA/qa is as for train_quals_small.sh, DATA/summarization as for train_factcc.sh.
 # The models go to OUTPUT/quals-small and so on (with OUTPUT/quals-first, which that one goes on from), what the trainings
 # say to OUTPUT/quals-small.log and so on. A run that was stopped goes on when the command is repeated; a model that is
 # finished is not trained again; one that fails does not stop the others. On a GPU they are trained side by side,
@@ -48,12 +48,12 @@ quals() {
 qg() { TASKS=qg model qg-small "$here/train_qags.sh" "$data/qa" "$output" "$processes" "$@"; }
 qa() { TASKS=qa model qa-small "$here/train_qags.sh" "$data/qa" "$output" "$processes" "$@"; }
 factcc() {
-    model factcc-small "$here/train_factcc.sh" "$data" "$output/factcc-small" "$processes" "$@" \
+    model factcc-small "$here/train_factcc.sh" "$data/summarization" "$output/factcc-small" "$processes" "$@" \
         --model "$output/qa-small"
 }
 claims() {
     [ -f "$output/factcc-small/quals.json" ] ||
-        nice "$here/train_factcc.sh" "$data" "$output/factcc-small" 1 "$@" --claims-only \
+        nice "$here/train_factcc.sh" "$data/summarization" "$output/factcc-small" 1 "$@" --claims-only \
             > "$output/claims.log" 2>&1
 }
 

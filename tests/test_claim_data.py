@@ -176,7 +176,7 @@ def test_claims_are_made_and_cut_as_the_settings_say(
         window_min=7, window_max=9,
     )  # fmt: skip
     passages, _ = training_claims([files[0]], [files[1]], tmp_path, settings)
-    assert asked == [(count, ClaimSettings(3, 5, 0.5, 0.1), tmp_path, 2) for count in (2, 4, 0, 0)]
+    assert asked == [(count, ClaimSettings(3, 5, 0.5, 0.1), tmp_path, 2) for count in (2, 4)]
     cut = {"max_pairs": 10, "crop": 0.75, "seed": 3, "window": (7, 9)}
     assert planned == [{"count": 2, **cut}]
     drawn = {tuple(one.context for one in passages)}

@@ -181,8 +181,6 @@ def test_one_script_trains_everything(tmp_path: Path) -> None:
     assert all(" --seed 3" in run for run in runs)
     output = tmp_path / "models" / "factcc-small"
     assert f"{news}/cnndm.jsonl.gz {news}/xsum.jsonl.gz --valid {output}/heldout.jsonl" in runs[3]
-    assert f" --questions {tmp_path}/data/qa/train/squadshifts_new_wiki.jsonl.gz" in runs[3]
-    assert f" --valid-questions {tmp_path}/data/qa/heldout/squad_v11_dev.jsonl.gz" in runs[3]
     assert runs[3].endswith(f" --model {tmp_path / 'models' / 'qa-small'}")
     held_out = [json.loads(line)["document"] for line in (output / "heldout.jsonl").read_text().splitlines()]
     assert held_out == [f"{name} {number}" for name in ("cnndm", "xsum") for number in range(50, 300)]

@@ -29,7 +29,7 @@ def train() -> None:
     """Train the models the metrics are made of."""
 
 
-def _training(settings: type[TrainSettings]) -> Callable[[Command], Command]:
+def _training(settings: type[TrainSettings], *, data_required: bool = True) -> Callable[[Command], Command]:
     """What every training command is given."""
     folder = click.Path(file_okay=False, path_type=Path)
 
@@ -38,7 +38,7 @@ def _training(settings: type[TrainSettings]) -> Callable[[Command], Command]:
             options(settings),
             click.option("-o", "--output", required=True, type=folder, help="Model folder."),
             click.option("--valid", multiple=True, type=_FILE, help="Held-out data; repeatable."),
-            click.argument("data", nargs=-1, required=True, type=_FILE),
+            click.argument("data", nargs=-1, required=data_required, type=_FILE),
         ):
             command = add(command)
         return command
@@ -90,15 +90,15 @@ def qa(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, **settings
 
 
 @train.command()
-@_training(ClaimTrainSettings)
-@click.option("--questions", multiple=True, type=_FILE, help="Question-answer data to make claims of; repeatable.")
-@click.option("--valid-questions", multiple=True, type=_FILE, help="Held-out question-answer data; repeatable.")
+@_training(ClaimTrainSettings, data_required=False)
+@click.option("--labelled", multiple=True, type=_FILE, help="Judged sentences to learn from as well; repeatable.")
+@click.option("--valid-labelled", multiple=True, type=_FILE, help="Held-out judged sentences; repeatable.")
 @click.option("--claims-only", is_flag=True, help="Make the claims and stop: the same command without it goes on.")
 def factcc(
     data: tuple[Path, ...],
     valid: tuple[Path, ...],
-    questions: tuple[Path, ...],
-    valid_questions: tuple[Path, ...],
+    labelled: tuple[Path, ...],
+    valid_labelled: tuple[Path, ...],
     output: Path,
     claims_only: bool,
     **settings: Any,
@@ -106,16 +106,18 @@ def factcc(
     """Fine-tune a language model to check claims (FactCC).
 
     DATA: JSONL rows {document} or {document, summary}, plain or gzipped. True and false claims are made of the
-    sentences, once, and kept in OUTPUT/claims. Claims in other words than a text's are made of --questions and their
-    answers, which are data as for qagen. What is held out is left out of the rest. Rows that cannot be read, and
-    resuming: as for qagen.
+    sentences, once, and kept in OUTPUT/claims. --labelled: JSONL, CSV, TSV or Parquet rows of a document, a sentence
+    about it and its label, 1 or 0 (the rows of `quals score --sentences`, with labels); with it DATA may be left out.
+    Documents that are held out are left out of the rest. Rows that cannot be read, and resuming: as for qagen.
     """
     from quals.factcc.data import training_claims
     from quals.factcc.train import train_checker
 
+    if not data and not labelled:
+        raise click.UsageError("Missing argument 'DATA...' or option '--labelled'.")
     chosen = made_of(settings, ClaimTrainSettings)
     passages, validation = training_claims(
-        data, valid, output / "claims", chosen, questions=(questions, valid_questions)
+        data, valid, output / "claims", chosen, labelled=labelled, valid_labelled=valid_labelled
     )
     if not claims_only:
         train_checker(passages, validation, output, chosen)

@@ -1,25 +1,22 @@
-"""News documents, and questions about texts -> claims about them, as training data."""
+"""News documents, and claims that were judged -> claims with labels, as training data."""
 
 from __future__ import annotations
 
 import random
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 from quals.errors import InputError
 from quals.factcc.generate import Article, ClaimSettings, read_articles
-from quals.factcc.kept import INCONSISTENT, RESTATED, ClaimPair, kept_claims
+from quals.factcc.kept import INCONSISTENT, LABELLED, RESTATED, ClaimPair, kept_claims
+from quals.factcc.labelled import labelled_claims
 from quals.nlp import load_pipeline
 from quals.texts import padded_words
-from quals.training.data import Passage, read_passages
+from quals.training.data import Passage
 from quals.training.examples import plan_examples
 from quals.training.run import tell_left_out
 from quals.training.settings import ClaimTrainSettings
-
-Text = TypeVar("Text", Article, Passage)
 
 
 def training_claims(
@@ -28,44 +25,39 @@ def training_claims(
     folder: Path,
     settings: ClaimTrainSettings,
     *,
-    questions: tuple[Iterable[str | Path], Iterable[str | Path]] = ((), ()),
+    labelled: Iterable[str | Path] = (),
+    valid_labelled: Iterable[str | Path] = (),
 ) -> tuple[list[Passage], list[Passage]]:
-    """Claims of a draw of the documents in ``data``, whole, and of windows of those in ``valid``.
+    """Claims of a draw of the documents in ``data``, and all that are ``labelled``; and windows of held-out ones.
 
-    And of ``questions``: files of question-answer pairs to train on, and held-out ones. No text that is held out is
-    among the others. Claims are kept in ``folder``, and made only if they are not there yet.
-
-    Rows that cannot be read are told and left out.
+    Documents in ``valid`` and ``valid_labelled`` are held out. Claims that are made are kept in ``folder``, and made
+    only if they are not there yet. Rows that cannot be used are told and left out.
 
     Raises:
-        InputError: a file cannot be read, or no document in ``data`` is left.
+        InputError: a file cannot be read, or there is nothing to train on.
         MissingExtraError, ModelError: the spaCy pipeline is not there.
     """
     left_out: list[InputError] = []
-    articles, held_out = (
-        _distinct(read_articles(paths, left_out), lambda article: article.document) for paths in (data, valid)
-    )
-    asked, asked_held_out = (
-        _distinct(read_passages(paths, left_out), lambda passage: passage.context) for paths in questions
+    pipeline = load_pipeline(settings.pipeline)
+    articles, held_out = (_distinct(read_articles(paths, left_out)) for paths in (data, valid))
+    judged, judged_held_out = (
+        labelled_claims(paths, pipeline, settings.window_max, left_out) for paths in (labelled, valid_labelled)
     )
     tell_left_out(left_out)
-    articles, asked = _without(articles, held_out), _without(asked, asked_held_out)
-    if not articles:
+    away = {*held_out, *(padded_words(passage.context) for passage in judged_held_out)}
+    articles = {key: one for key, one in articles.items() if key not in away}
+    judged = [passage for passage in judged if padded_words(passage.context) not in away]
+    if not articles and not judged:
         raise InputError("no documents to make claims of", field="data")
-    pipeline = load_pipeline(settings.pipeline)
+    chance = random.Random(settings.seed)
+    drawn = [
+        chance.sample(list(each.values()), min(count, len(each)))
+        # Not every document gives a claim, so a few more of them than validation contexts.
+        for each, count in ((articles, settings.documents), (held_out, 2 * settings.validate))
+    ]
     making = ClaimSettings(settings.seed, settings.sentences, settings.noised, settings.noise_rate)
-    chance, looked_at = random.Random(settings.seed), 2 * settings.validate
-
-    def claims(texts: Mapping[str, Article | Passage], most: int) -> list[Passage]:
-        drawn = chance.sample(list(texts.values()), min(most, len(texts)))
-        return kept_claims(drawn, pipeline, making, folder, settings.workers)
-
-    # Not every document gives a claim, so a few more of them than validation contexts.
-    passages, validation = claims(articles, settings.documents), claims(held_out, looked_at)
-    passages, validation = (
-        [*passages, *claims(asked, settings.asked)],
-        [*validation, *claims(asked_held_out, looked_at)],
-    )
+    passages, validation = (kept_claims(each, pipeline, making, folder, settings.workers) for each in drawn)
+    validation += judged_held_out
     windows = plan_examples(
         validation,
         count=min(settings.validate, len(validation)),
@@ -74,16 +66,12 @@ def training_claims(
         seed=settings.seed,
         window=(settings.window_min, settings.window_max),
     )
-    return passages, windows
+    return passages + judged, windows
 
 
-def _distinct(texts: Iterable[Text], said: Callable[[Text], str]) -> dict[str, Text]:
-    """Each text once, by what it says without regard to case, space and punctuation."""
-    return {padded_words(said(text)): text for text in texts}
-
-
-def _without(texts: dict[str, Text], held_out: Mapping[str, Text]) -> dict[str, Text]:
-    return {key: text for key, text in texts.items() if key not in held_out}
+def _distinct(articles: Iterable[Article]) -> dict[str, Article]:
+    """Each document once, by what it says without regard to case, space and punctuation."""
+    return {padded_words(article.document): article for article in articles}
 
 
 def with_unsupported(
@@ -93,19 +81,19 @@ def with_unsupported(
 
     What these were made of stands outside the example's window, so that they count as inconsistent, true and false
     ones alike, as in use, where most chunks of a long document lack what a claim is about. A claim stays where there
-    is no other. What a summary says stands in more than one place of the document, so its claims replace none.
-    Passages of one title are parts of one document.
+    is no other. What a summary says stands in more than one place of the document, so its claims replace none, nor do
+    those that were judged.
     """
-    chance, whole = random.Random(seed), defaultdict[str, list[ClaimPair]](list)
-    for passage in passages:
-        whole[passage.title] += [pair for pair in passage.pairs if isinstance(pair, ClaimPair)]
+    chance, whole = random.Random(seed), {passage.title: passage for passage in passages}
     made = []
     for example in examples:
         said = padded_words(example.context)
         others = [
             replace(pair, answer=INCONSISTENT, start=-1)
-            for pair in whole[example.title]
-            if pair.kind != RESTATED and padded_words(pair.basis) not in said
+            for pair in whole[example.title].pairs
+            if isinstance(pair, ClaimPair)
+            and pair.kind not in (RESTATED, LABELLED)
+            and padded_words(pair.basis) not in said
         ]
         pairs = [chance.choice(others) if chance.random() < share and others else pair for pair in example.pairs]
         made.append(replace(example, pairs=tuple(pairs)))

@@ -154,7 +154,9 @@ def _claims_of(parsed: Doc, document: str, settings: ClaimSettings) -> Iterator[
         if (false := make_false(sentence, random, said)) is None:
             continue
         made += 1
-        yield from true_and_false(document, basis, sentence.text, false, random, settings)
+        kind, change = false
+        for label, edit in (("none", None), (kind, change)):
+            yield _claim(document, basis, sentence.text, edit, label, random, settings)
 
 
 def _sources(parsed: Doc, document: str, random: Random) -> Iterator[tuple[Sentence, str]]:
@@ -197,14 +199,6 @@ def make_false(sentence: Sentence, random: Random, said: str) -> tuple[str, Chan
         if change is not None and padded_words(change.apply(sentence.text)) not in said:
             return kind, change
     return None
-
-
-def true_and_false(
-    document: str, basis: str, sentence: str, false: tuple[str, Change], random: Random, settings: ClaimSettings
-) -> Iterator[Claim]:
-    """The sentence as it is, and as the change makes it, either perhaps noised."""
-    for kind, change in (("none", None), false):
-        yield _claim(document, basis, sentence, change, kind, random, settings)
 
 
 def _claim(

@@ -68,7 +68,7 @@ def _crop(passage: Passage, chance: random.Random, window: tuple[int, int]) -> P
     anchors = [pair for pair in passage.pairs if pair.start >= 0]
     if not anchors:
         return passage
-    starts = [0, *(match.end() for match in _SENTENCE_START.finditer(passage.context)), len(passage.context)]
+    starts = sentence_starts(passage.context)
     anchor = chance.choice(anchors)
     first = max(i for i, start in enumerate(starts) if start <= anchor.start)
     last = min(i for i, start in enumerate(starts) if start >= anchor.end)
@@ -82,6 +82,11 @@ def _crop(passage: Passage, chance: random.Random, window: tuple[int, int]) -> P
     kept = [replace(pair, start=pair.start - begin) for pair in anchors if begin <= pair.start and pair.end <= end]
     kept += [pair for pair in passage.pairs if not pair.answer]  # what the whole does not answer, no part of it does
     return Passage(passage.context[begin:end].rstrip(), tuple(kept), passage.title)
+
+
+def sentence_starts(text: str) -> list[int]:
+    """Where its sentences begin, as punctuation and capitals tell, and where the text ends."""
+    return [0, *(match.end() for match in _SENTENCE_START.finditer(text)), len(text)]
 
 
 def _articles(passages: Sequence[Passage]) -> list[tuple[list[Passage], int]]:

@@ -70,7 +70,6 @@ class ClaimTrainSettings(TrainSettings):
     workers: int = setting(1, "Processes that make claims.", least=1)
     documents: int = setting(3_000, "Documents that claims are made of, drawn at random.", least=1)
     sentences: int = setting(8, "Sentences of an article that a true and a false claim are made of, at most.", least=1)
-    asked: int = setting(4_000, "Contexts of --questions that claims are made of, drawn at random.", least=1)
     noised: float = setting(0.3, "Share of claims with token noise.", least=0, most=1)
     noise_rate: float = setting(
         0.05, "Share of the words of such a claim that are repeated or dropped.", least=0, most=1
@@ -102,7 +101,6 @@ class GroundingTrainSettings(ClaimTrainSettings):
     batch: int = setting(32, "Windows, claims and replayed contexts a step, over all devices.", least=1)
     documents: int = setting(900, "Documents that claims are made of, drawn at random.", least=1)
     sentences: int = setting(3, "Sentences of an article that a true and a false claim are made of, at most.", least=1)
-    asked: int = fixed(1)  # there are no questions
     noised: float = setting(0.0, "Share of claims with token noise.", least=0, most=1)
     foreign: float = setting(
         0.6, "Share of true claims that another false one is made of, by what another document has.", least=0, most=1

@@ -1,0 +1,125 @@
+"""Sentences that somebody judged -> claims with labels, as training data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from math import fsum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from quals.errors import InputError
+from quals.factcc.kept import CONSISTENT, INCONSISTENT, LABELLED, ClaimPair, Slip
+from quals.io.numbers import judgement
+from quals.io.rows import DEFAULT_FIELDS, entries_by_suffix, field_among
+from quals.io.text import joined_passages, single_text
+from quals.nlp import sentences
+from quals.records import Span
+from quals.texts import words
+from quals.training.data import Passage
+from quals.training.examples import sentence_starts
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+
+_LABEL, _CORRECTION = "label", "correction"
+
+
+def labelled_claims(
+    paths: Iterable[str | Path], pipeline: Language, most: int, left_out: list[InputError]
+) -> list[Passage]:
+    """Rows with a document, a claim and a label, brought together by document.
+
+    Args:
+        paths: of JSONL, CSV, TSV or Parquet files. The document and the claim (a summary, an answer or a sentence of
+            it) are in one of `DEFAULT_FIELDS`; a label of 0.5 or more means that it is consistent. A wrong claim may
+            have a ``correction``, which is a claim, too, and tells which words are wrong.
+        pipeline: finds the sentences of claims that have several. What is right is right in each of them; of what is
+            wrong it cannot be known which one is, so that no claim is made of it.
+        most: words of the part of a longer document that a claim is taken to rest on.
+        left_out: what is wrong with rows that could not be used is added here.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    verdicts: dict[str, dict[str, str]] = {}
+    for path in paths:
+        for line, row, error in entries_by_suffix(path):
+            try:
+                document, found = _judged(row, error, pipeline)
+            except InputError as problem:
+                left_out.append(error or problem.at(str(path), line))
+            else:
+                verdicts.setdefault(document, {}).update(found)
+    return [
+        Passage(document, tuple(_pairs(document, of, most)), f"labelled {number}")
+        for number, (document, of) in enumerate(verdicts.items())
+    ]
+
+
+def _judged(row: dict[str, Any], error: InputError | None, pipeline: Language) -> tuple[str, dict[str, str]]:
+    """A row's document, and its claims with their verdicts."""
+    if error:
+        raise error
+    field = field_among(row, DEFAULT_FIELDS["document"]) or "document"
+    document = single_text(joined_passages(row.get(field)), field)
+    if not words(document):
+        raise InputError("has no words", field=field)
+    field = field_among(row, DEFAULT_FIELDS["summary"]) or "summary"
+    claims = _sentences(row, field, pipeline)
+    if _label(row) >= 0.5:
+        return document, dict.fromkeys(claims, CONSISTENT)
+    if len(claims) > 1:
+        raise InputError(f"which of its {len(claims)} sentences is wrong? Each needs a label of its own", field=field)
+    if not row.get(_CORRECTION):
+        return document, {claims[0]: INCONSISTENT}
+    corrected = _sentences(row, _CORRECTION, pipeline)
+    slip = Slip.between(claims[0], " ".join(corrected))
+    return document, dict.fromkeys(corrected, CONSISTENT) | {claims[0]: slip.verdict if slip else INCONSISTENT}
+
+
+def _sentences(row: dict[str, Any], field: str, pipeline: Language) -> list[str]:
+    text = single_text(row.get(field), field)
+    (spans,) = sentences(pipeline, [text])
+    if not spans:
+        raise InputError("has no words", field=field)
+    return [text[span.start : span.end] for span in spans]
+
+
+def _label(row: dict[str, Any]) -> float:
+    name = field_among(row, [_LABEL]) or _LABEL
+    label = judgement(row.get(name))
+    if label is None or not 0 <= label <= 1:
+        raise InputError("missing, or not a number from 0 to 1", field=name)
+    return label
+
+
+def _pairs(document: str, verdicts: dict[str, str], most: int) -> Iterator[ClaimPair]:
+    stretches = _Stretches(document, most)
+    for claim, verdict in verdicts.items():
+        span = stretches.about(claim)
+        yield ClaimPair(claim, verdict, span.start, document[span.start : span.end], LABELLED)
+
+
+class _Stretches:
+    """Parts of a document, of whole sentences and at most ``most`` words; a sentence of more is one by itself."""
+
+    def __init__(self, document: str, most: int) -> None:
+        starts = sentence_starts(document)
+        said = [words(document[start:end]) for start, end in pairwise(starts)]
+        self._sentences_with = Counter(word for sentence in said for word in set(sentence))
+        self._found: list[tuple[Span, set[str]]] = []
+        for first in range(len(said)):
+            last, count = first + 1, len(said[first])
+            while last < len(said) and (count := count + len(said[last])) <= most:
+                last += 1
+            self._found.append((Span(starts[first], starts[last]), set().union(*said[first:last])))
+            if last == len(said):
+                break
+
+    def about(self, claim: str) -> Span:
+        """The one that has most of a claim's words, rare ones above all."""
+        sought = set(words(claim))
+        # fsum: the order of a set is another one in every process.
+        return max(self._found, key=lambda one: fsum(1 / self._sentences_with[word] for word in sought & one[1]))[0]
