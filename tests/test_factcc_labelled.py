@@ -117,6 +117,20 @@ def test_what_is_wrong_is_what_a_correction_changes(wrong: str, right: str, slip
     assert Slip.between(wrong, right) == slip
 
 
+def test_labels_that_sentences_have_from_their_summary_are_told(
+    pipeline: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def told(*labels: int) -> bool:
+        caplog.clear()
+        rows = [row(f"Claim {i}.", label) | {"sentence_index": i % 3} for i, label in enumerate(labels)]
+        read(rows_file(tmp_path / "a.jsonl", *rows), pipeline)
+        return "label each by itself" in caplog.text
+
+    assert told(1, 1, 1, 0, 0, 0)
+    assert not told(1, 1, 1, 0, 1, 0)
+    assert not told(1, 1, 1)
+
+
 def test_rows_that_cannot_be_used_are_told(pipeline: Any, tmp_path: Path) -> None:
     wrong = [row(TRUE, None), row(TRUE, 2), row(TRUE, "high"), row("...", 1), row(TRUE, 1, " "), row(TRUE, 1, 7)]
     path = rows_file(tmp_path / "a.jsonl", *wrong, {"document": NEWS[0], "label": 1}, row(FALSE, 0))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from quals.errors import InputError
+from quals.io.labels import SentenceLabels
 from quals.io.numbers import finite, judgement
 from quals.io.rows import DEFAULT_FIELDS, entries_by_suffix, field_among
 from quals.io.scored import result_of
@@ -25,14 +26,8 @@ class LabelledScores:
     signature: str = ""
     without_document: int = 0
     unscored: int = 0  # rows whose status says why they have no score
-    later: int = 0  # sentences that follow another one of their summary
-    later_alike: int = 0  # those of them with the same label as the one before
+    of_sentences: SentenceLabels = field(default_factory=SentenceLabels)
     faults: list[InputError] = field(default_factory=list)
-
-    @property
-    def of_whole_summaries(self) -> bool:
-        """Whether the rows are sentences that seem to have the label of their summary, true or false alike."""
-        return 1 < self.later == self.later_alike and len(set(self.labels)) > 1
 
 
 def read_labelled(
@@ -71,9 +66,7 @@ def read_labelled(
             _keep_signature(found, str(scored.get("signature", "")))
         except InputError as fault:
             raise fault.at(str(path), line) from fault
-        if row.get("sentence_index") not in (None, "", 0, "0") and found.labels:
-            found.later += 1
-            found.later_alike += target == found.labels[-1]
+        found.of_sentences.add(row, target)
         found.scores.append(score)
         found.labels.append(target)
         found.documents.append(group or f"{path}:{line}")

@@ -77,6 +77,7 @@ def calibrate(
 def _read(files: tuple[str, ...], label: str, document_field: str | None, metric: str | None) -> LabelledScores:
     """The labelled rows; what is wrong with them on standard error."""
     from quals.calibrate.labelled import read_labelled
+    from quals.io.labels import COPIED
 
     rows = read_labelled(files, label=label, document=document_field, metric=metric)
     complain(rows.faults, "left out: ")
@@ -92,10 +93,6 @@ def _read(files: tuple[str, ...], label: str, document_field: str | None, metric
             "together with others of theirs; name its field with --document-field",
             err=True,
         )
-    if rows.of_whole_summaries:
-        click.echo(
-            "the sentences of each summary all have the same label, as if it were the summary's: where a summary is "
-            "false, most of its sentences are true; label each by itself",
-            err=True,
-        )
+    if rows.of_sentences.copied:
+        click.echo(COPIED, err=True)
     return rows

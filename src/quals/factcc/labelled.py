@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from quals.errors import InputError
 from quals.factcc.kept import CONSISTENT, INCONSISTENT, LABELLED, ClaimPair, Slip
+from quals.io.labels import COPIED, SentenceLabels
 from quals.io.numbers import judgement
 from quals.io.rows import DEFAULT_FIELDS, entries_by_suffix, field_among
 from quals.io.text import joined_passages, single_text
@@ -22,6 +24,8 @@ from quals.training.examples import sentence_starts
 
 if TYPE_CHECKING:
     from spacy.language import Language
+
+log = logging.getLogger(__name__)
 
 _LABEL, _CORRECTION = "label", "correction"
 
@@ -44,6 +48,7 @@ def labelled_claims(
         InputError: a file cannot be read.
     """
     verdicts: dict[str, dict[str, str]] = {}
+    labels = SentenceLabels()
     for path in paths:
         for line, row, error in entries_by_suffix(path):
             try:
@@ -51,7 +56,10 @@ def labelled_claims(
             except InputError as problem:
                 left_out.append(error or problem.at(str(path), line))
             else:
+                labels.add(row, _label(row))
                 verdicts.setdefault(document, {}).update(found)
+    if labels.copied:
+        log.warning(COPIED)
     return [
         Passage(document, tuple(_pairs(document, of, most)), f"labelled {number}")
         for number, (document, of) in enumerate(verdicts.items())

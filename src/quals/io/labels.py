@@ -1,0 +1,37 @@
+"""Labels of rows that are sentences: are they the sentences' own?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from quals.io.rows import PLACES
+
+COPIED = (
+    "the sentences of each summary all have the same label, as if it were the summary's: where a summary is false, "
+    "most of its sentences are true; label each by itself"
+)
+
+
+@dataclass
+class SentenceLabels:
+    """Labels of rows in their order, of which some may be sentences of one summary."""
+
+    _before: float | None = None
+    _later: int = 0  # sentences that follow another one of their summary
+    _alike: int = 0  # those of them with the same label as the one before
+    _labels: set[float] = field(default_factory=set)
+
+    def add(self, row: Mapping[str, Any], label: float) -> None:
+        """The next row's."""
+        if row.get(PLACES[1]) not in (None, "", 0, "0") and self._before is not None:  # CSV has but texts
+            self._later += 1
+            self._alike += label == self._before
+        self._before = label
+        self._labels.add(label)
+
+    @property
+    def copied(self) -> bool:
+        """Whether all sentences seem to have the label of their summary, true or false alike."""
+        return 1 < self._later == self._alike and len(self._labels) > 1
