@@ -79,7 +79,7 @@ def test_what_is_wrong_in_a_text_of_several_sentences_is_not_guessed(pipeline: A
 
 
 def test_a_correction_is_a_claim_too_and_tells_what_is_wrong(pipeline: Any, tmp_path: Path) -> None:
-    corrected = row("Police held three men in Hull.", 0) | {"correction": "Police held three men in Leeds."}
+    corrected = row("Police held three men in Hull.", 0) | {"Correction": "Police held three men in Leeds."}
     same = row("They left.", 0) | {"correction": "They left."}
     right = row("Miller gave thanks.", 1) | {"correction": "Nobody reads this."}
     found, problems = read(rows_file(tmp_path / "a.jsonl", corrected, same, right), pipeline)
@@ -138,15 +138,25 @@ def test_rows_that_cannot_be_used_are_told(pipeline: Any, tmp_path: Path) -> Non
         file.write("{no JSON\n")
     found, problems = read(path, pipeline)
     assert verdicts(found) == {FALSE: "no"}
-    label = "label: missing, or not a number from 0 to 1"
     assert problems[:5] == [
-        f"a.jsonl:1: {label}",
-        f"a.jsonl:2: {label}",
-        f"a.jsonl:3: {label}",
+        "a.jsonl:1: label: missing or not a number",
+        "a.jsonl:2: label: 2 is not in 0..1",
+        "a.jsonl:3: label: missing or not a number",
         "a.jsonl:4: summary: has no words",
         "a.jsonl:5: document: has no words",
     ]
     assert [problem.split(":")[1] for problem in problems] == ["1", "2", "3", "4", "5", "6", "7", "9"]
+
+
+def test_a_claim_that_is_too_long_for_the_pipeline_stops_nothing(
+    pipeline: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "max_length", len(FALSE))
+    path = rows_file(tmp_path / "a.jsonl", row(FALSE + " " * 2 + TRUE, 1), row(FALSE, 0))
+    found, problems = read(path, pipeline)
+    assert verdicts(found) == {FALSE: "no"}
+    length = len(FALSE) + 2 + len(TRUE)
+    assert problems == [f"a.jsonl:1: summary: has {length} characters, spaCy reads at most {len(FALSE)}"]
 
 
 def test_a_claim_rests_on_the_part_of_a_long_document_that_has_its_words(pipeline: Any, tmp_path: Path) -> None:

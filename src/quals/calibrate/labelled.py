@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from quals.errors import InputError
-from quals.io.labels import SentenceLabels
-from quals.io.numbers import finite, judgement
+from quals.io.labels import SentenceLabels, label_of
+from quals.io.numbers import finite
 from quals.io.rows import DEFAULT_FIELDS, entries_by_suffix, field_among
 from quals.io.scored import result_of
 from quals.io.text import joined_passages
@@ -57,7 +57,7 @@ def read_labelled(
                 found.unscored += 1
                 continue
             score = _number(finite(scored.get("score")), "score")
-            target = _target(row, label)
+            target = label_of(row, label)
             group = _document(row, document)
         except InputError as fault:
             found.faults.append(fault.at(str(path), line))
@@ -78,14 +78,6 @@ def _rows(paths: Iterable[str | Path]) -> Iterator[tuple[str | Path, int, dict[s
     for path in paths:
         for line, row, error in entries_by_suffix(path):
             yield path, line, error or row
-
-
-def _target(row: dict[str, Any], label: str) -> float:
-    name = field_among(row, (label,)) or label
-    target = _number(judgement(row.get(name)), name)
-    if not 0 <= target <= 1:
-        raise InputError(f"{target:g} is not in 0..1", field=name)
-    return target
 
 
 def _number(value: float | None, field: str) -> float:

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from quals.errors import InputError
 from quals.factcc.kept import CONSISTENT, INCONSISTENT, LABELLED, ClaimPair, Slip
-from quals.io.labels import COPIED, SentenceLabels
-from quals.io.numbers import judgement
+from quals.io.labels import COPIED, SentenceLabels, label_of
 from quals.io.rows import DEFAULT_FIELDS, entries_by_suffix, field_among
 from quals.io.text import joined_passages, single_text
 from quals.nlp import sentences
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_LABEL, _CORRECTION = "label", "correction"
+_CORRECTION = "correction"
 
 
 def labelled_claims(
@@ -52,11 +51,14 @@ def labelled_claims(
     for path in paths:
         for line, row, error in entries_by_suffix(path):
             try:
-                document, found = _judged(row, error, pipeline)
+                if error:
+                    raise error
+                label = label_of(row)
+                document, found = _judged(row, label, pipeline)
             except InputError as problem:
                 left_out.append(error or problem.at(str(path), line))
             else:
-                labels.add(row, _label(row))
+                labels.add(row, label)
                 verdicts.setdefault(document, {}).update(found)
     if labels.copied:
         log.warning(COPIED)
@@ -66,41 +68,34 @@ def labelled_claims(
     ]
 
 
-def _judged(row: dict[str, Any], error: InputError | None, pipeline: Language) -> tuple[str, dict[str, str]]:
+def _judged(row: dict[str, Any], label: float, pipeline: Language) -> tuple[str, dict[str, str]]:
     """A row's document, and its claims with their verdicts."""
-    if error:
-        raise error
     field = field_among(row, DEFAULT_FIELDS["document"]) or "document"
     document = single_text(joined_passages(row.get(field)), field)
     if not words(document):
         raise InputError("has no words", field=field)
     field = field_among(row, DEFAULT_FIELDS["summary"]) or "summary"
     claims = _sentences(row, field, pipeline)
-    if _label(row) >= 0.5:
+    if label >= 0.5:
         return document, dict.fromkeys(claims, CONSISTENT)
     if len(claims) > 1:
         raise InputError(f"which of its {len(claims)} sentences is wrong? Each needs a label of its own", field=field)
-    if not row.get(_CORRECTION):
+    field = field_among(row, [_CORRECTION]) or _CORRECTION
+    if not row.get(field):
         return document, {claims[0]: INCONSISTENT}
-    corrected = _sentences(row, _CORRECTION, pipeline)
+    corrected = _sentences(row, field, pipeline)
     slip = Slip.between(claims[0], " ".join(corrected))
     return document, dict.fromkeys(corrected, CONSISTENT) | {claims[0]: slip.verdict if slip else INCONSISTENT}
 
 
 def _sentences(row: dict[str, Any], field: str, pipeline: Language) -> list[str]:
     text = single_text(row.get(field), field)
+    if len(text) > pipeline.max_length:
+        raise InputError(f"has {len(text)} characters, spaCy reads at most {pipeline.max_length}", field=field)
     (spans,) = sentences(pipeline, [text])
     if not spans:
         raise InputError("has no words", field=field)
     return [text[span.start : span.end] for span in spans]
-
-
-def _label(row: dict[str, Any]) -> float:
-    name = field_among(row, [_LABEL]) or _LABEL
-    label = judgement(row.get(name))
-    if label is None or not 0 <= label <= 1:
-        raise InputError("missing, or not a number from 0 to 1", field=name)
-    return label
 
 
 def _pairs(document: str, verdicts: dict[str, str], most: int) -> Iterator[ClaimPair]:

@@ -1,4 +1,4 @@
-"""Labels of rows that are sentences: are they the sentences' own?"""
+"""Labels of rows: from 0, wrong, to 1, right. Of rows that are sentences: are they the sentences' own?"""
 
 from __future__ import annotations
 
@@ -6,12 +6,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from quals.io.rows import PLACES
+from quals.errors import InputError
+from quals.io.numbers import judgement
+from quals.io.rows import PLACES, field_among
 
 COPIED = (
     "the sentences of each summary all have the same label, as if it were the summary's: where a summary is false, "
     "most of its sentences are true; label each by itself"
 )
+
+
+def label_of(row: Mapping[str, Any], name: str = "label") -> float:
+    """The label in this field, whose case may differ: 0 to 1, or true or false.
+
+    Raises:
+        InputError: it is missing, or is no such number; names the field.
+    """
+    field = field_among(row, (name,)) or name
+    label = judgement(row.get(field))
+    if label is None:
+        raise InputError("missing or not a number", field=field)
+    if not 0 <= label <= 1:
+        raise InputError(f"{label:g} is not in 0..1", field=field)
+    return label
 
 
 @dataclass
