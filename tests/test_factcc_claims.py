@@ -355,6 +355,21 @@ def test_articles_are_read_from_files(tmp_path: Path) -> None:
         next(read_articles([path]))
 
 
+def test_a_summary_that_is_judged_wrong_is_no_reference(tmp_path: Path) -> None:
+    path = tmp_path / "judged.jsonl"
+    path.write_text(
+        '{"document": "One.", "summary": "x", "label": 0}\n'
+        '{"document": "Two.", "summary": "y", "label": 1}\n'
+        '{"document": "Three.", "label": 0}\n'
+        '{"document": "Four.", "summary": "z", "label": "sport"}\n'
+    )
+    left_out: list[InputError] = []
+    assert list(read_articles([path], left_out)) == [Article("Two.", "y"), Article("Three."), Article("Four.", "z")]
+    assert [str(problem) for problem in left_out] == [
+        f"{path}:1: label: the summary is wrong, so no reference: is this a file of labelled claims?"
+    ]
+
+
 def test_missing_spacy_or_pipeline_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ModelError, match="no spaCy pipeline 'xx_none'"):
         load_pipeline("xx_none")

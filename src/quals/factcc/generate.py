@@ -22,6 +22,7 @@ from quals.factcc.noise import apply_all, noise
 from quals.factcc.numbers import swap_number
 from quals.factcc.pronouns import swap_pronoun
 from quals.factcc.restated import Bases
+from quals.io.numbers import judgement
 from quals.io.text import json_lines, text_value
 from quals.records import Span
 from quals.texts import padded_words
@@ -107,6 +108,8 @@ class Claim:
 def read_articles(paths: Iterable[str | Path], left_out: list[InputError] | None = None) -> Iterator[Article]:
     """The ``document`` of each row of JSONL files, plain or gzipped, and its ``summary``, where there is one.
 
+    A row with a ``label`` below 0.5 is an error, for what a summary says counts as true.
+
     For ``left_out`` see `readable`.
 
     Raises:
@@ -121,6 +124,9 @@ def _article(row: dict[str, Any] | InputError, path: str, line: int) -> Article 
     if row.get("summary") is None:
         row["summary"] = ""
     try:
+        label = judgement(row.get("label"))
+        if row["summary"] and label is not None and label < 0.5:
+            raise InputError("the summary is wrong, so no reference: is this a file of labelled claims?", field="label")
         return Article(*(text_value(row.get(field), field) for field in ("document", "summary")))
     except InputError as error:
         return error.at(path, line)
