@@ -199,7 +199,7 @@ def speed(
         "machine": f"{machine()}, {torch.get_num_threads()} threads, {pick_device(device)}",
     }
     metric, wanted = None, names.split(",")
-    if "quals" in wanted:
+    if {"quals", "quals-plain"} & set(wanted):
         metric = quals.Quals(device=device, dtype=dtype)
         metric.score(*rows[0])
     found = systems(wanted, metric, lambda: Qags(question_model, answer_model, device=device, dtype=dtype), plain_rows)

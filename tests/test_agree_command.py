@@ -137,6 +137,10 @@ def test_a_label_that_no_row_has_lists_the_fields(tmp_path: Path) -> None:
     path = written(tmp_path / "news.jsonl", NEWS)
     with pytest.raises(InputError, match=r"lable: no row has this label \(fields: document, label, summary"):
         read_judged(path, "lable")
+    with path.open("a") as stream:
+        stream.write("{broken\n")
+    with pytest.raises(InputError, match=r"lable: no row has this label"):
+        read_judged(path, "lable")
 
 
 def test_sample_keeps_documents_whole_and_is_seeded(tmp_path: Path) -> None:

@@ -148,6 +148,29 @@ def test_logits_are_not_rounded_with_the_weights() -> None:
     assert torch.allclose(found, exact, atol=0.1, rtol=0.05)
 
 
+def test_rounded_logits_have_their_bias() -> None:
+    lm = language_model(made("Phi", **DECODER))
+    states = torch.randn(2, 3, 32)
+    head = lm.model.get_output_embeddings()
+    with torch.no_grad():
+        head.bias.copy_(torch.linspace(-9, 9, len(head.bias)))
+    exact = head(states)
+    lm.to("cpu", torch.bfloat16)
+    found = head(states.bfloat16())
+    assert found.dtype == torch.float32
+    assert torch.allclose(found, exact, atol=0.1, rtol=0.05)
+
+
+def test_places_are_not_rounded_with_the_weights() -> None:
+    """A rotary model turns by position times frequency: of rounded frequencies the error grows with the position."""
+    exact, lm = (language_model(tiny_pretrained("llama")) for _ in range(2))
+    lm.to("cpu", torch.bfloat16)
+    assert lm.model.dtype == torch.bfloat16
+    places = torch.tensor([[0, 40, 300, 500]])
+    turned = [one.model.model.rotary_emb(torch.zeros(1, 4, 32), places)[0] for one in (lm, exact)]
+    assert torch.equal(*turned)
+
+
 @pytest.mark.parametrize("kind", [*DECODERS, *SEQ2SEQ])
 def test_half_precision_is_as_good_as_alone(kind: str) -> None:
     exact, lm = (language_model(tiny_pretrained(kind)) for _ in range(2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -269,3 +270,13 @@ def test_words_that_are_alike_and_names_that_are_none():
     assert facts("In Dark Woods they sat. The dark woods.", "x") == set()
     assert facts("They often tend to secondary halves", "") == set()
     assert "k" in facts("It was Agent K there", "")
+
+
+def test_accents_that_are_characters_of_their_own_are_the_same_letters():
+    document, summary = "Jörg Müller ist in München.", "Jörg Müller ist in Köln."
+    apart = unicodedata.normalize("NFD", document)
+    assert novel_bigrams(apart, document) == novel_bigrams(document, apart) == 0
+    (found,), (expected,) = (differences(text, [document, summary])[1:] for text in (apart, document))
+    assert found == expected == [(Span(19, 23), "stray")]
+    (_, moved) = differences(document, [document, unicodedata.normalize("NFD", summary)])
+    assert moved == [(Span(21, 26), "stray")]

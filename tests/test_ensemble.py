@@ -46,6 +46,9 @@ def test_without_explanations_the_scores_are_the_same(metric: Ensemble) -> None:
     unexplained = metric.score([DOCUMENT] * 3, SUMMARIES, explain=False)
     assert [one.value for one in unexplained[:2]] == pytest.approx([one.value for one in found[:2]], abs=1e-4)
     assert {(one.evidence, one.doubts) for one in unexplained} == {((), ())}
+    assert (
+        [one.rests_on for one in unexplained] == [one.rests_on for one in found] == [len(one.evidence) for one in found]
+    )
 
 
 def test_the_chunks_are_those_of_the_part_that_read_more(metric: Ensemble) -> None:

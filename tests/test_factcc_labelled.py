@@ -203,6 +203,28 @@ def test_judged_sentences_are_trained_on_beside_documents(tmp_path: Path) -> Non
     assert with_unsupported([short], passages, share=1.0, seed=0) == [short]
 
 
+def test_rows_that_contradict_each_other_are_told(pipeline: Any, tmp_path: Path) -> None:
+    corrected = row(FALSE, 0) | {"correction": "Officers took three men away from Leeds."}
+    path = rows_file(tmp_path / "a.jsonl", corrected, row(FALSE, 0), row(TRUE, 1), row(FALSE, 1), row(TRUE, 0))
+    found, problems = read(path, pipeline)
+    assert verdicts(found)[FALSE] == "no: Hull / Leeds"
+    assert verdicts(found)[TRUE] == "yes"
+    assert problems == [f"a.jsonl:{line}: label: another row says the opposite of the same text" for line in (4, 5)]
+
+
+def test_held_out_judged_sentences_are_looked_at_beside_documents(tmp_path: Path) -> None:
+    """However many more of these there are."""
+    valid = write(tmp_path / "news.jsonl", [f"{text} And {number} more." for number in range(9) for text in NEWS])
+    judged = [row(TRUE, 1, f"{NEWS[0]} Day {number}.") for number in range(2)]
+    held_out = rows_file(tmp_path / "b.jsonl", *judged)
+    data = write(tmp_path / "data.jsonl", NEWS)
+    settings = ClaimTrainSettings(window_min=10, window_max=30, validate=5)
+    _, validation = training_claims([data], [valid], tmp_path, settings, valid_labelled=[held_out])
+    kinds = [{vars(pair)["kind"] == LABELLED for pair in one.pairs} for one in validation]
+    assert len(kinds) == 5
+    assert kinds.count({True}) == 2
+
+
 def test_judged_sentences_alone_are_enough(tmp_path: Path) -> None:
     labelled = rows_file(tmp_path / "a.jsonl", row(TRUE, 1), row(FALSE, 0), row(TRUE, "?"))
     passages, validation = training_claims([], [], tmp_path, ClaimTrainSettings(), labelled=[labelled])

@@ -16,8 +16,10 @@ from transformers import PreTrainedTokenizerFast
 
 from quals.errors import InputError
 from quals.factcc.model import ClaimChecker
+from quals.lm.beam import BeamSettings
 from quals.lm.device import pick_device
 from quals.lm.format import PairFormat
+from quals.lm.framed import _pieces
 from quals.lm.tree import Ids
 
 
@@ -51,6 +53,35 @@ def test_much_behind_one_text_is_read_in_pieces(monkeypatch: pytest.MonkeyPatch)
         assert [pytest.approx(each, abs=1e-5) for each in expected] == group
     assert len(sizes) > count
     assert all(size <= room for _, size in sizes)
+
+
+def test_prompts_behind_one_text_are_answered_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = framed()
+    texts = [model.frame("The mayor resigned on 3 May."), model.frame("Police said so.")]
+    firsts = [[f"The mayor resigned on {day} May." for day in range(30)], []]
+    settings = BeamSettings(width=1, max_length=4)
+    whole = model.complete(texts, firsts, settings)
+    sizes = []
+    begin = model.lm.begin
+
+    def noted(texts: list[list[int]], prompts: list[list[list[int]]]) -> Any:
+        sizes.append(sum(map(len, prompts)))
+        return begin(texts, prompts)
+
+    monkeypatch.setattr(model.lm, "begin", noted)
+    monkeypatch.setattr(ClaimChecker, "budget", 300)
+    assert [[[one.tokens for one in each] for each in group] for group in model.complete(texts, firsts, settings)] == [
+        [[one.tokens for one in each] for each in group] for group in whole
+    ]
+    assert len(sizes) == 3
+    assert sum(sizes) == 30
+
+
+def test_a_long_target_is_read_by_itself() -> None:
+    long, short = [1] * 900, [[1] * 30] * 8
+    assert list(_pieces([*short[:4], long, *short[4:]], 2000, 0)) == [short[:4], [long], short[4:]]
+    assert list(_pieces(short, 2000, 0)) == [short]
+    assert list(_pieces(short, 2000, 300)) == [short[:6], short[6:]]
 
 
 @pytest.mark.parametrize(("encoder_decoder", "room"), [(False, 100), (True, 400)])

@@ -251,7 +251,7 @@ GOOD = "The mayor resigned on Friday."
         ("", GOOD, Status.EMPTY_DOCUMENT, "document is empty"),
         (GOOD, " \n", Status.EMPTY_SUMMARY, "summary is empty"),
         (GOOD, "市長は金曜日に辞任した。", Status.UNSUPPORTED_SCRIPT, "not Latin"),
-        (GOOD, GOOD * 90, Status.SUMMARY_TOO_LONG, "the models read at most"),
+        (GOOD, GOOD * 90, Status.SUMMARY_TOO_LONG, "'tiny-qg' reads at most"),
         (GOOD, "Half \ud83d of a pair", Status.ERROR, "surrogate"),
         (GOOD, "It did.", Status.NO_QUESTIONS, "no entity and no noun chunk"),
         (GOOD, "Two dogs saw a cat.", Status.NO_QUESTIONS, "answers chosen from the summary is answered so"),

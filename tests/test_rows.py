@@ -384,3 +384,16 @@ def test_rows_are_counted_exactly_or_not_at_all(tmp_path):
     assert count_rows(write(tmp_path / "b.csv", 'document,summary\n"D"x,S\n')) is None
     assert count_rows(write(tmp_path / "a.jsonl.gz", zipped(LINES)[:-9])) is None
     assert count_rows(write(tmp_path / "a.csv.gz", zipped(b"document,summary\nD,S\n")[:-9])) is None
+
+
+@pytest.mark.parametrize("text", ["[ {{1}} ]", "['a', {[]: 1}]", '["a",' + "[" * 100_000])
+def test_what_looks_like_a_list_and_is_none_ends_nothing(tmp_path, text):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(
+        "".join(
+            json.dumps(row) + "\n" for row in [{"document": text, "summary": "S"}, {"document": "D", "summary": "S"}]
+        )
+    )
+    assert [(row.document, row.error) for row in read_rows(path)] == [(text, None), ("D", None)]
+    path.write_text(json.dumps({"document": "D", "summary": text}) + "\n")
+    assert [row.summary for row in read_rows(path)] == [text]

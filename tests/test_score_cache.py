@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +70,23 @@ def test_where_nothing_can_be_written_nothing_is_kept(
     assert "scores are not kept" in capsys.readouterr().err
     cache.put("s", [(ROW, KEPT[0])])
     assert cache.get("s", [ROW]) == [None]
+
+
+def test_a_cache_of_somebody_else_is_read_but_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("QUALS_CACHE", str(tmp_path))
+    ScoreCache().put("s", [(ROW, KEPT[0])])
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda path, timeout: connect(f"file:{path}?mode=ro", timeout, uri=True))
+    monkeypatch.setattr(os, "access", lambda _, mode: mode == os.R_OK)
+    cache = ScoreCache()
+    assert "scores are not kept" in capsys.readouterr().err
+    cache.put("other", [(ROW, KEPT[0])])
+    (kept,) = cache.get("s", [ROW])
+    assert kept is not None
+    assert kept.value == KEPT[0].value
+    assert cache.get("other", [ROW]) == [None]
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:

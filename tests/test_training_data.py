@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,18 @@ from tiny import DECODERS, SEQ2SEQ, TEXT, tiny_pretrained, tiny_tokenizer
 from quals.errors import InputError, ModelError
 from quals.lm.architectures import language_model
 from quals.lm.format import QA, QAGEN, QG, PairFormat, Task, text_ids
-from quals.training.data import Pair, Passage, read_passages
-from quals.training.examples import IGNORE, Collator, lower_cased, of_like_length, plan_examples, with_mask
+from quals.qags.answer import QuestionAnswerer
+from quals.training.data import Pair, Passage, answerable, read_passages
+from quals.training.examples import (
+    IGNORE,
+    Collator,
+    lower_cased,
+    of_like_length,
+    plan_examples,
+    sentence_starts,
+    with_mask,
+    within_room,
+)
 from quals.training.negatives import with_unanswerable
 
 CONTEXT = (
@@ -65,7 +76,7 @@ def test_reads_squad_json(tmp_path: Path) -> None:
     ]
     path = tmp_path / "squad.json"
     path.write_text(json.dumps({"data": [{"title": "Race", "paragraphs": [{"context": CONTEXT, "qas": qas}]}]}))
-    assert read_passages([path]) == [Passage(CONTEXT, PASSAGE.pairs[:1], "Race")]
+    assert read_passages([path]) == [Passage(CONTEXT, (PASSAGE.pairs[0], Pair("Who lost?", "")), "Race")]
 
 
 @pytest.mark.parametrize(
@@ -218,6 +229,56 @@ def test_questions_without_an_answer_have_no_place_and_stay_in_every_window(tmp_
     plan = plan_examples([both], count=60, max_pairs=9, crop=1.0, seed=1)
     assert len({example.context for example in plan}) > 5
     assert all(set(passage.pairs) < set(example.pairs) for example in plan)
+
+
+def test_questions_without_an_answer_may_be_empty_or_lack_one(tmp_path: Path) -> None:
+    rows = [{"context": CONTEXT, "question": "Who won?", "answer": answer} for answer in ("", "Anna Berg")]
+    questions = [{"question": "Who fell?", "answers": []}, {"question": "Who left?", "answers": [], "is_impossible": 1}]
+    squad = {"data": [{"title": "T", "paragraphs": [{"context": CONTEXT, "qas": questions}]}]}
+    (tmp_path / "squad.json").write_text(json.dumps(squad))
+    (passage,) = read_passages([write_jsonl(tmp_path / "a.jsonl", rows), tmp_path / "squad.json"])
+    asked = [(pair.question, pair.answer) for pair in passage.pairs]
+    assert asked == [("Who won?", ""), ("Who won?", "Anna Berg"), ("Who fell?", ""), ("Who left?", "")]
+
+
+def test_who_learns_to_ask_learns_from_answers_alone(caplog: pytest.LogCaptureFixture) -> None:
+    passages = [
+        replace(PASSAGE, pairs=(*PASSAGE.pairs, Pair("Who fell?", ""))),
+        Passage("It rained.", (Pair("?", ""),)),
+    ]
+    assert answerable(passages) == [PASSAGE]
+    assert "2 questions without an answer are left out" in caplog.text
+    caplog.clear()
+    assert answerable([PASSAGE]) == [PASSAGE]
+    assert not caplog.text
+
+
+def test_a_list_has_sentences_without_full_stops() -> None:
+    text = "# Fees\n\n- students pay 5\n- others pay 9\n1. first\n| a | b |\nand so on\n\nthe end"
+    starts = sentence_starts(text)
+    parts = [text[start:end].strip() for start, end in pairwise(starts)]
+    assert parts == ["# Fees", "- students pay 5", "- others pay 9", "1. first", "| a | b |\nand so on", "the end"]
+
+
+@pytest.mark.parametrize("kind", ["llama", "bart"])
+def test_of_a_context_that_is_cut_only_what_is_left_is_learnt(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    pretrained = tiny_pretrained(kind)
+    form = PairFormat.choose(pretrained.tokenizer, encoder_decoder=pretrained.encoder_decoder)
+    model = QuestionAnswerer.of(pretrained, form)
+    unknown = Pair("Who fell?", "")
+    passage = replace(PASSAGE, pairs=(*PASSAGE.pairs, unknown))
+    whole = len(text_ids(model.lm.tokenizer, CONTEXT))
+    assert within_room([passage], model, whole) == [passage]
+    assert not caplog.text
+    cut = len(text_ids(model.lm.tokenizer, CONTEXT[: CONTEXT.index("Costa")]))
+    (found,) = within_room([passage], model, cut)
+    assert found.pairs == (PASSAGE.pairs[0], unknown)
+    assert CONTEXT.startswith(found.context)
+    assert len(text_ids(model.lm.tokenizer, found.context)) <= cut
+    assert f"1 of 1 contexts are cut to {cut} tokens; 2 pairs" in caplog.text
+    assert within_room([PASSAGE, replace(PASSAGE, pairs=PASSAGE.pairs[2:])], model, cut)[1:] == []
+    with pytest.raises(InputError, match=r"max_context: .* are more than the model's 512"):
+        within_room([Passage("rain " * 300, (Pair("What fell?", "rain", 0),))], model, 10_000)
 
 
 def test_joined_contexts_are_neighbours_with_the_pairs_of_all() -> None:

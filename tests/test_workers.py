@@ -256,3 +256,14 @@ def members(session: int) -> list[str]:
     """The Python processes of a session, each by what it is for, whatever width COLUMNS says (readline sets it)."""
     found = subprocess.run(["ps", "-ww", "-o", "args=", "-s", str(session)], capture_output=True, text=True).stdout
     return ["spawn" if "spawn_main" in line else line for line in found.splitlines() if "defunct" not in line]
+
+
+def test_a_process_keeps_the_metrics_used_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "_MOST", 2)
+    here = Here(0, 1, 1.0)
+    one, two, three = (Recipe(number, "rouge1", "cpu", {}) for number in range(3))
+    first = here.metric(one)
+    here.metric(two)
+    assert here.metric(one) is first
+    here.metric(three)
+    assert list(here.metrics) == [0, 2]

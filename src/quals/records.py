@@ -159,7 +159,7 @@ class SummaryScore:
         status: `Status.OK` exactly if ``value`` is a number.
         reason: for people, why there is no score; or a note on how it came about; may be empty.
         evidence: what the score rests on, in the order the metric found it.
-        evidence_count: how many pieces of evidence it rests on, where these are not given; else None.
+        evidence_count: how many pieces of evidence it rests on, where these are not given; else None (see `rests_on`).
         chunks: into how many overlapping pieces the document was split; 1 if it was read whole.
         signature: how the number was made (see `quals.signature`).
         reading: the score as a probability, where there is a calibration for scores made like this one.
@@ -182,6 +182,11 @@ class SummaryScore:
         if self.value is not None and not math.isfinite(self.value):
             raise ValueError(f"{self.value} is not a score")
 
+    @property
+    def rests_on(self) -> int:
+        """How many pieces of evidence, be they given or not."""
+        return len(self.evidence) if self.evidence_count is None else self.evidence_count
+
     def worst(self, count: int) -> list[Evidence]:
         """The ``count`` pieces of evidence that speak most against the summary, worst first."""
         return sorted(self.evidence, key=lambda piece: piece.score)[:count]
@@ -194,7 +199,7 @@ class SummaryScore:
             "band": str(self.reading.band) if self.reading else None,
             "status": str(self.status),
             "reason": self.reason,
-            "evidence_count": len(self.evidence) if self.evidence_count is None else self.evidence_count,
+            "evidence_count": self.rests_on,
             "chunks": self.chunks,
             "signature": self.signature,
         }

@@ -52,8 +52,8 @@ def has_words(text: str) -> bool:
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, in lower case."""
-    return re.findall(r"\w+", text.casefold())
+    """The words of a text, in lower case, accents in the letters they belong to."""
+    return re.findall(r"\w+", unicodedata.normalize("NFC", text).casefold())
 
 
 def plain(text: str) -> str:

@@ -181,5 +181,15 @@ def test_labels_of_whole_summaries_are_no_labels_of_their_sentences(tmp_path, su
     copied = [{**row, "label": own[i - i % 2]["label"]} for i, row in enumerate(own)]
     assert not told("own", own)
     assert told("copied", copied)
+    unscored = {"score": None, "status": "no-pairs"}
+    assert told("unscored", [copied[0], copied[1], {**copied[2], **unscored}, *copied[3:]])
+    if suffix == "jsonl":
+        assert told("floats", [{**row, "sentence_index": float(row["sentence_index"])} for row in copied])
     assert not told("whole", rows)
     assert not told("single", [{**row, "sentence_index": 0} for row in rows])
+
+
+def test_a_row_without_a_signature_says_so(tmp_path):
+    row = {"score": 0.1, "status": "ok", "signature": None, "label": 1}
+    with pytest.raises(InputError, match=r"a\.jsonl:1: signature: the row has none"):
+        read_labelled([write(tmp_path / "a.jsonl", [row])])

@@ -32,6 +32,16 @@ def test_overview_counts_everything(rows):
     assert (sum(silent.bands.values()), silent.unread, silent.scored) == (3, 1, 4)
 
 
+def test_a_calibration_that_says_nothing_of_the_documents_is_one():
+    facts = FACTS.calibrated(replace(CURVE, shortest=2))
+    summed = overview(plain([0.5, -0.5]), facts)
+    assert (set(summed.bands.values()), summed.unread) == ({0}, 2)
+    assert {bar.band for bar in summed.bars} == {None}
+    page = Report(plain([0.5, -0.5]), facts).html()
+    assert "no calibration" not in page
+    assert "<b>100.0 %</b> no probability" in page
+
+
 def test_quantiles_and_bars_by_hand():
     summed = overview(plain([-4.0, -3.0, -2.0, -1.0, 0.0]), FACTS)
     assert summed.quantiles == (-4.0, -3.0, -2.0, -1.0, 0.0)

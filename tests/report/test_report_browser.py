@@ -219,3 +219,9 @@ def test_notebook_frame_works(browser, tmp_path, rows):
         inside = page.frame_locator("iframe")
         inside.locator(".row summary").first.click()
         inside.locator(".document").first.wait_for()
+        assert inside.locator(".evidence a[href^='#']").count()
+        inside.locator(".row a[href^='#']").first.click()
+        inside.locator(".skip").focus()
+        inside.locator(".skip").press("Enter")
+        assert inside.locator(".document").first.is_visible()  # still the report, and not the notebook in its own frame
+        assert [frame.url for frame in page.frames[1:]] == ["about:srcdoc"]

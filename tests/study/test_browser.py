@@ -328,6 +328,9 @@ def test_with_the_keyboard_alone(browser: Browser, server: Server) -> None:
     page.wait_for_url("**/1")
     for key in "159":
         page.keyboard.press(key)
+    pad = 'code => dispatchEvent(new KeyboardEvent("keydown", {code, key: code === "Numpad3" ? "PageDown" : "1"}))'
+    page.evaluate(pad, "Numpad3")  # without NumLock: no digit
+    page.evaluate(pad, "Numpad1")
     page.keyboard.press("c")
     page.keyboard.type("n 1 2 3")  # in the comment, letters and digits are text
     page.keyboard.press("Escape")

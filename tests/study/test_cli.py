@@ -67,6 +67,8 @@ def test_a_report_destroys_nothing_that_is_not_its_own(files: list[str], tmp_pat
     scores.write_text("id,system,mine\nd0,conseq,0.5\n")
     with pytest.raises(QualsError, match=r"metrics\.csv: is the input file"):
         run("report", study, "--to", str(folder), "--scores", str(scores))
+    with pytest.raises(QualsError, match=r"metrics\.csv: is the input file"):
+        run("report", study, "--to", str(folder), "--scores", f"mle={scores}")
     run("report", study, "--to", str(folder))
     assert scores.read_text() == "id,system,mine\nd0,conseq,0.5\n"
     run("report", study, "--to", str(folder))  # now the folder holds a report

@@ -33,7 +33,8 @@ def spread(counts: list[int]) -> int:
 def test_everything_is_balanced(data: st.DataObject) -> None:
     documents, systems = data.draw(st.integers(1, 12)), data.draw(st.integers(2, 4))
     annotators = data.draw(st.integers(1, 6))
-    judgements = data.draw(st.integers(1, annotators))
+    pairs = documents * systems * (systems - 1) // 2
+    judgements = data.draw(st.integers(-(-annotators // pairs), annotators))
     made = plan(documents, systems, annotators, judgements=judgements, seed=data.draw(st.integers(0, 999)))
 
     seen = [(item.annotator, item.pair) for item in made.items]
@@ -156,3 +157,8 @@ def test_checks_are_spread() -> None:
         made = plan(documents=12, annotators=1, judgements=1, checks=4, seed=seed)
         places = [number for number, item in enumerate(made.items) if made.pairs[item.pair].check]
         assert all(3 * number <= place <= 4 * (number + 1) for number, place in enumerate(places))
+
+
+def test_nobody_has_nothing_to_judge() -> None:
+    with pytest.raises(InputError, match="2 pairs with 2 judgements each are too few for 5 annotators"):
+        plan(documents=2, annotators=5, judgements=2)

@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from quals.errors import InputError
+from quals.io.systems import name_of
 from quals.study import export
 from quals.study.chart import draw_chart
 from quals.study.people import profiles
 from quals.study.predict import metric_rows
 from quals.study.records import ATTRIBUTES, Judgement
 from quals.study.report import Report, build_report, write_report
-from quals.study.rows import read_scores
+from quals.study.rows import MetricScores, read_scores
 from quals.study.stats import alpha_value
 from quals.study.store import Store
 from quals.study.text import report_tables
@@ -112,6 +113,29 @@ def test_excluding_an_annotator(store: Store) -> None:
         build_report(store, exclude=["Dan"])
     with pytest.raises(InputError, match="exclude: nobody who has judged is left"):
         build_report(store, exclude=NAMES)
+
+
+def test_who_is_excluded_is_not_what_others_are_measured_by(store: Store) -> None:
+    whole, without = (
+        {row["annotator"]: row for row in build_report(store, exclude=exclude).annotators} for exclude in ([], ["Cem"])
+    )
+    pair = [known for known in store.judgements() if known.annotator != "Cem"]
+    alone = {profile.annotator: profile.to_dict() for profile in profiles(pair)}
+    assert (without["Ann"], without["Ben"]) == (alone["Ann"], alone["Ben"])
+    assert without["Ann"] != whole["Ann"]
+    assert without["Cem"]["compared"] == whole["Cem"]["compared"]
+
+
+def test_scores_are_found_by_text_where_the_file_has_no_ids(store: Store) -> None:
+    texts = store.documents()
+    scores = MetricScores(
+        {(name_of(text), system): {"quals": 0.5} for text in texts.values() for system in ("mle", "conseq")},
+        {"quals": None},
+    )
+    scores.scores["d0", "mle"] = {"quals": 0.7}
+    rows = build_report(store, scores=scores).metrics
+    assert {(row["pairs"], row["missing"]) for row in rows} == {(6, 0)}
+    assert sum(row["metric_ties"] for row in rows if row["attribute"] == "consistency") < 6
 
 
 def test_attention_checks_alone_are_no_judgements(make_store: MakeStore, monkeypatch: pytest.MonkeyPatch) -> None:

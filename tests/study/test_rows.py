@@ -78,6 +78,22 @@ def test_rows_of_one_text_with_ids_of_their_own_do_not_disturb_each_other(tmp_pa
     assert found.problems == []
 
 
+@pytest.mark.parametrize("columns", [("rouge", "quals"), ("quals", "rouge")])
+def test_of_a_row_that_is_left_out_nothing_is_kept(tmp_path: Path, columns: tuple[str, str]) -> None:
+    (tmp_path / "a.csv").write_text("id,system,quals\n1,x,0.5\n")
+    numbers = {"rouge": "0.2", "quals": "0.51"}
+    text = f"id,system,{','.join(columns)}\n1,x,{','.join(numbers[name] for name in columns)}\n"
+    (tmp_path / "b.csv").write_text(text)
+    found = read_scores([str(tmp_path / "a.csv"), str(tmp_path / "b.csv")])
+    assert found.scores == {("1", "x"): {"quals": 0.5}}
+    assert [problem.field for problem in found.problems] == ["quals"]
+
+
+def test_what_names_the_row_is_no_metric_in_whatever_case(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("ID, System ,quals\n1,2,0.5\n")
+    assert read_scores([str(tmp_path / "a.csv")]).scores == {("1", "2"): {"quals": 0.5}}
+
+
 def test_one_system_is_no_study(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="two systems"):
         read_documents([jsonl(tmp_path / "r.jsonl", row("1", system="x"))])

@@ -109,6 +109,13 @@ def test_alpha_is_undefined_without_pairs_or_variation(units: list[list[int]]) -
     assert stats.alpha(units, seed=1) == stats.Interval(None)
 
 
+def test_alpha_has_no_interval_where_many_resamples_have_none() -> None:
+    nearly = [[0, 0, 0]] * 29 + [[0, 0, 1]]
+    assert stats.alpha(nearly, seed=0).value == pytest.approx(0.0, abs=0.02)
+    assert stats.alpha(nearly, seed=0).low is None
+    assert stats.alpha([*nearly, *[[1, 1, 1], [0, 0, 1]] * 5], seed=0).low is not None
+
+
 def test_perfect_agreement_is_one() -> None:
     interval = stats.alpha([[1, 1], [0, 0], [-1, -1]] * 5, seed=1)
     assert (interval.value, interval.low, interval.high) == (1, 1, 1)

@@ -55,15 +55,17 @@ def read_labelled(
             scored = result_of(row, metric)
             if scored.get("score") in (None, "") and scored.get("status", "ok") != "ok":  # CSV has no null
                 found.unscored += 1
+                found.of_sentences.add(row, None)
                 continue
             score = _number(finite(scored.get("score")), "score")
             target = label_of(row, label)
             group = _document(row, document)
         except InputError as fault:
             found.faults.append(fault.at(str(path), line))
+            found.of_sentences.add(row, None)
             continue
         try:
-            _keep_signature(found, str(scored.get("signature", "")))
+            _keep_signature(found, str(scored.get("signature") or ""))
         except InputError as fault:
             raise fault.at(str(path), line) from fault
         found.of_sentences.add(row, target)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from quals.cli.fields import document_field, summary_field
 from quals.cli.outputs import check_outputs
+from quals.terminal import complain
+
+if TYPE_CHECKING:
+    from quals.report.facts import MetricFacts
+    from quals.report.rows import ScoredRow
 
 
 @click.command()
@@ -59,9 +65,17 @@ def report(
         raise InputError("no row has a score; `quals score --explain -o` writes such files", file=scores)
     if calibration:
         page.facts = page.facts.calibrated(Calibration.load(calibration))
+    elif any(_other_reading(row, page.facts) for row in page.rows):
+        complain(["the probabilities in the file come from another calibration, which --calibration can name"])
     if output == "-":
         for chunk in page.chunks():
             click.echo(chunk, nl=False)
         return
     page.write(output)
     click.echo(f"{output}: {len(page.rows)} rows")
+
+
+def _other_reading(row: ScoredRow, facts: MetricFacts) -> bool:
+    """Whether the row came with a probability that the page will not show."""
+    given, shown = row.score.reading, facts.read(row.score, row.document)
+    return given is not None and (shown is None or abs(given.probability - shown.probability) > 1e-6)

@@ -119,6 +119,7 @@ def report(
 ) -> None:
     """Tell what people preferred, how sure that is, and how far they agree."""
     from quals.io.results import refuse_same_file
+    from quals.io.systems import split_source
     from quals.study.report import DIFFERENCES, TABLES, build_report, write_report
     from quals.study.rows import read_scores
     from quals.study.store import Store
@@ -126,7 +127,7 @@ def report(
     store = Store.open(study)
     if folder is not None:
         for name in TABLES:
-            refuse_same_file(folder / name, scores)
+            refuse_same_file(folder / name, [split_source(source)[1] for source in scores])
     found = read_scores(scores) if scores else None
     complain(found.problems if found else (), "quals: left out: ")
     result = build_report(store, scores=found, exclude=exclude, differences=differences or DIFFERENCES)

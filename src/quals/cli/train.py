@@ -80,13 +80,14 @@ def qg(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, **settings
 def qa(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, **settings: Any) -> None:
     """Fine-tune a language model to answer questions (QAGS).
 
-    Or to find that the text has no answer. DATA and resuming: as for qagen. Questions without one are taken
-    from other passages of the same article if the rows have its title, else from passages alike in words.
+    Or to find that the text has no answer. DATA and resuming: as for qagen. Questions without one may be among the
+    rows, with an empty answer; more are taken from other passages of the same article if the rows have its title, else
+    from passages alike in words.
     """
     from quals.qags.train import train_answerer
 
     chosen = made_of(settings, AnswerTrainSettings)
-    train_answerer(*_read(data, valid), output, chosen)
+    train_answerer(*_read(data, valid, unanswered=True), output, chosen)
 
 
 @train.command()
@@ -245,12 +246,16 @@ def _held_out(sources: tuple[str, ...], names: FieldNames) -> Data:
     return read_data(sources, names, split="validation")
 
 
-def _read(data: tuple[Path, ...], valid: tuple[Path, ...]) -> tuple[list[Passage], list[Passage]]:
-    """Passages to train on and held-out ones; rows that cannot be read are told."""
-    from quals.training.data import read_passages
+def _read(
+    data: tuple[Path, ...], valid: tuple[Path, ...], *, unanswered: bool = False
+) -> tuple[list[Passage], list[Passage]]:
+    """Passages to train on and held-out ones; rows that cannot be read are told, as are questions without an answer."""
+    from quals.training.data import answerable, read_passages
     from quals.training.run import tell_left_out
 
     left_out: list[InputError] = []
     passages, validation = (read_passages(paths, left_out) for paths in (data, valid))
     tell_left_out(left_out)
-    return passages, validation
+    if unanswered:
+        return passages, validation
+    return answerable(passages), answerable(validation)

@@ -15,6 +15,7 @@ from typing import Literal
 
 from quals.records import Span
 from quals.report.marks import mark, sentences
+from quals.texts import Composed
 
 _TOKEN = re.compile(r"\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*")
 _NUMBERS = re.compile(
@@ -56,17 +57,18 @@ class Piece:
 
 def differences(document: str, summaries: Sequence[str]) -> list[list[tuple[Span, Kind]]]:
     """For each summary, what some other summary lacks, with its kind, in order."""
-    usage = Usage.of(document, summaries)
-    known = {word.key for word in words(document, usage)}
-    found = [list(words(summary, usage)) for summary in summaries]
+    source, composed = Composed(document).text, [Composed(summary) for summary in summaries]
+    usage = Usage.of(source, [summary.text for summary in composed])
+    known = {word.key for word in words(source, usage)}
+    found = [list(words(summary.text, usage)) for summary in composed]
     keys = [{word.key for word in each} for each in found]
     return [
         [
-            (word.span, _kind(word, known))
+            (summary.span(word.span), _kind(word, known))
             for word in each
             if any(word.key not in other for place, other in enumerate(keys) if place != own)
         ]
-        for own, each in enumerate(found)
+        for own, (summary, each) in enumerate(zip(composed, found, strict=True))
     ]
 
 

@@ -86,7 +86,7 @@ def read_judged(path: str | Path, label: str = "label") -> DataSet:
         except InputError as problem:
             problems.append(error or problem.at(str(path), line))
     if not rows:
-        raise problems[0] if problems else _nothing_labelled(str(path), label, fields)
+        raise problems[0] if len(problems) > unlabelled else _nothing_labelled(str(path), label, fields)
     return DataSet(_name(path), str(path), tuple(rows), unlabelled, tuple(problems))
 
 

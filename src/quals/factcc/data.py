@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import islice, zip_longest
 from pathlib import Path
 
 from quals.errors import InputError
@@ -57,21 +58,30 @@ def training_claims(
     ]
     making = ClaimSettings(settings.seed, settings.sentences, settings.noised, settings.noise_rate)
     passages, validation = (kept_claims(each, pipeline, making, folder, settings.workers) for each in drawn)
-    validation += judged_held_out
-    windows = plan_examples(
-        validation,
-        count=min(settings.validate, len(validation)),
-        max_pairs=2 * settings.sentences,
-        crop=settings.crop,
-        seed=settings.seed,
-        window=(settings.window_min, settings.window_max),
+    windows = (
+        plan_examples(
+            each,
+            count=min(settings.validate, len(each)),
+            max_pairs=2 * settings.sentences,
+            crop=settings.crop,
+            seed=settings.seed,
+            window=(settings.window_min, settings.window_max),
+        )
+        for each in (judged_held_out, validation)
+        if each
     )
-    return passages + judged, windows
+    in_turn = (window for both in zip_longest(*windows) for window in both if window)
+    return passages + judged, list(islice(in_turn, settings.validate))
 
 
 def _distinct(articles: Iterable[Article]) -> dict[str, Article]:
-    """Each document once, by what it says without regard to case, space and punctuation."""
-    return {padded_words(article.document): article for article in articles}
+    """Each document once, with all its summaries, by what it says without regard to case, space and punctuation."""
+    found: dict[str, Article] = {}
+    for article in articles:
+        known = found.setdefault(key := padded_words(article.document), article)
+        if article.summary not in known.summary:
+            found[key] = replace(known, summary="\n".join(filter(None, (known.summary, article.summary))))
+    return found
 
 
 def with_unsupported(

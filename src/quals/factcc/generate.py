@@ -25,7 +25,7 @@ from quals.factcc.restated import Bases
 from quals.io.numbers import judgement
 from quals.io.text import json_lines, text_value
 from quals.records import Span
-from quals.texts import padded_words
+from quals.texts import padded_words, plain
 from quals.training.data import readable
 
 if TYPE_CHECKING:
@@ -144,11 +144,11 @@ def make_claims(
 
 
 def _short_enough(texts: Iterable[tuple[str, Article]], most: int) -> Iterator[tuple[str, Article]]:
-    for number, (text, article) in enumerate(texts, 1):
+    for text, article in texts:
         if len(text) <= most:
             yield text, article
         else:
-            log.warning("document %d left out: %d characters, the pipeline takes %d", number, len(text), most)
+            log.warning("left out: %d characters, the pipeline takes %d: '%s...'", len(text), most, plain(text[:60]))
 
 
 def _claims_of(parsed: Doc, document: str, settings: ClaimSettings) -> Iterator[Claim]:

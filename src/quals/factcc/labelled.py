@@ -55,11 +55,19 @@ def labelled_claims(
                     raise error
                 label = label_of(row)
                 document, found = _judged(row, label, pipeline)
+                known = verdicts.setdefault(document, {})
+                if any(
+                    (known.get(claim, verdict) == CONSISTENT) != (verdict == CONSISTENT)
+                    for claim, verdict in found.items()
+                ):
+                    raise InputError("another row says the opposite of the same text", field="label")
             except InputError as problem:
                 left_out.append(error or problem.at(str(path), line))
+                labels.add(row, None)
             else:
                 labels.add(row, label)
-                verdicts.setdefault(document, {}).update(found)
+                # Of two verdicts the longer one says what is wrong.
+                known.update({claim: max(verdict, known.get(claim, ""), key=len) for claim, verdict in found.items()})
     if labels.copied:
         log.warning(COPIED)
     return [

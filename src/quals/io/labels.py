@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from quals.errors import InputError
-from quals.io.numbers import judgement
+from quals.io.numbers import judgement, whole
 from quals.io.rows import PLACES, field_among
 
 COPIED = (
@@ -40,9 +40,13 @@ class SentenceLabels:
     _alike: int = 0  # those of them with the same label as the one before
     _labels: set[float] = field(default_factory=set)
 
-    def add(self, row: Mapping[str, Any], label: float) -> None:
-        """The next row's."""
-        if row.get(PLACES[1]) not in (None, "", 0, "0") and self._before is not None:  # CSV has but texts
+    def add(self, row: Mapping[str, Any], label: float | None) -> None:
+        """The next row's; None if the row cannot be used."""
+        if not whole(row.get(PLACES[1])):  # another summary begins
+            self._before = None
+        if label is None:
+            return
+        if self._before is not None:
             self._later += 1
             self._alike += label == self._before
         self._before = label

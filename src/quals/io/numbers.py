@@ -20,6 +20,12 @@ def finite(value: object) -> float | None:
     return number if math.isfinite(number) else None
 
 
+def whole(value: object) -> int | None:
+    """The value as a number to count with, from 0 on, also where another program made a float of it; or None."""
+    number = finite(value)
+    return int(number) if number is not None and number >= 0 and number.is_integer() else None
+
+
 def judgement(value: object) -> float | None:
     """A label as a number: 1 for true and 0 for false, also as CSV spells them; otherwise `finite`."""
     words = {"true": 1.0, "false": 0.0}

@@ -11,6 +11,7 @@ from typing import Any
 
 from quals.calibrate.calibration import Band, Reading
 from quals.errors import InputError
+from quals.io.numbers import whole
 from quals.io.rows import PLACES, FieldNames, Row, Sentence, read_rows
 from quals.records import (
     ClaimEvidence,
@@ -61,8 +62,8 @@ def read_scored(
 
 def _placed(row: Row) -> Row:
     """With the place in a list of summaries, and in a summary, that the row had when it was scored."""
-    given = ((name, str(row.fields.get(name, ""))) for name in PLACES)
-    found = {name: int(value) for name, value in given if value.isdecimal()}
+    given = ((name, whole(row.fields.get(name))) for name in PLACES)
+    found = {name: number for name, number in given if number is not None}
     sentence = [found[name] for name in PLACES[1:] if name in found]
     return replace(
         row, summary_index=found.get(PLACES[0]), sentence=Sentence(*sentence) if len(sentence) == 3 else None

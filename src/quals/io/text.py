@@ -112,7 +112,7 @@ def _is_written_list(text: str) -> bool:
         return False
     try:
         return isinstance(ast.literal_eval(text.strip()), list)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except (SyntaxError, TypeError, ValueError, RecursionError, MemoryError):
         return False
 
 
@@ -141,7 +141,7 @@ def joined_passages(value: Any) -> Any:
     if isinstance(value, str) and _LIST_OF_TEXTS.match(value):
         try:
             passages = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return value
     if isinstance(passages, list) and all(isinstance(passage, str) for passage in passages):
         return "\n\n".join(passages)

@@ -41,16 +41,12 @@ class _TextSession(Session):
         positions = torch.cat([torch.arange(length) for length in lengths])
         tokens = torch.tensor([token for text in texts for token in text])
         lm.evaluated += len(tokens)
-        self.logits = self._forward(
+        self.logits = self.forward(
             lm.tensor(tokens)[None], lm.tensor(positions)[None], torch.tensor(lengths).cumsum(0) - 1
         )
 
-    def forward(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+    def forward(self, tokens: torch.Tensor, positions: torch.Tensor, keep: torch.Tensor | None) -> torch.Tensor:
         """See `Session.forward`."""
-        return self._forward(tokens, positions, None)
-
-    def _forward(self, tokens: torch.Tensor, positions: torch.Tensor, keep: torch.Tensor | None) -> torch.Tensor:
-        """Logits at the tokens to ``keep`` of one flat row, or at all."""
         logits: torch.Tensor = self.lm.model(
             input_ids=tokens,
             position_ids=positions,

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 CARD = "quals.json"
 TYPICAL_LENGTH = 16  # tokens that a search keeps for each of its beams
 _LETTER = 4  # tokens that one may take: its bytes
+_ROW = 256  # tokens of a row, up to which all looking at all takes little beside the rest
 Result = TypeVar("Result")
 
 
@@ -109,7 +110,7 @@ class FramedModel:
         self, texts: Sequence[list[int]], targets: Sequence[Sequence[Sequence[int]]]
     ) -> list[list[list[float]]]:
         """`LanguageModel.log_probs` of framed texts, in batches."""
-        return self._behind(texts, targets, self.lm.log_probs)
+        return self._behind(texts, targets, self.lm.log_probs, self.budget // 8)
 
     def next_log_probs(
         self, texts: Sequence[list[int]], prompts: Sequence[Sequence[Sequence[int]]], tokens: Sequence[int]
@@ -120,22 +121,26 @@ class FramedModel:
             found = iter(self.lm.begin(texts, prompts).first[:, list(tokens)].tolist())
             return [[next(found) for _ in group] for group in prompts]
 
-        return self._behind(texts, prompts, work)
+        return self._behind(texts, prompts, work, self.budget // 8)
 
     def _behind(
         self,
         texts: Sequence[list[int]],
         groups: Sequence[Sequence[Sequence[int]]],
         work: Callable[[list[list[int]], list[Sequence[Sequence[int]]]], list[list[Result]]],
+        room: int,
+        written: int = 0,
     ) -> list[list[Result]]:
-        """``work`` on texts with what stands behind each of them, in batches; so much that it fills one is cut up."""
-        room = self.budget // 8
-        pieces = [list(_pieces(group, room)) for group in groups]
+        """``work`` on texts with what stands behind each of them, in batches; so much that it fills one is cut up.
+
+        A batch has ``room`` for so many tokens, with those ``written`` behind each.
+        """
+        pieces = [list(_pieces(group, room, written)) for group in groups]
         found = iter(
             in_batches(
                 [(text, piece) for text, of in zip(texts, pieces, strict=True) for piece in of],
                 lambda batch: work([text for text, _ in batch], [piece for _, piece in batch]),
-                cost=lambda item: len(item[0]) + sum(map(len, item[1])),
+                cost=lambda item: len(item[0]) + sum(len(each) + written for each in item[1]),
                 budget=room,
             )
         )
@@ -223,15 +228,11 @@ class PairModel(FramedModel, ABC):
         """
         beginning = text_ids(self.lm.tokenizer, begun) if begun else []
         prompts = [[[*self.prompt(first), *beginning] for first in group] for group in firsts]
-        length = settings.width * TYPICAL_LENGTH
-        return in_batches(
-            list(zip(texts, prompts, strict=True)),
-            lambda batch: beam_search(
-                self.lm, [text for text, _ in batch], [group for _, group in batch], self.form.end, settings
-            ),
-            cost=lambda item: len(item[0]) + sum(len(prompt) + length for prompt in item[1]),
-            budget=self.budget,
-        )
+
+        def work(texts: list[list[int]], prompts: list[Sequence[Sequence[int]]]) -> list[list[list[Hypothesis]]]:
+            return beam_search(self.lm, texts, prompts, self.form.end, settings)
+
+        return self._behind(texts, prompts, work, self.budget, settings.width * TYPICAL_LENGTH)
 
     def prompt(self, first: str) -> list[int]:
         """A first half with the separator."""
@@ -243,14 +244,19 @@ class PairModel(FramedModel, ABC):
         return self.form.target(text_ids(self.lm.tokenizer, first), text_ids(self.lm.tokenizer, second))
 
 
-def _pieces(group: Sequence[Sequence[int]], room: int) -> Iterator[Sequence[Sequence[int]]]:
-    """Consecutive ones together, as long as they have no more than ``room`` tokens."""
-    start, total = 0, 0
+def _pieces(group: Sequence[Sequence[int]], room: int, written: int) -> Iterator[Sequence[Sequence[int]]]:
+    """Consecutive ones together, as long as they have no more than ``room`` tokens, with those ``written`` behind each.
+
+    They are read in rows as long as the longest of them, where all look at all: a long one goes alone.
+    """
+    start, total, longest = 0, 0, 0
     for i, each in enumerate(group):
-        if i > start and total + len(each) > room:
+        longest = max(longest, len(each))
+        wide = (i + 1 - start) * longest**2 > _ROW * room
+        if i > start and (wide or total + len(each) + written > room):
             yield group[start:i]
-            start, total = i, 0
-        total += len(each)
+            start, total, longest = i, 0, len(each)
+        total += len(each) + written
     if group:
         yield group[start:]
 

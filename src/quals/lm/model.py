@@ -71,10 +71,10 @@ class LanguageModel(ABC):
         Half-precision weights keep logits in single precision: rounded, hundreds of tokens would be as good as each
         other.
         """
-        self.model.to(device, dtype)
+        cast(self.model, dtype, device)
         head = self.model.get_output_embeddings()
-        if dtype.itemsize == 2 and isinstance(head, torch.nn.Linear) and head.bias is None:
-            head.forward = partial(_logits, head.weight)
+        if dtype.itemsize == 2 and isinstance(head, torch.nn.Linear):
+            head.forward = partial(_logits, head.weight, head.bias)
 
     def begin(self, texts: Sequence[Ids], prompts: Sequence[Sequence[Ids]] | None = None) -> Session:
         """Encode the texts and start a search from each, or from prompts behind it.
@@ -119,17 +119,33 @@ class LanguageModel(ABC):
         self.evaluated = 0
 
 
+def cast(model: Any, dtype: torch.dtype, device: str | None = None) -> None:
+    """Bring the weights to a type, and perhaps to a device.
+
+    What is computed and not learnt stays as exact as it is: rounded frequencies of rotary positions would be wrong by
+    half a turn after some hundred tokens.
+    """
+    learnt = model.state_dict().keys()
+    computed = {name: values for name, values in model.named_buffers() if name not in learnt}
+    model.to(device=device, dtype=dtype)
+    for name, values in computed.items():
+        owner, _, own = name.rpartition(".")
+        model.get_submodule(owner).register_buffer(own, values.to(device), persistent=False)
+
+
 def _limit(config: Any) -> int:
     """Positions of the model, or its sliding window if that is smaller: longer texts are not supported."""
     limits = (getattr(config, name, None) for name in ("max_position_embeddings", "sliding_window"))
     return min((limit for limit in limits if limit), default=1024)
 
 
-def _logits(weight: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
+def _logits(weight: torch.Tensor, bias: torch.Tensor | None, hidden: torch.Tensor) -> torch.Tensor:
     """In single precision, of half-precision weights and states."""
     rows = hidden.flatten(0, -2)
     if weight.is_cuda:
         found = torch.mm(rows, weight.T, out_dtype=torch.float32)
     else:  # which has no such multiplication
         found = rows.float() @ weight.float().T
+    if bias is not None:
+        found += bias.float()
     return found.view(*hidden.shape[:-1], -1)

@@ -64,7 +64,7 @@ class _CrossSession(Session):
         lm.evaluated += sum(lengths)
         self.states = lm.model.get_encoder()(input_ids=ids, attention_mask=mask).last_hidden_state
 
-    def forward(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+    def forward(self, tokens: torch.Tensor, positions: torch.Tensor, keep: torch.Tensor | None) -> torch.Tensor:
         """See `Session.forward`."""
         no_mask = torch.empty(1, 1, 0, 0)  # none is to be made: the memory knows who sees whom
         with _positions(self.lm.model.get_decoder(), positions[0]):
@@ -76,7 +76,7 @@ class _CrossSession(Session):
                 past_key_values=self.cache,
                 memory=self.memory,
             ).logits[0]
-        return logits
+        return logits if keep is None else logits[keep]
 
 
 @contextlib.contextmanager

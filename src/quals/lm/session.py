@@ -55,8 +55,8 @@ class Session(ABC):
         self.ends: torch.Tensor | None = None  # logits after each prompt, once these have been followed
 
     @abstractmethod
-    def forward(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        """Logits after the nodes of a flat row; tokens and positions are (1, nodes)."""
+    def forward(self, tokens: torch.Tensor, positions: torch.Tensor, keep: torch.Tensor | None) -> torch.Tensor:
+        """Logits after the nodes of a flat row, or after those to ``keep``; tokens and positions are (1, nodes)."""
 
     @property
     @torch.inference_mode()
@@ -109,9 +109,8 @@ class Session(ABC):
         lengths = (forest.paths >= 0).sum(1)
         if self.logits is not None:
             self.ends = self.logits[self.lm.tensor(forest.owners)]
-        if (after := self._along(forest)) is not None:
-            read = lengths.nonzero()[0]
-            logits = after[self.lm.tensor(forest.paths[read, lengths[read] - 1])]
+        read = lengths.nonzero()[0]
+        if (logits := self._along(forest, forest.paths[read, lengths[read] - 1])) is not None:
             if self.ends is None:
                 self.ends = logits
             else:
@@ -144,8 +143,8 @@ class Session(ABC):
             values[rows[wanted], columns[wanted]] = found.cpu()
         return values
 
-    def _along(self, forest: Forest) -> torch.Tensor | None:
-        """Logits after all nodes of trees, read on the paths to the leaves; None if there are no nodes."""
+    def _along(self, forest: Forest, keep: Ints | None = None) -> torch.Tensor | None:
+        """Logits after the nodes of trees to ``keep``, or all, read on the paths to the leaves; None without nodes."""
         if not len(forest.tokens):
             return None
         leaves = forest.leaves()
@@ -159,14 +158,17 @@ class Session(ABC):
         reading = Nodes(forest.counts, places, rows, columns, single=single)
         texts = np.repeat(np.arange(len(forest.counts)), forest.counts)
         self.memory.reach = int((self.lengths[texts] + forest.depths).max()) + 1
-        return self._read(reading, columns, self.lm.tensor(forest.tokens))
+        kept = None if keep is None else self.lm.tensor(keep)
+        return self._read(reading, columns, self.lm.tensor(forest.tokens), kept)
 
-    def _read(self, reading: Nodes, columns: torch.Tensor | int, tokens: torch.Tensor) -> torch.Tensor:
-        """Logits after the new nodes; ``columns`` are their places on their paths."""
+    def _read(
+        self, reading: Nodes, columns: torch.Tensor | int, tokens: torch.Tensor, keep: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Logits after the new nodes, or those to ``keep``; ``columns`` are their places on their paths."""
         self.memory.reading = reading
         self.memory.nodes_read += len(tokens)
         self.lm.evaluated += len(tokens)
-        return self.forward(self.lm.tensor(tokens)[None], (self.starts[reading.owners] + columns)[None])
+        return self.forward(self.lm.tensor(tokens)[None], (self.starts[reading.owners] + columns)[None], keep)
 
 
 def chosen(logits: torch.Tensor, tokens: torch.Tensor, rows: torch.Tensor | None = None) -> torch.Tensor:

@@ -137,7 +137,7 @@ class Metric(ABC):
     def _read(self, score: SummaryScore, document: str, summary: str, explain: bool) -> SummaryScore:
         """With the places that the evidence speaks against, and the probability, or a note why there is none."""
         if not explain:
-            score = replace(score, evidence=(), evidence_count=len(score.evidence))
+            score = replace(score, evidence=(), evidence_count=score.rests_on)
         elif score.evidence:
             score = replace(score, doubts=doubts(summary, score.evidence, self.range))
         if score.value is None or self.calibration is None or not self.calibration.fits(score.signature):
@@ -180,7 +180,7 @@ def _texts(given: object, field: str) -> list[str]:
     if other:
         raise InputError("expected a sequence of texts; or give one document and one summary", field=field)
     if field == "documents":
-        texts = list(map(joined_passages, texts))
+        texts = [joined_passages(text) if isinstance(text, list) else text for text in texts]
     for place, text in enumerate(texts):
         if not isinstance(text, str):
             raise InputError(f"expected texts, found {described(text)} at place {place}", field=field)

@@ -73,15 +73,18 @@ class Ensemble(CombinedMetric):
         pmi, factcc = scores
         assert pmi.value is not None
         assert factcc.value is not None
+        evidence = (*pmi.evidence, *map(_like_words, factcc.evidence))
+        rests_on = sum(score.rests_on for score in scores)
         return SummaryScore(
             1 - (1 - pmi.value) * (2 - factcc.value),
             Status.OK,
             "; ".join(
                 f"{part.name}: {score.reason}" for part, score in zip(self.parts, scores, strict=True) if score.reason
             ),
-            (*pmi.evidence, *map(_like_words, factcc.evidence)),
+            evidence,
             max(pmi.chunks, factcc.chunks),
             self.signature,
+            evidence_count=None if rests_on == len(evidence) else rests_on,
         )
 
 

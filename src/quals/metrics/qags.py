@@ -128,10 +128,10 @@ class Qags(GroupedMetric[Asked]):
         return self.settings.search.max_length + GREEDY.max_length + 1
 
     def _problem(self, summary: str) -> Problem | None:
-        length = len(text_ids(self.answerer.lm.tokenizer, summary))
-        room = min(self.generator.room(self._behind), self.answerer.room(self._behind))
-        if length > room:
-            return Status.SUMMARY_TOO_LONG, f"the summary has {length} tokens, the models read at most {room}"
+        for model in (self.generator, self.answerer):
+            length, room = len(text_ids(model.lm.tokenizer, summary)), model.room(self._behind)
+            if length > room:
+                return Status.SUMMARY_TOO_LONG, f"the summary has {length} tokens, '{model.name}' reads at most {room}"
         return None
 
     def _find(self, summaries: Sequence[str]) -> list[list[Asked] | Problem]:

@@ -30,6 +30,7 @@ from quals.metrics.safe import safe_scores
 from quals.records import SummaryScore, Texts
 
 _PARTS = 4  # for each process and call: more even out the work, fewer make fuller batches
+_MOST = 8  # metrics that a process keeps: whoever makes new ones all day does not fill the memory
 _numbers = itertools.count()
 Result = TypeVar("Result")
 
@@ -159,7 +160,7 @@ class Here:
         place: its number, from 0.
         places: how many there are.
         share: of a GPU's memory, for all processes on that GPU.
-        metrics: by the number of their recipes.
+        metrics: by the number of their recipes, those used last at the end.
     """
 
     place: int
@@ -169,10 +170,12 @@ class Here:
 
     def metric(self, recipe: Recipe) -> Metric:
         """The metric, made when first asked for."""
-        if recipe.number not in self.metrics:
-            device = self._device(recipe.device)
-            self.metrics[recipe.number] = registry.load(recipe.name, device=device, **recipe.settings)
-        return self.metrics[recipe.number]
+        if (found := self.metrics.pop(recipe.number, None)) is None:
+            found = registry.load(recipe.name, device=self._device(recipe.device), **recipe.settings)
+        self.metrics[recipe.number] = found  # behind those that were used before
+        if len(self.metrics) > _MOST:
+            del self.metrics[next(iter(self.metrics))]
+        return found
 
     def _device(self, device: str | None) -> str | None:
         import torch

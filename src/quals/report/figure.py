@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from quals.errors import InputError, MissingExtraError, QualsError
 from quals.records import Evidence, PairEvidence
+from quals.report.marks import visible
 from quals.report.view import number_text, token_text
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def pair_figure(pair: Evidence, *, title: str | None = None) -> Figure:
     below.set(ylabel="change of\nlog-prob.")
     _label(below, place, pair)
     headline = f"{pair.question} → {pair.answer}\nscore {number_text(pair.score)}" if title is None else title
-    figure.suptitle(_literal(headline), fontsize=10, x=0.02, ha="left", wrap=True)
+    figure.suptitle(_literal(visible(headline)), fontsize=10, x=0.02, ha="left", wrap=True)
     for axes in (above, below):
         axes.spines[["top", "right"]].set_visible(False)
     return figure

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from quals.calibrate.calibration import Band
 from quals.records import Status
@@ -78,8 +78,8 @@ def overview(rows: Sequence[ScoredRow], facts: MetricFacts) -> Overview:
         rows=len(rows),
         statuses=tuple(Counter(row.score.status for row in rows).most_common()),
         quantiles=_quantiles(values),
-        bars=_bars(values, facts),
-        bands={band: bands[band] for band in Band} if readings else {},
+        bars=_bars(values, facts if readings else replace(facts, calibration=None)),
+        bands={band: bands[band] for band in Band} if values and facts.calibration else {},
         marked=sum(doubtful(row, facts) for row in rows) if any(score.evidence for score in scored) else None,
     )
 

@@ -36,7 +36,7 @@ class ScoreCache:
 
     Args:
         path: the file; by default ``scores.sqlite`` in the cache folder. It is made when missing; where that folder
-            cannot be written to, nothing is kept, and standard error says so.
+            cannot be written to, nothing more is kept, and standard error says so.
 
     Raises:
         QualsError: the file is not an SQLite database, or cannot be written.
@@ -46,15 +46,18 @@ class ScoreCache:
         from quals.lm.store import cache_dir
 
         self.path: Path | str = path or cache_dir() / "scores.sqlite"
+        self._writable = True
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self._connected():
-                pass
+            with self._connected() as database:
+                database.execute("DELETE FROM scores WHERE key IS NULL")  # nothing, but it has to be allowed
         except (OSError, QualsError) as error:
             if path is not None or os.access(self.path.parent, os.W_OK):
                 raise
             print(f"quals: scores are not kept: {error}; QUALS_CACHE names another folder", file=sys.stderr)
-            self.path = ":memory:"  # of each connection its own, and so nothing is kept
+            self._writable = False
+            if not os.access(self.path, os.R_OK):
+                self.path = ":memory:"
 
     def get(self, signature: str, rows: Sequence[Texts]) -> list[SummaryScore | None]:
         """The kept score of each row, or None where there is none."""
@@ -70,6 +73,8 @@ class ScoreCache:
 
     def put(self, signature: str, scored: Iterable[tuple[Texts, SummaryScore]]) -> None:
         """Keep scores; one that failed (`Status.ERROR`) is not kept, since it may succeed next time."""
+        if not self._writable:
+            return
         lines = [
             (key(signature, row), score.value, str(score.status), score.reason, score.chunks)
             for row, score in scored

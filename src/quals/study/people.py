@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
@@ -60,20 +60,24 @@ class Profile:
         return {**asdict(self), "remarks": "; ".join(self.remarks)}
 
 
-def profiles(judgements: Sequence[Judgement]) -> list[Profile]:
-    """Everybody who has answered, in the order of the plan."""
+def profiles(judgements: Sequence[Judgement], exclude: Collection[str] = ()) -> list[Profile]:
+    """Everybody who has answered, in the order of the plan; beside others, those to ``exclude`` do not count."""
     names = dict.fromkeys(judgement.annotator for judgement in judgements)
-    everybody = [_profile(name, judgements) for name in names]
-    return [Profile(**{**asdict(one), "remarks": tuple(_remarks(one, everybody))}) for one in everybody]
+    counted = [judgement for judgement in judgements if judgement.annotator not in exclude]
+    everybody = [
+        _profile(name, [judgement for judgement in judgements if judgement.annotator == name], counted)
+        for name in names
+    ]
+    usual = [one for one in everybody if one.annotator not in exclude]
+    return [Profile(**{**asdict(one), "remarks": tuple(_remarks(one, usual))}) for one in everybody]
 
 
-def _profile(name: str, judgements: Sequence[Judgement]) -> Profile:
-    own = [judgement for judgement in judgements if judgement.annotator == name]
+def _profile(name: str, own: Sequence[Judgement], counted: Sequence[Judgement]) -> Profile:
     checks = [choice for judgement in own if judgement.check for choice in votes([judgement], "consistency")]
     by_item = [[-choice if one.flipped else choice for choice in one.choices.values()] for one in own]
     sides = [side for item in by_item for side in item]
     again = list(_repeated(own))
-    compared = list(_compared(name, judgements))
+    compared = list(_compared(own, [judgement for judgement in counted if judgement.annotator != name]))
     return Profile(
         annotator=name,
         items=len(own),
@@ -103,12 +107,12 @@ def _repeated(own: Sequence[Judgement]) -> Iterator[bool]:
                 yield before[attribute] == judgement.choices[attribute]
 
 
-def _compared(name: str, judgements: Sequence[Judgement]) -> Iterator[list[bool]]:
+def _compared(own: Sequence[Judgement], others: Sequence[Judgement]) -> Iterator[list[bool]]:
     """For each item with answers that can be compared: for each of these, whether it is that of most others."""
-    for group in by_pair(judgements).values():
-        others = [judgement for judgement in group if judgement.annotator != name]
+    of_others = by_pair(others)
+    for pair, group in by_pair(own).items():
         for judgement in group:
-            if judgement.annotator == name and (alike := list(_alike(judgement, others))):
+            if alike := list(_alike(judgement, of_others.get(pair, ()))):
                 yield alike
 
 

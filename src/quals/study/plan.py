@@ -35,10 +35,15 @@ def make_plan(
     the sides swapped.
 
     Raises:
-        InputError: more judgements per pair than annotators, or more repeats than pairs per annotator.
+        InputError: more judgements per pair than annotators, more repeats than pairs per annotator, or nothing to judge
+            for some annotator.
     """
     if not 1 <= judgements <= annotators:
         raise InputError(f"{judgements} judgements per pair need as many annotators, not {annotators}")
+    if len(pairs) * judgements < annotators:
+        raise InputError(
+            f"{len(pairs)} pairs with {judgements} judgements each are too few for {annotators} annotators"
+        )
     seats = _seat(pairs, annotators, judgements, rng)
     flips = balance_sides(seats, pairs, rng)
     items: list[Item] = []

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import quals
 from quals.errors import InputError
+from quals.io.systems import name_of
 from quals.study import export
 from quals.study.people import profiles
 from quals.study.predict import metric_rows
@@ -94,11 +95,21 @@ def build_report(
         study=_head(store, judgements, exclude),
         results=results,
         agreement=[row for systems, group in groups.items() for row in _agreement_rows(systems, group, seed)],
-        annotators=[profile.to_dict() for profile in profiles(everything)],
+        annotators=[profile.to_dict() for profile in profiles(everything, exclude)],
         items=_item_rows(judgements),
-        metrics=metric_rows(judgements, scores.scores, list(scores.metrics)) if scores else [],
+        metrics=metric_rows(judgements, _found(scores, store), list(scores.metrics)) if scores else [],
         power=[row for result in results if result["unit"] == "majority" for row in _power_rows(result, differences)],
     )
+
+
+def _found(scores: MetricScores, store: Store) -> dict[tuple[str, str], Mapping[str, float]]:
+    """The scores by what the study calls its documents: those under the id, and others under the text."""
+    systems = {system for _, system in scores.scores}
+    return {
+        (name, system): {**scores.scores.get((name_of(text), system), {}), **scores.scores.get((name, system), {})}
+        for name, text in store.documents().items()
+        for system in systems
+    }
 
 
 def write_report(report: Report, judgements: Sequence[Judgement], folder: Path) -> list[Path]:

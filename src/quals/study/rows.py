@@ -96,12 +96,13 @@ def _document_names(row: Mapping[str, Any]) -> list[str]:
 
 
 def _add_scores(found: MetricScores, documents: Sequence[str], system: str, numbers: Mapping[str, float]) -> None:
+    known = [found.scores.get((document, system), {}) for document in documents]
+    for name, number in numbers.items():
+        if known[0].get(name, number) != number:  # ids may tell rows of one text apart
+            raise InputError(f"'{system}' already has another score of this document", field=name)
     found.metrics.update(dict.fromkeys(numbers))
-    for place, document in enumerate(documents):
-        known = found.scores.setdefault((document, system), {})
-        for name, number in numbers.items():
-            if known.setdefault(name, number) != number and place == 0:  # ids may tell rows of one text apart
-                raise InputError(f"'{system}' already has another score of this document", field=name)
+    for document, scores in zip(documents, known, strict=True):
+        found.scores[document, system] = {**numbers, **scores}
 
 
 _NOT_METRICS = ("id", "document", "summary", "system", "reference", "evidence_count", "chunks")
@@ -114,7 +115,7 @@ def _numbers(row: Mapping[str, Any]) -> dict[str, float]:
         cells = {name: of.get("score") for name, of in several_scores(several).items()}
     else:
         cells = {named: row.get("score")} if named else row
-    numbers = {name: _number(value) for name, value in cells.items() if name not in _NOT_METRICS}
+    numbers = {name: _number(value) for name, value in cells.items() if name.strip().casefold() not in _NOT_METRICS}
     return {name: value for name, value in numbers.items() if value is not None}
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quals.errors import InputError, MissingExtraError
+from quals.evaluate.bootstrap import USABLE_SHARE
 
 try:
     import krippendorff
@@ -82,15 +83,19 @@ def cluster_shares(units: Sequence[Sequence[int]], seed: int) -> dict[int, Inter
 def alpha(units: Sequence[Sequence[int]], seed: int, level: Level = "ordinal") -> Interval:
     """Krippendorff's alpha of the votes on each unit, with a percentile bootstrap interval over the units.
 
-    1 is perfect agreement, 0 what chance gives. It is undefined (None) if no unit has two votes, or if all
-    votes are the same; such resamples are left out of the interval. One unit has no interval.
+    1 is perfect agreement, 0 what chance gives. It is undefined (None) if no unit has two votes, or if all votes are
+    the same. One unit has no interval, nor have units of which more than a tenth of the resamples are like that: it
+    would speak of the others only.
     """
     counts = _paired_counts(units)
     value = _alpha(counts, level)
     if value is None or len(counts) == 1:
         return Interval(value)
     drawn = [_alpha(counts[rows], level) for rows in _resamples(len(counts), seed)]
-    low, high = np.percentile([each for each in drawn if each is not None], _PERCENT)
+    defined = [each for each in drawn if each is not None]
+    if len(defined) < USABLE_SHARE * len(drawn):
+        return Interval(value)
+    low, high = np.percentile(defined, _PERCENT)
     return Interval(value, float(low), float(high))
 
 

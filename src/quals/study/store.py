@@ -178,6 +178,12 @@ class Store:
             connection.execute(tables.answer.insert(), [{**head, **asdict(answer)}])
         return int(version) + 1
 
+    def documents(self) -> dict[str, str]:
+        """The text of each document, by its name."""
+        query = sa.select(tables.document.c.name, tables.document.c.text)
+        with self._engine.connect() as connection:
+            return {row.name: row.text for row in connection.execute(query)}
+
     def judgements(self) -> list[Judgement]:
         """Everything said so far, at its newest, in the order of annotators and positions."""
         item, pair, who = tables.item, tables.pair, tables.annotator

@@ -16,7 +16,7 @@ from quals.errors import InputError
 from quals.io.hub import hub_entries
 from quals.io.results import json_line
 from quals.io.rows import FORMATS, FieldNames, Row, read_rows, rows_of
-from quals.io.text import suffix_of
+from quals.io.text import joined_passages, suffix_of
 from quals.lm.format import PairFormat, text_ids
 from quals.summarizer.boilerplate import boilerplate
 
@@ -185,5 +185,6 @@ def keep_together(one: Data, other: Data) -> None:
 def _lost(data: Data) -> set[str]:
     """The documents of which only rows left out are left."""
     # Of a row that could not be read the document is still one of the fields.
-    left_out = {text for row, _, _ in data.dropped for text in row.fields.values() if isinstance(text, str)}
+    fields = (joined_passages(value) for row, _, _ in data.dropped for value in row.fields.values())
+    left_out = {text for text in fields if isinstance(text, str)}
     return left_out - {example.document for example in data.examples}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from quals.errors import InputError
 from quals.io.text import is_text, json_lines, suffix_of, whole_text
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ _LISTS = ("data", "paragraphs", "qas", "answers")  # each within the one before,
 def read_passages(paths: Iterable[str | Path], left_out: list[InputError] | None = None) -> list[Passage]:
     """Read SQuAD-format JSON and JSONL ``{context, question, answer[, title]}`` files, plain or gzipped.
 
+    A question that its context does not answer has an empty answer, or in SQuAD's format none.
     Pairs of the same context are brought together across files, duplicates dropped. For ``left_out`` see `readable`.
 
     Raises:
@@ -69,6 +73,18 @@ def read_passages(paths: Iterable[str | Path], left_out: list[InputError] | None
         by_context.setdefault(context, {}).setdefault((pair.question, pair.answer), pair)
         titles[context] = titles.get(context) or title
     return [Passage(context, tuple(pairs.values()), titles[context]) for context, pairs in by_context.items()]
+
+
+def answerable(passages: Iterable[Passage]) -> list[Passage]:
+    """The passages without the questions that have no answer, which are counted on standard error."""
+    found, left_out = [], 0
+    for passage in passages:
+        pairs = tuple(pair for pair in passage.pairs if pair.answer)
+        left_out += len(passage.pairs) - len(pairs)
+        found += [replace(passage, pairs=pairs)] if pairs else []
+    if left_out:
+        log.warning("%d questions without an answer are left out", left_out)
+    return found
 
 
 def readable(rows: Iterable[Kept | InputError], left_out: list[InputError] | None) -> Iterator[Kept]:
@@ -119,9 +135,10 @@ def _within(parts: list[Any], place: str, path: str) -> Iterator[Found | InputEr
     elif name != _LISTS[-1]:
         for number, part in enumerate(listed):
             yield from _within([*parts, part], f"{place}{name}.{number}.", path)
-    elif listed:  # SQuAD 2.0 leaves unanswerable questions without one
+    else:
         _, article, paragraph, question = parts
-        answer = listed[0] if isinstance(listed[0], dict) else {}
+        first = listed[0] if listed else {"text": ""}  # SQuAD 2.0 leaves unanswerable questions without one
+        answer = first if isinstance(first, dict) else {}
         texts = {
             place[: place.index("qas")] + "context": paragraph.get("context"),
             place + "question": question.get("question"),
@@ -133,8 +150,7 @@ def _within(parts: list[Any], place: str, path: str) -> Iterator[Found | InputEr
 def _found(texts: dict[str, Any], title: Any, start: Any, path: str, line: int = 0) -> Found | InputError:
     """What is made of a context, a question and an answer, given by the fields they stand in."""
     for field, text in texts.items():
-        # SQuAD-format files may have empty texts as answers to questions that have none.
-        may_be_empty = not line and field == list(texts)[-1]
+        may_be_empty = field == list(texts)[-1]  # the answer
         if not (isinstance(text, str) and is_text(text) and (text.strip() or may_be_empty)):
             return InputError("missing or not a text", file=path, line=line, field=field)
     context, question, answer = texts.values()

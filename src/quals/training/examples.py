@@ -13,6 +13,7 @@ the task's (see `quals.lm.format`).
 
 from __future__ import annotations
 
+import logging
 import random
 import re
 from collections import defaultdict
@@ -22,12 +23,19 @@ from typing import Any
 
 import torch
 
+from quals.lm.chunks import chunks
 from quals.lm.format import PairFormat, Task, text_ids
+from quals.lm.framed import PairModel
 from quals.lm.load import Pretrained
 from quals.training.data import Passage
 
+log = logging.getLogger(__name__)
+
 IGNORE = -100
-_SENTENCE_START = re.compile(r"(?<=[.!?])\s+(?=[\"'“A-Z0-9])")
+_SENTENCE_START = re.compile(
+    r"(?<=[.!?])\s+(?=[\"'“A-Z0-9])"  # behind a full stop
+    r"|\n\s*\n\s*|\n\s*(?=[-*#|•]|\d+[.)])"  # a paragraph, heading, item of a list or row of a table
+)
 
 
 def plan_examples(
@@ -85,7 +93,7 @@ def _crop(passage: Passage, chance: random.Random, window: tuple[int, int]) -> P
 
 
 def sentence_starts(text: str) -> list[int]:
-    """Where its sentences begin, as punctuation and capitals tell, and where the text ends."""
+    """Where its sentences begin, as punctuation, capitals and lines tell, and where the text ends."""
     return [0, *(match.end() for match in _SENTENCE_START.finditer(text)), len(text)]
 
 
@@ -116,9 +124,49 @@ def _join(row: Sequence[Passage], place: int, chance: random.Random, span: tuple
     for passage in row[first:last]:
         context += between if context else ""
         shift = len(context)
-        pairs += [replace(pair, start=pair.start + shift if pair.start >= 0 else -1) for pair in passage.pairs]
+        pairs += [
+            replace(pair, start=pair.start + shift if pair.start >= 0 else -1)
+            for pair in passage.pairs
+            if pair.answer or last - first == 1  # what one passage does not answer, another may
+        ]
         context += passage.context
     return Passage(context, tuple(pairs), row[place].title)
+
+
+def within_room(examples: Sequence[Passage], model: PairModel, most: int) -> list[Passage]:
+    """The examples with contexts of at most ``most`` tokens, without the pairs that rest on what is cut off.
+
+    How many are cut is told. An example that has no pair left is left out.
+
+    Raises:
+        InputError: such contexts and what is learnt behind them do not fit into the model.
+    """
+    kept, cut, lost = [], 0, 0
+    for example in examples:
+        if len(example.context.encode()) > most:  # else it cannot have more tokens
+            first, *more = chunks(model, [example.context], most, 0)[0]
+            if more:
+                pairs = tuple(pair for pair in example.pairs if pair.start < 0 or pair.end <= first.span.end)
+                cut, lost = cut + 1, lost + len(example.pairs) - len(pairs)
+                example = replace(example, context=example.context[: first.span.end], pairs=pairs)
+        kept += [example] if example.pairs else []
+    if cut:
+        log.warning(
+            "%d of %d contexts are cut to %d tokens; %d pairs that rest on the rest are left out",
+            cut,
+            len(examples),
+            most,
+            lost,
+        )
+    if kept:
+        longest = max((example.context for example in kept), key=len)
+        pair = max(
+            (pair for example in kept for pair in example.pairs), key=lambda one: len(one.question) + len(one.answer)
+        )
+        model.check_room(
+            len(text_ids(model.lm.tokenizer, longest)), len(model.target(pair.question, pair.answer)), "max_context"
+        )
+    return kept
 
 
 def lower_cased(examples: Sequence[Passage], *, share: float, seed: int) -> list[Passage]:
@@ -250,11 +298,10 @@ class Collator:
         pretrained: the model.
         form: the frame.
         task: the order of a pair, and what is learnt of it.
-        max_context: tokens of context kept in training; longer ones lose their tail.
     """
 
-    def __init__(self, pretrained: Pretrained, form: PairFormat, task: Task, *, max_context: int = 512) -> None:
-        self.tokenizer, self.form, self.task, self.max_context = pretrained.tokenizer, form, task, max_context
+    def __init__(self, pretrained: Pretrained, form: PairFormat, task: Task) -> None:
+        self.tokenizer, self.form, self.task = pretrained.tokenizer, form, task
         self.pack = Packer(pretrained)
 
     def __call__(self, examples: Sequence[Passage]) -> dict[str, Any]:
@@ -262,7 +309,7 @@ class Collator:
         return self.pack([self._encoded(example) for example in examples])
 
     def _encoded(self, example: Passage) -> tuple[list[int], list[Target]]:
-        context = self.form.frame(text_ids(self.tokenizer, example.context)[: self.max_context])
+        context = self.form.frame(text_ids(self.tokenizer, example.context))
         return context, [self._target(*self.task.halves(pair.question, pair.answer)) for pair in example.pairs]
 
     def _target(self, first: str, second: str) -> Target:

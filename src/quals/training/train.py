@@ -18,9 +18,10 @@ from quals.lm.device import pick_device
 from quals.lm.format import PairFormat
 from quals.lm.framed import PairModel, form_of
 from quals.lm.load import Pretrained, load_pretrained, saved_alone, without_future_warnings
+from quals.lm.model import cast
 from quals.training.card import write_card
 from quals.training.data import Passage
-from quals.training.examples import IGNORE, Collator, lower_cased, of_like_length, plan_examples, with_mask
+from quals.training.examples import IGNORE, Collator, lower_cased, of_like_length, plan_examples, with_mask, within_room
 from quals.training.monitor import Measure, Monitor
 from quals.training.run import claim_folder, go_on
 from quals.training.settings import TrainSettings
@@ -107,17 +108,17 @@ def train_model(
         joined=settings.joined,
         span=(settings.joined_min, settings.joined_max),
     )
-    if vary and not (examples := vary(examples)):
+    model = kind.of(pretrained, form, name=folder.resolve().name)
+    examples = within_room(vary(examples) if vary else examples, model, settings.max_context)
+    validation = within_room(validation[: settings.validate], model, settings.max_context)
+    if not examples:
         raise InputError("no training example can be made of them", field="data")
     if settings.lowercase:
         examples = lower_cased(examples, share=settings.lowercase, seed=settings.seed)
     if settings.micro_batch > 1:
         examples = of_like_length(examples, settings.micro_batch, settings.seed)
-    model = kind.of(pretrained, form, name=folder.resolve().name)
     claim_folder(folder, settings.to_dict(), {"data": _fingerprint(examples)})
-    monitor = Monitor(
-        model, validation[: settings.validate], folder / "history.jsonl", settings.evaluate_every, measure
-    )
+    monitor = Monitor(model, validation, folder / "history.jsonl", settings.evaluate_every, measure)
     running = _trainer(trainer, settings, pretrained, model, examples, folder, monitor)
     go_on(running, folder)
     if running.is_world_process_zero():
@@ -155,7 +156,7 @@ def save_half(pretrained: Pretrained, folder: Path) -> None:
     Raises:
         ModelError: some weights are not finite.
     """
-    pretrained.model.eval().half()
+    cast(pretrained.model.eval(), torch.float16)
     if not all(bool(weights.isfinite().all()) for weights in pretrained.model.parameters()):
         raise ModelError("training diverged: some weights are not finite; choose a lower --learning-rate")
     pretrained.model.save_pretrained(folder)
@@ -208,7 +209,7 @@ def _trainer(
         seed=settings.seed,
         **COSINE,
     )
-    collator = kind.collator(pretrained, model.form, model.task, max_context=settings.max_context)
+    collator = kind.collator(pretrained, model.form, model.task)
     return kind(
         model=pretrained.model, args=arguments, train_dataset=examples, data_collator=collator, callbacks=[monitor]
     )

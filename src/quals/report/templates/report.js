@@ -15,8 +15,7 @@ document.addEventListener("toggle", (event) => {
 }, true);
 
 // A link into a row (#r12-q3) opens that row first.
-function follow() {
-  const target = location.hash.slice(1);
+function follow(target) {
   const row = document.getElementById(target.split("-")[0]);
   if (!target || !row || !row.matches("li.row")) return;
   row.hidden = false;
@@ -24,7 +23,16 @@ function follow() {
   row.querySelector("details").open = true;
   document.getElementById(target)?.scrollIntoView({ block: "nearest" });
 }
-window.addEventListener("hashchange", follow);
+window.addEventListener("hashchange", () => follow(location.hash.slice(1)));
+
+// In a notebook's frame a link would lead to the notebook's address, not into this page.
+document.addEventListener("click", (event) => {
+  const target = event.target.closest("a[href^='#']")?.getAttribute("href").slice(1);
+  if (!target || location.protocol !== "about:") return;
+  event.preventDefault();
+  document.getElementById(target)?.scrollIntoView();
+  follow(target);
+});
 
 function setUp() {
   const controls = document.querySelector("form.controls");
@@ -72,4 +80,4 @@ function setUp() {
 }
 
 setUp();
-follow();
+follow(location.hash.slice(1));

@@ -268,9 +268,9 @@ addEventListener("keydown", (event) => {
     if (event.key === "Escape") comment.blur();
     return;
   }
-  // By the key's place, so that the digits work on keyboards that need Shift for them.
-  const digit = /^(?:Digit|Numpad)([1-9])$/.exec(event.code);
-  const radio = digit && radios.find((each) => each.dataset.key === digit[1]);
+  // By the key's place, so that the digits work on keyboards that need Shift for them; the number pad may have arrows.
+  const [, block, digit] = /^(Digit|Numpad)([1-9])$/.exec(event.code) ?? [];
+  const radio = (block === "Digit" || digit === event.key) && radios.find((each) => each.dataset.key === digit);
   if (radio) {
     radio.checked = true;
     change();
