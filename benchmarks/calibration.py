@@ -47,7 +47,8 @@ def main(files: Sequence[str], name: str, method: str, limit: int | None, output
         groups=[row.texts.document for _, row in scored],
         method=method,
     )
-    fitted = fitted.knowing([row.texts.document for _, row in scored])
+    # Fitted on, or tried on below.
+    fitted = fitted.knowing([row.texts.document for data in whole for row in data.rows])
     fitted.save(output)
     click.echo(
         f"{fitted.rows} of {rows} rows have a score; {fitted.base_rate:.0%} consistent; held-out Brier score "
