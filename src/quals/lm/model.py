@@ -74,7 +74,7 @@ class LanguageModel(ABC):
         cast(self.model, dtype, device)
         head = self.model.get_output_embeddings()
         if dtype.itemsize == 2 and isinstance(head, torch.nn.Linear):
-            head.forward = partial(_logits, head.weight, head.bias)
+            head.forward = partial(_logits, head.weight, head.bias)  # type: ignore[method-assign]
 
     def begin(self, texts: Sequence[Ids], prompts: Sequence[Sequence[Ids]] | None = None) -> Session:
         """Encode the texts and start a search from each, or from prompts behind it.
