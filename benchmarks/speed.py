@@ -38,6 +38,7 @@ from quals.metrics.qags import Qags
 
 TextPair = tuple[str, str]
 CLOSE = 1e-3  # two ways to add up the same numbers may choose another beam of two that are as good
+CLOSE_HALF = 1e-1  # in half precision they round differently
 
 
 @dataclass
@@ -153,13 +154,14 @@ def figures(found: dict[str, System], block: int) -> dict[str, Any]:
     for name in ("quals", "qags"):
         if {name, f"{name}-plain"} <= found.keys():
             scores, plain = found[name].scores, found[f"{name}-plain"].scores
-            equal = sum(_close(scores[row], value) for row, value in plain.items())
+            most = CLOSE if "dtype:float32" in found[name].signature else CLOSE_HALF
+            equal = sum(_close(scores[row], value, most) for row, value in plain.items())
             result[f"{name}_scores_equal"] = {"equal": equal, "rows": len(plain)}
     return result
 
 
-def _close(one: float | None, other: float | None) -> bool:
-    return one is other if one is None or other is None else abs(one - other) < CLOSE
+def _close(one: float | None, other: float | None, most: float) -> bool:
+    return one is other if one is None or other is None else abs(one - other) < most
 
 
 @click.command(help=__doc__)

@@ -141,23 +141,25 @@ def within_room(examples: Sequence[Passage], model: PairModel, most: int) -> lis
     Raises:
         InputError: such contexts and what is learnt behind them do not fit into the model.
     """
-    kept, cut, lost = [], 0, 0
-    for example in examples:
-        if len(example.context.encode()) > most:  # else it cannot have more tokens
-            first, *more = chunks(model, [example.context], most, 0)[0]
-            if more:
-                pairs = tuple(pair for pair in example.pairs if pair.start < 0 or pair.end <= first.span.end)
-                cut, lost = cut + 1, lost + len(example.pairs) - len(pairs)
-                example = replace(example, context=example.context[: first.span.end], pairs=pairs)
-        kept += [example] if example.pairs else []
+    # Of a context that is no longer in bytes there cannot be more tokens.
+    long = [place for place, example in enumerate(examples) if len(example.context.encode()) > most]
+    parts = chunks(model, [examples[place].context for place in long], most, 0)
+    fitting, lost = list(examples), 0
+    cut = {place: first for place, (first, *more) in zip(long, parts, strict=True) if more}
+    for place, first in cut.items():
+        example, end = examples[place], first.span.end
+        pairs = tuple(pair for pair in example.pairs if pair.start < 0 or pair.end <= end)
+        fitting[place] = replace(example, context=example.context[:end], pairs=pairs)
+        lost += len(example.pairs) - len(pairs)
     if cut:
         log.warning(
             "%d of %d contexts are cut to %d tokens; %d pairs that rest on the rest are left out",
-            cut,
+            len(cut),
             len(examples),
             most,
             lost,
         )
+    kept = [example for example in fitting if example.pairs]
     if kept:
         longest = max((example.context for example in kept), key=len)
         pair = max(
