@@ -17,10 +17,11 @@ document.addEventListener("toggle", (event) => {
 // A link into a row (#r12-q3) opens that row first.
 function follow(target) {
   const row = document.getElementById(target.split("-")[0]);
-  if (!target || !row || !row.matches("li.row")) return;
-  row.hidden = false;
-  unpack(row);
-  row.querySelector("details").open = true;
+  if (row?.matches("li.row")) {
+    row.hidden = false;
+    unpack(row);
+    row.querySelector("details").open = true;
+  }
   document.getElementById(target)?.scrollIntoView({ block: "nearest" });
 }
 window.addEventListener("hashchange", () => follow(location.hash.slice(1)));
@@ -30,7 +31,6 @@ document.addEventListener("click", (event) => {
   const target = event.target.closest("a[href^='#']")?.getAttribute("href").slice(1);
   if (!target || location.protocol !== "about:") return;
   event.preventDefault();
-  document.getElementById(target)?.scrollIntoView();
   follow(target);
 });
 
