@@ -23,7 +23,9 @@ from quals.evaluate.labelled import JudgedRow, read_judged, with_unique_names
 from quals.evaluate.measure import measure
 from quals.evaluate.report import Options, Report, make_report
 from quals.evaluate.table import notes, to_terminal
+from quals.lm.store import sha256
 from quals.metrics.base import Metric
+from quals.metrics.rouge import Rouge2Precision
 from quals.records import Status, SummaryScore, Texts
 from quals.scoring.cache import ScoreCache
 from quals.scoring.cached import score_rows
@@ -247,6 +249,40 @@ def test_threshold_from_other_files(tmp_path: Path) -> None:
         measure([Counting()], [data], [one_kind], ScoreCache(), bootstrap=FEW)
 
 
+def test_a_metric_without_scores_on_the_tuning_files_lacks_only_its_threshold(tmp_path: Path) -> None:
+    data = read_judged(written(tmp_path / "x.jsonl", [row(f"d{i}", str(i), float(i >= 5)) for i in range(10)]))
+    silent = read_judged(written(tmp_path / "y.jsonl", [row(f"e{i}", "none", float(i >= 5)) for i in range(10)]))
+    copying = Rouge2Precision()  # of texts of one word it has no score, either
+    found, other = measure([Counting(), copying], [data], [silent], ScoreCache(), bootstrap=FEW)
+    accuracy = found.agreement.estimates["balanced_accuracy"]
+    assert (found.threshold, accuracy.value) == (None, None)
+    assert accuracy.reason.startswith("no threshold can be chosen on the tuning files: no row is labelled")
+    assert found.agreement.estimates["roc_auc"].value == 1.0
+    assert other.agreement.scored == 0
+
+
+def test_standard_input_has_no_hash_to_be_known_by() -> None:
+    done = run("-", "--metric", "copy")
+    assert (done.exit_code, str(done.exception)) == (
+        1,
+        "-: agreement is told of files, by their hash: standard input has none",
+    )
+
+
+def test_files_are_known_by_their_content_before_the_run(tmp_path: Path) -> None:
+    rows = [row(f"d{i}", str(i), float(i >= 5)) for i in range(10)]
+    file = written(tmp_path / "x.jsonl", rows)
+    before = sha256(file)
+
+    class Slow(Counting):
+        def _score(self, *texts: Any, **more: Any) -> list[SummaryScore]:
+            written(file, rows[:3])
+            return super()._score(*texts, **more)
+
+    report = make_report([str(file)], [Slow()], Options(), ScoreCache(), lambda name, count: lambda done: None)
+    assert report.files[0].sha256 == before != sha256(file)
+
+
 # ---- the command
 
 
@@ -388,7 +424,10 @@ def test_how_often_the_words_of_the_probability_are_right(tmp_path: Path) -> Non
         "consistent": dict(zip(words, (0, 1, 1), strict=True)),
         "inconsistent": dict(zip(words, (2, 0, 1), strict=True)),
     }
-    assert second.bands == {}
+    assert (first.unread, second.bands, second.unread) == (1, {}, 0)
+    assert "judged, counting: 1 of 6 scored rows have no probability: the calibration knows no such documents" in notes(
+        report
+    )
     assert (
         "judged, counting: of 2 consistent summaries 0% likely inconsistent, 50% look closer, 50% likely consistent; "
         "of 3 inconsistent summaries 67% likely inconsistent, 0% look closer, 33% likely consistent"

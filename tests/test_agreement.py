@@ -141,6 +141,13 @@ def test_pairs_share_with_ties_half_and_lost_twins() -> None:
     assert pair.reason == "1 rows have no twin"
 
 
+def test_rows_that_name_no_pair_are_told_in_a_file_of_pairs() -> None:
+    labelled = Labelled(["d", "d", "e", "e"], [1.0, 0.0, 1.0, 0.0], ["1", "1", None, None])
+    assert "2 rows name no pair" in agreement([0.5, 0.1, 0.9, 0.1], labelled, bootstrap=FEW).estimates["pairs"].reason
+    nameless = Labelled(labelled.documents, labelled.labels, [None] * 4)
+    assert agreement([0.5, 0.1, 0.9, 0.1], nameless, bootstrap=FEW).estimates["pairs"].reason == ""
+
+
 def test_comparison_without_a_score_is_left_out_and_told() -> None:
     labelled = Labelled(["d", "d", "e", "e"], [1.0, 0.0, 1.0, 0.0], ["1", "1", "2", "2"])
     pair = agreement([0.5, None, 0.9, 0.1], labelled, bootstrap=FEW).estimates["pairs"]
@@ -206,6 +213,7 @@ def test_rows_without_a_score_or_with_nothing_to_copy_are_left_out_at_equal_copy
     found = agreement(scores, labelled, bootstrap=FEW).estimates["partial"]
     four = (np.array(scores[:4]), np.array(labels[:4]), np.array(copying[:4]))
     assert (found.value, found.count) == (statistics.partial(*four), 4)
+    assert found.reason.endswith("1 scored rows have no copying score")
 
 
 def test_three_rows_always_agree_at_equal_copying_so_that_they_say_nothing() -> None:

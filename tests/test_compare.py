@@ -272,6 +272,20 @@ def test_words_that_are_alike_and_names_that_are_none():
     assert "k" in facts("It was Agent K there", "")
 
 
+def test_names_that_are_spelled_like_empty_words():
+    def shown(document, *summaries):
+        found = differences(document, summaries)
+        return [[(t[s.start : s.end], kind) for s, kind in each] for t, each in zip(summaries, found, strict=True)]
+
+    assert shown("He left on 3 June.", "He left on 3 May.", "He left on 3 June.") == [
+        [("May", "stray")],
+        [("June", "fact")],
+    ]
+    assert shown("The WHO said no.", "WHO said no.", "The FDA said no.") == [[("WHO", "fact")], [("FDA", "stray")]]
+    assert shown("They may go.", "May they go?", "They go.") == [[], []]
+    assert shown("Will Smith left.", "So Will left.", "So I left.") == [[("Will", "fact")], []]
+
+
 def test_accents_that_are_characters_of_their_own_are_the_same_letters():
     document, summary = "Jörg Müller ist in München.", "Jörg Müller ist in Köln."
     apart = unicodedata.normalize("NFD", document)

@@ -136,6 +136,13 @@ def test_a_curve_without_sense_is_refused(tmp_path, logistic, knots):
         Calibration.load(tmp_path / "c.json")
 
 
+@pytest.mark.parametrize("curve", [Logistic(float("nan"), 0.0), Isotonic((0.0, 1.0), (0.1, float("nan")))])
+def test_a_curve_without_numbers_is_refused(tmp_path, logistic, curve):
+    Calibration(**{**vars(logistic), "curve": curve}).save(tmp_path / "c.json")
+    with pytest.raises(InputError, match="no finite numbers"):
+        Calibration.load(tmp_path / "c.json")
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"method": "magic", "curve": {}}', '{"method": "logistic"}'])
 def test_what_is_no_calibration_is_refused(tmp_path, text):
     path = tmp_path / "c.json"

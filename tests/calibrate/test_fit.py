@@ -63,6 +63,22 @@ def test_groups_may_be_an_array():
     assert fitted(scores, labels, groups=np.array(groups)) == fitted(scores, labels, groups=groups)
 
 
+@pytest.mark.parametrize("method", ["logistic", "isotonic"])
+@pytest.mark.parametrize(
+    ("score", "label", "says"),
+    [
+        (None, 1.0, "score is missing"),
+        (float("inf"), 1.0, "score is missing"),
+        (0.5, None, "labels"),
+        (0.5, -1.0, "labels"),
+    ],
+)
+def test_what_is_no_number_is_refused(method, score, label, says):
+    scores, labels = ([*values.tolist(), one] for values, one in zip(drawn(100), (score, label), strict=True))
+    with pytest.raises(InputError, match=says):
+        fit(scores, labels, signature="s", data=[], method=method)
+
+
 @pytest.mark.parametrize(("folds", "documents"), [(0, 100), (1, 100), (5, 4)])
 def test_folds_that_cannot_be(folds, documents):
     scores, labels = drawn(100)

@@ -96,8 +96,8 @@ class Calibration:
         brier_base_rate: the same for always saying the base rate.
         log_loss: mean negative log-likelihood (natural log) on rows it was not fitted on; lower is better.
         reliability: for each tenth of the probabilities, the mean predicted and observed, and the rows.
-        shortest: characters of the shortest document it was fitted on, 0 if that is not known; of shorter ones it says
-            nothing.
+        shortest: characters of the shortest document it was fitted on, or tried on, 0 if that is not known; of shorter
+            ones it says nothing.
         longest: characters of the longest, 0 if that is not known; of longer ones it says nothing either.
         english: whether most of its documents looked English; of others it then says nothing.
     """
@@ -133,7 +133,7 @@ class Calibration:
         return self.read(score, signature)
 
     def knowing(self, documents: Sequence[str]) -> Calibration:
-        """With ``shortest``, ``longest`` and ``english`` as these say, the documents it was fitted on."""
+        """With ``shortest``, ``longest`` and ``english`` as these say, the documents it was fitted or tried on."""
         texts = [Composed(document).text for document in documents]
         english = sum(map(looks_english, texts))
         lengths = [len(text) for text in texts]
@@ -176,14 +176,17 @@ class Calibration:
         curve = values["curve"]
         known = {field.name: values[field.name] for field in fields(cls) if field.name not in _LATER}
         if values["method"] == Logistic.method:
-            known["curve"] = Logistic(float(curve["slope"]), float(curve["intercept"]))
+            numbers = float(curve["slope"]), float(curve["intercept"])
+            known["curve"] = Logistic(*numbers)
         elif values["method"] == Isotonic.method:
             scores, probabilities = (tuple(map(float, curve[name])) for name in ("scores", "probabilities"))
             if not scores or len(scores) != len(probabilities) or any(a >= b for a, b in pairwise(scores)):
                 raise ValueError("its knots are not as many rising scores as probabilities")
-            known["curve"] = Isotonic(scores, probabilities)
+            known["curve"], numbers = Isotonic(scores, probabilities), (*scores, *probabilities)
         else:
             raise ValueError(f"unknown method {values['method']!r}")
+        if not all(map(math.isfinite, numbers)):
+            raise ValueError("its curve has values that are no finite numbers")
         known |= {"data": tuple(values["data"]), "reliability": tuple(values["reliability"])}
         shortest, longest = (int(values.get(name, 0)) for name in ("shortest", "longest"))
         return cls(**known, shortest=shortest, longest=longest, english=bool(values.get("english", False)))

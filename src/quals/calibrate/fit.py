@@ -43,14 +43,18 @@ def fit(
         seed: of the division into folds.
 
     Raises:
-        InputError: fewer than 10 summaries of a kind, fewer groups than folds, scores that do not rise with the
-            labels, be it in one fold, or no such method.
+        InputError: a score that is no number, a label outside 0 to 1, fewer than 10 summaries of a kind, fewer groups
+            than folds, scores that do not rise with the labels, be it in one fold, or no such method.
         MissingExtraError: scipy is not installed.
     """
     import numpy as np
 
     fitter = _fitter(method)
     x, y = np.asarray(scores, dtype=float), np.asarray(labels, dtype=float)
+    if not np.isfinite(x).all():
+        raise InputError("a score is missing or no finite number: leave out summaries that have none")
+    if not ((y >= 0) & (y <= 1)).all():
+        raise InputError("labels go from 0 (inconsistent) to 1 (consistent)")
     if min(y.sum(), len(y) - y.sum()) < LEAST:
         raise InputError(
             f"{len(y)} labelled scores, {y.sum():g} of them consistent: at least {LEAST:g} of either kind are needed"

@@ -22,7 +22,7 @@ _NUMBERS = re.compile(
     "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|(hundred|thousand|million|billion|trillion)s?|"
     "first|second|third|half|twice"
 )
-# Words without content of their own.
+# Words without content of their own, unless they are names ("May", "WHO").
 _EMPTY = re.compile(
     "a|about|after|all|also|an|and|any|are|as|at|be|because|been|before|being|between|but|by|can|could|did|do|does|"
     "for|from|had|has|have|he|her|him|his|how|i|if|in|into|is|its?|it's|may|might|more|most|no|not|of|off|on|one|or|"
@@ -100,7 +100,8 @@ def words(text: str, usage: Usage) -> Iterator[Word]:
         named = match.start() not in starts or key in usage.upper or following[:1].isupper()
         name = token[0].isupper() and key not in usage.lower and named
         number = token[0].isdigit() or _NUMBERS.fullmatch(key) is not None
-        if number or (not _EMPTY.fullmatch(key) and (name or len(key) > 1)):
+        sure = name and len(token) > 1 and (match.start() not in starts or token.isupper())
+        if number or sure or (not _EMPTY.fullmatch(key) and (name or len(key) > 1)):
             yield Word(Span(*match.span()), key, number or name)
 
 

@@ -66,7 +66,7 @@ def agreement(
     labelled: Labelled,
     *,
     positive_from: float = 1.0,
-    tuned_threshold: float | None = None,
+    tuned_threshold: float | UndefinedError | None = None,
     bootstrap: Bootstrap | None = None,
 ) -> Agreement:
     """Compare scores with labels; rows without a score (None) are left out and counted.
@@ -76,7 +76,7 @@ def agreement(
         labelled: documents, labels and pairs of the same rows.
         positive_from: a label of at least this counts as "consistent" for ROC-AUC and balanced accuracy.
         tuned_threshold: score from which a summary counts as consistent, chosen on other data (see
-            `statistics.best_threshold`); without one it is cross-fitted (see `cross_fitted`).
+            `statistics.best_threshold`), or why there is none; without either it is cross-fitted (see `cross_fitted`).
         bootstrap: how intervals are made; 1,000 resamples, 95 %, unless given.
     """
     bootstrap = bootstrap or Bootstrap()
@@ -162,13 +162,21 @@ def _partial(scores: Sequence[float | None], labelled: Labelled, bootstrap: Boot
     found = [row for row in columns if row[0] is not None and row[2] is not None]
     x, y, copied = np.array([row[:3] for row in found], dtype=float).reshape(-1, 3).T
     documents = [row[3] for row in found]
-    return bootstrap.estimate(lambda rows: statistics.partial(x[rows], y[rows], copied[rows]), documents)
+    estimate = bootstrap.estimate(lambda rows: statistics.partial(x[rows], y[rows], copied[rows]), documents)
+    uncompared = sum(score is not None for score in scores) - len(found)
+    return _with(estimate, f"{uncompared} scored rows have no copying score" if uncompared else "")
 
 
 def _balanced_accuracy(
-    scores: Floats, positive: Flags, documents: Sequence[str], threshold: float | None, bootstrap: Bootstrap
+    scores: Floats,
+    positive: Flags,
+    documents: Sequence[str],
+    threshold: float | UndefinedError | None,
+    bootstrap: Bootstrap,
 ) -> Estimate:
     try:
+        if isinstance(threshold, UndefinedError):
+            raise threshold
         if threshold is None:
             predicted = cross_fitted(scores, positive, documents, seed=bootstrap.seed)
         else:
@@ -191,9 +199,15 @@ def _pairs(scores: Sequence[float | None], labelled: Labelled, bootstrap: Bootst
     sides = {row: (labelled.documents[row], pair) for row, pair in enumerate(labelled.pairs) if pair is not None}
     rows_of = Counter(sides.values())
     alone = sum(rows_of[side] == 1 and row not in twins for row, side in sides.items())
-    notes = [
-        estimate.reason,
+    nameless = len(labelled.pairs) - len(sides) if sides else 0
+    return _with(
+        estimate,
         f"{len(found) - len(usable)} comparisons lack a score" if len(usable) < len(found) else "",
         f"{alone} rows have no twin" if alone else "",
-    ]
-    return replace(estimate, reason="; ".join(note for note in notes if note))
+        f"{nameless} rows name no pair" if nameless else "",
+    )
+
+
+def _with(estimate: Estimate, *notes: str) -> Estimate:
+    """The same, its reason followed by these notes, as far as there are such."""
+    return replace(estimate, reason="; ".join(note for note in (estimate.reason, *notes) if note))

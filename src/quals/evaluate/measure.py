@@ -31,6 +31,7 @@ class Measured:
         threshold: the score from which a summary counted as consistent, if it was chosen on other files.
         bands: what the metric's calibration calls them: of ``consistent`` and of ``inconsistent`` summaries, how many
             are in each band; empty if it has none.
+        unread: how many scored rows are in no band, since the calibration says nothing of their documents.
     """
 
     data: str
@@ -40,6 +41,7 @@ class Measured:
     unscored: dict[str, int]
     threshold: float | None
     bands: dict[str, dict[str, int]]
+    unread: int
 
 
 def measure(
@@ -66,11 +68,13 @@ def measure(
 
     Raises:
         MissingExtraError: scipy or rouge-score-rs is not installed; told before anything is scored.
-        InputError: a set of ``tuning`` has documents of ``sets``, which is told as early; or no threshold can be
-            chosen on ``tuning``: its scored rows have labels of one kind.
+        InputError: a set of ``tuning`` has documents of ``sets``, or all labels of ``tuning`` are of one kind; told as
+            early.
     """
     statistics.scipy_stats()
     _keep_apart(sets, tuning)
+    if tuning:
+        _both_kinds([row.label >= positive_from for data in tuning for row in data.rows])
     copying = Rouge2Precision()
     labelled = [
         Labelled(
@@ -96,7 +100,19 @@ def measure(
             )
             unscored = Counter(str(score.status) for score in scores if score.status is not Status.OK)
             bands = _bands(metric, data.rows, scores, positive_from)
-            here.append(Measured(data.name, metric.name, metric.signature, compared, dict(unscored), threshold, bands))
+            read = sum(sum(counts.values()) for counts in bands.values())
+            here.append(
+                Measured(
+                    data=data.name,
+                    metric=metric.name,
+                    signature=metric.signature,
+                    agreement=compared,
+                    unscored=dict(unscored),
+                    threshold=None if isinstance(threshold, UndefinedError) else threshold,
+                    bands=bands,
+                    unread=compared.scored - read if metric.calibration else 0,
+                )
+            )
     return [one for here in found for one in here]
 
 
@@ -124,10 +140,16 @@ def _keep_apart(sets: Sequence[DataSet], tuning: Sequence[DataSet]) -> None:
             raise InputError(message, file=data.file, field="--tune-on")
 
 
+def _both_kinds(positive: Sequence[bool]) -> None:
+    if len(set(positive)) < 2:
+        kind = "consistent" if not any(positive) else "inconsistent"
+        raise InputError(f"no threshold can be chosen on the tuning files: no row is labelled {kind}")
+
+
 def _tuned(
     metric: Metric, tuning: Sequence[DataSet], cache: ScoreCache, positive_from: float, advance: Advance
-) -> float:
-    """The best threshold on all scored rows of these sets."""
+) -> float | UndefinedError:
+    """The best threshold on all scored rows of these sets, or why there is none."""
     rows = [row for data in tuning for row in data.rows]
     scores = score_rows(metric, [row.texts for row in rows], cache, advance)
     scored = [(score.value, row.label) for score, row in zip(scores, rows, strict=True) if score.value is not None]
@@ -135,4 +157,4 @@ def _tuned(
     try:
         return statistics.best_threshold(values, labels >= positive_from)
     except UndefinedError as gap:
-        raise InputError(f"no threshold can be chosen on the tuning files: {gap}") from gap
+        return UndefinedError(f"no threshold can be chosen on the tuning files: {gap}, of those that have a score")

@@ -86,6 +86,9 @@ def make_report(
     """
     sets = with_unique_names([_read(file, options) for file in files])
     tuning = [_read(file, options) for file in tune_on]
+    used, tuned_on = (
+        [_used(data) for data in some] for some in (sets, tuning)
+    )  # as they are now, not after a long run
     results = measure(
         metrics,
         sets,
@@ -96,10 +99,12 @@ def make_report(
         progress=progress,
     )
     problems = [problem for data in [*sets, *tuning] for problem in data.problems]
-    return Report(options, [_used(data) for data in sets], [_used(data) for data in tuning], results, problems)
+    return Report(options, used, tuned_on, results, problems)
 
 
 def _read(file: str, options: Options) -> DataSet:
+    if file == "-":
+        raise InputError("agreement is told of files, by their hash: standard input has none", file=file)
     data = read_judged(file, options.label)
     return data.sample(options.limit, options.seed) if options.limit else data
 

@@ -104,6 +104,9 @@ def notes(report: Report) -> list[str]:
             found.append(f"{where}: {count} of {result.agreement.rows} rows have no score ({status})")
         if result.agreement.scored:
             found += [f"{where}, {measures}: {reason}" for reason, measures in _gaps(result).items()]
+        if result.unread:
+            which = f"{result.unread} of {result.agreement.scored} scored rows"
+            found.append(f"{where}: {which} have no probability: the calibration knows no such documents")
     return found + [f"{result.data}, {result.metric}: {_called(result)}" for result in report.results if result.bands]
 
 
