@@ -49,6 +49,17 @@ def read(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+def test_a_defect_is_no_summary_that_falls_short(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: object) -> int:
+        raise AttributeError("never thought of")
+
+    monkeypatch.setattr("quals.cli.score._score", broken)
+    code, told = run("score", write(tmp_path / "a.jsonl", ROW), "-m", "rouge1", "--fail-under", "0.5")
+    assert code == 3
+    assert "Traceback" in told
+    assert "AttributeError: never thought of" in told
+
+
 def test_a_column_without_a_name_is_no_reference(run: Run, tmp_path: Path) -> None:
     """pandas writes its index so."""
     (tmp_path / "p.csv").write_text(f",document,summary\n0,{DOCUMENT},{SUMMARY}\n")

@@ -283,7 +283,7 @@ def test_names_that_are_spelled_like_empty_words():
     ]
     assert shown("The WHO said no.", "WHO said no.", "The FDA said no.") == [[("WHO", "fact")], [("FDA", "stray")]]
     assert shown("They may go.", "May they go?", "They go.") == [[], []]
-    assert shown("Will Smith left.", "So Will left.", "So I left.") == [[("Will", "fact")], []]
+    assert shown("Then Will Smith left.", "So Will left.", "So I left.") == [[("Will", "fact")], []]
 
 
 def test_accents_that_are_characters_of_their_own_are_the_same_letters():

@@ -7,6 +7,7 @@ import torch
 from pretend import NAME, pretending
 from tiny import DECODERS, SEQ2SEQ, tiny_pretrained
 
+from quals.errors import ModelError
 from quals.lm.architectures import language_model
 from quals.lm.beam import BeamSettings, Hypothesis, beam_search
 from quals.lm.constraints import Constraints
@@ -43,6 +44,16 @@ def asked(lm: LanguageModel) -> tuple[list[tuple[int, ...]], list[float]]:
     given = [value for group in lm.log_probs(TEXTS, TARGETS) for values in group for value in values]
     written = [one for group in groups for one in group]
     return [one.tokens for one in written], given + [value for one in written for value in one.log_probs]
+
+
+def test_a_model_that_a_device_has_no_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(**_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    lm = language_model(tiny_pretrained("llama"))
+    monkeypatch.setattr(lm.model, "to", full)
+    with pytest.raises(ModelError, match="cannot be brought to cuda:0: CUDA out of memory"):
+        lm.to("cuda:0", torch.float32)
 
 
 @pytest.mark.parametrize("kind", [*DECODERS, *SEQ2SEQ])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -291,6 +292,18 @@ GOOD = "The mayor resigned on Friday."
 def test_items_and_paragraphs_are_sentences_of_their_own(text: str, found: list[str]) -> None:
     (spans,) = sentences(load_pipeline(), [text])
     assert [text[span.start : span.end] for span in spans] == found
+
+
+def test_finding_sentences_leaves_nothing_behind_and_may_be_done_by_several_at_once() -> None:
+    pipeline = load_pipeline()
+    known = {word.orth for word in pipeline.vocab}, len(pipeline.vocab.strings)
+    texts = [f"Xqzv{n}a met Yqzv{n}b. They left Zqzv{n}c at noon." for n in range(40)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda text: sentences(pipeline, [text])[0], texts))
+    assert [[text[span.start : span.end] for span in spans] for text, spans in zip(texts, found, strict=True)] == [
+        [f"Xqzv{n}a met Yqzv{n}b.", f"They left Zqzv{n}c at noon."] for n in range(40)
+    ]
+    assert ({word.orth for word in pipeline.vocab}, len(pipeline.vocab.strings)) == known
 
 
 def test_the_score_is_the_mean_over_sentences(metric: FactCC) -> None:

@@ -5,6 +5,7 @@ import decimal
 import gzip
 import io
 import json
+import random
 import sys
 import tracemalloc
 
@@ -361,6 +362,21 @@ def test_memory_does_not_grow_with_the_file(tmp_path, name):
         assert tracemalloc.get_traced_memory()[1] < 3_000_000  # of 20 MB of text
     finally:
         tracemalloc.stop()
+
+
+def test_a_parquet_file_of_one_row_group_is_read_in_pieces(tmp_path):
+    path, generator = tmp_path / "a.parquet", random.Random(0)
+    documents = [generator.randbytes(1500).hex() for _ in range(10_000)]
+    pq.write_table(pa.table({"document": documents, "summary": ["S"] * 10_000}), path, row_group_size=10_000)
+    del documents
+    held = [pa.total_allocated_bytes() for _ in read_rows(path)]
+    assert max(held) - held[0] < 8_000_000 < path.stat().st_size / 2
+
+
+def test_references_may_come_later_than_the_first_rows(tmp_path):
+    rows = [{"document": "D", "summary": "S"}] * 64 + [{"document": "D", "summary": "S", "target": "R"}]
+    path = write(tmp_path / "a.jsonl", "\n".join(map(json.dumps, rows)))
+    assert [row.reference for row in read_rows(path)] == [None] * 64 + ["R"]
 
 
 def test_a_named_reference_may_be_null(tmp_path):

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+import torch
+from word_pairs import WordPairs
 
-from quals.errors import ModelError
+from quals.errors import ModelError, QualsError
+from quals.metrics.safe import safe_scores
+from quals.records import Status, SummaryScore, Texts
 from quals.salvage import salvage
 
 
@@ -41,3 +45,29 @@ def test_what_stops_all_work_is_raised(error: BaseException) -> None:
 
     with pytest.raises(type(error)):
         salvage(work, [1, 2], lambda _: 0)
+
+
+class Failing(WordPairs):
+    """Fails on summaries that say so."""
+
+    error: BaseException
+
+    def _score(self, documents: Sequence[str], summaries: Sequence[str], *more: object) -> list[SummaryScore]:
+        if "fail" in summaries:
+            raise self.error
+        return super()._score(documents, summaries, None, True)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("odd text"), torch.OutOfMemoryError("too long")])
+def test_a_row_at_fault_is_one_row(error: Exception) -> None:
+    metric = Failing()
+    metric.error = error
+    rows = [Texts("The mayor.", "The mayor."), Texts("The mayor.", "fail")]
+    assert [score.status for score in safe_scores(metric, rows)] == [Status.OK, Status.ERROR]
+
+
+def test_a_device_that_failed_is_no_rows_fault() -> None:
+    metric = Failing()
+    metric.error = torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+    with pytest.raises(QualsError, match="the device failed: CUDA error: an illegal"):
+        safe_scores(metric, [Texts("The mayor.", "The mayor."), Texts("The mayor.", "fail")])

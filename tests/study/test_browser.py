@@ -419,6 +419,23 @@ def test_a_double_click_marks_once(browser: Browser, server: Server) -> None:
     is_saved(page)
 
 
+def test_single_keys_can_be_switched_off(browser: Browser, server: Server) -> None:
+    page = open_page(browser, server.links["Ann"])
+    page.locator("#keys").uncheck()
+    page.reload()
+    expect(page.locator("#keys")).not_to_be_checked()
+    page.locator("#start").click()
+    page.wait_for_url("**/1")
+    expect(page.locator("kbd").first).to_be_hidden()
+    for key in "15n":
+        page.keyboard.press(key)
+    page.locator("input[data-key='2'] + span").click()
+    is_saved(page)
+    assert page.url.endswith("/1")
+    answer = Store.open(str(server.study)).tasks(1)[0].answer
+    assert answer.choices == {"consistency": "equal"}
+
+
 def test_a_key_held_down_acts_once(browser: Browser, server: Server) -> None:
     page = open_page(browser, server.links["Ann"] + "1")
     page.keyboard.down("n")

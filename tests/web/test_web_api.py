@@ -166,6 +166,9 @@ def test_413_for_rows_characters_and_bytes():
         row = {"document": "x", "summary": "y"}
         answer = httpx.post(f"{url}/v1/scores", json={"rows": [row] * 3})
         assert (answer.status_code, answer.json()["error"]["field"]) == (413, "rows")
+        for path in ("/v1/scores", "/v1/scores?sentences=true"):  # what is no row is one all the same
+            answer = httpx.post(f"{url}{path}", json={"rows": [row, 0, {}]})
+            assert (answer.status_code, answer.json()["error"]["field"]) == (413, "rows")
         answer = httpx.post(f"{url}/v1/score", json={"document": "x" * 51, "summary": "y"})
         assert (answer.status_code, answer.json()["error"]["field"]) == (413, "document")
         answer = httpx.post(f"{url}/stream", data={"document": "x", "summaries": "y\n\n" + "x" * 51})
@@ -176,6 +179,21 @@ def test_413_for_rows_characters_and_bytes():
         answer = httpx.post(f"{url}/v1/score", content=in_parts, headers=JSON)
         assert (answer.status_code, "2,000 bytes" in answer.json()["error"]["message"]) == (413, True)
         assert httpx.post(f"{url}/v1/score", json=row).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/v1/scores?sentences=true", "/stream", "/report"])
+def test_too_many_summaries_are_refused_before_they_are_split(service, monkeypatch, path):
+    def never(summary):
+        raise AssertionError(summary)
+
+    for module in ("api", "pages"):
+        monkeypatch.setattr(f"quals.web.{module}.split", never)
+    many = 100
+    rows = {"rows": [{"document": DOCUMENT, "summary": GOOD}] * many}
+    form = {"document": DOCUMENT, "summaries": "\n\n".join([GOOD] * many), "sentences": "on"}
+    answer = service.post(path, json=rows) if "v1" in path else service.post(path, data=form)
+    assert answer.status_code == 413
+    assert f"{many} summaries" in answer.text
 
 
 def test_413_for_more_than_the_queue_ever_holds():

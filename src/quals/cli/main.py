@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import gc
 import importlib
+import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -79,6 +80,9 @@ def _run(arguments: Sequence[str] | None) -> int:
         raise
     except (QualsError, OSError) as error:  # such as a full disk, or a folder that may not be written to
         click.echo(f"quals: {error}", err=True)
+        return EXIT_ERROR
+    except Exception:  # a defect; Python's own exit code would say that a summary fell short of --fail-under
+        traceback.print_exc()
         return EXIT_ERROR
     return code or 0
 

@@ -85,7 +85,8 @@ def _open(path: str | Path) -> Any:
     if str(path) == "-":
         raise InputError("Parquet cannot be read from standard input; give a file", file="-")
     try:
-        return pq.ParquetFile(path)
+        # Some pages at a time: by itself it may read all of a column's row group, or keep what it has read.
+        return pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20)
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"cannot be read as Parquet: {error}", file=str(path)) from error
 

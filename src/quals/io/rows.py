@@ -291,9 +291,11 @@ def _with_texts(row: Row, names: FieldNames, reference_named: bool) -> Row:
     try:
         document = _document(row, names.document or DEFAULT_FIELDS["document"][0])
         summary = single_text(_value(row, row.summary_field), row.summary_field)
-        reference = row.fields.get(names.reference) if names.reference else None
-        if names.reference and reference is not None and reference_named:
-            reference = text_value(reference, names.reference)
+        # The first rows may all be without one.
+        field = names.reference or field_among(row.fields, DEFAULT_FIELDS["reference"])
+        reference = row.fields.get(field) if field else None
+        if field and reference is not None and reference_named:
+            reference = text_value(reference, field)
     except InputError as error:
         return replace(row, error=error.at(row.file, row.line))
     # A field that merely has a default name, such as "target", may well hold something else.

@@ -75,7 +75,7 @@ def _score(row: Row, metric: str | None) -> SummaryScore:
         return score_from_dict(result_of(row.fields, metric))
     except InputError as error:
         return SummaryScore(None, Status.INVALID_ROW, str(error.at(row.file, row.line)))
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         what = f"not a row of 'quals score': {type(error).__name__} {error}"
         return SummaryScore(None, Status.INVALID_ROW, str(InputError(what, file=row.file, line=row.line)))
 
@@ -118,7 +118,7 @@ def score_from_dict(row: Mapping[str, Any]) -> SummaryScore:
     """Inverse of `SummaryScore.to_dict`; further keys are ignored.
 
     Raises:
-        KeyError, TypeError, ValueError, OverflowError: something is missing or of the wrong kind.
+        KeyError, TypeError, ValueError, OverflowError, AttributeError: something is missing or of the wrong kind.
     """
     value, probability, count = map(_optional, (row["score"], row.get("probability"), row.get("evidence_count")))
     evidence = tuple(evidence_from_dict(piece) for piece in _list(row.get("evidence")))
@@ -139,7 +139,8 @@ def evidence_from_dict(piece: Mapping[str, Any]) -> Evidence:
     """Inverse of `Evidence.to_dict`: of the kind that has just these fields; if there is none, an `OtherEvidence`.
 
     Raises:
-        KeyError, TypeError, ValueError, OverflowError: something is missing, of the wrong kind or not a number.
+        KeyError, TypeError, ValueError, OverflowError, AttributeError: something is missing, of the wrong kind or not a
+            number.
     """
     # A Parquet column gives each piece the fields of all kinds, those of the other kinds without a value.
     piece = {name: value for name, value in piece.items() if value is not None}

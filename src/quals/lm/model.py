@@ -32,6 +32,7 @@ class LanguageModel(ABC):
     """A pretrained model in evaluation mode.
 
     Attributes:
+        name: what it was loaded as.
         tokenizer: its tokenizer.
         limit: the most tokens a text and a target may have together.
         evaluated: tokens read so far, padding not counted.
@@ -44,7 +45,7 @@ class LanguageModel(ABC):
     root: Ids = ()
 
     def __init__(self, pretrained: Pretrained) -> None:
-        self.model, self.tokenizer = pretrained.model, pretrained.tokenizer
+        self.name, self.model, self.tokenizer = pretrained.name, pretrained.model, pretrained.tokenizer
         self.limit, self.evaluated = _limit(pretrained.model.config), 0
         try:
             self._check()
@@ -70,8 +71,14 @@ class LanguageModel(ABC):
 
         Half-precision weights keep logits in single precision: rounded, hundreds of tokens would be as good as each
         other.
+
+        Raises:
+            ModelError: there it does not go, for instance for want of memory.
         """
-        cast(self.model, dtype, device)
+        try:
+            cast(self.model, dtype, device)
+        except RuntimeError as error:
+            raise ModelError(f"'{self.name}' cannot be brought to {device}: {error}") from error
         head = self.model.get_output_embeddings()
         if dtype.itemsize == 2 and isinstance(head, torch.nn.Linear):
             head.forward = partial(_logits, head.weight, head.bias)  # type: ignore[method-assign]

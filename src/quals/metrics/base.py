@@ -107,8 +107,8 @@ class Metric(ABC):
             return self._scores([documents], [summaries], alone, explain)[0]
         if isinstance(documents, str):
             raise InputError(f"expected one text, as the document is, found {described(summaries)}", field="summaries")
-        documents, summaries = _texts(documents, "documents"), _texts(summaries, "summaries")
-        references = None if references is None else _texts(references, "references")
+        documents, summaries = listed(documents, "documents"), listed(summaries, "summaries")
+        references = None if references is None else listed(references, "references")
         for field, texts in (("summaries", summaries), ("references", references)):
             if texts is not None and len(texts) != len(documents):
                 raise InputError(f"{len(texts)} of them for {len(documents)} documents", field=field)
@@ -167,8 +167,12 @@ def _placed(score: SummaryScore, document: Composed, summary: Composed) -> Summa
     )
 
 
-def _texts(given: object, field: str) -> list[str]:
-    """As a list, whatever sequence or column of a table they come in."""
+def listed(given: object, field: str) -> list[str]:
+    """Texts as a list, whatever sequence or column of a table they come in; passages of ``documents`` joined.
+
+    Raises:
+        InputError: they are no sequence of texts.
+    """
     if hasattr(given, "to_pylist"):  # a column of Arrow gives values of its own
         given = given.to_pylist()
     # What would give its own names, or no order.

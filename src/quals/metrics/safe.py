@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from quals.errors import QualsError
 from quals.metrics.base import Metric
 from quals.records import SummaryScore
 from quals.salvage import salvage
@@ -40,12 +41,20 @@ def safe_scores(metric: Metric, rows: Sequence[Scorable], *, explain: bool = Tru
         explain: see `Metric.score`.
 
     Raises:
-        QualsError: the metric cannot work at all, for instance for want of its model.
+        QualsError: the metric cannot work at all, for instance for want of its model, or any more: the device failed.
     """
 
     def score(part: Sequence[Scorable]) -> list[SummaryScore]:
         # An empty reference is none: metrics that need one say so in the row's status.
         references = [row.reference or "" for row in part] if any(row.reference for row in part) else None
-        return metric.score([row.document for row in part], [row.summary for row in part], references, explain=explain)
+        documents, summaries = [row.document for row in part], [row.summary for row in part]
+        try:
+            return metric.score(documents, summaries, references, explain=explain)
+        except RuntimeError as error:
+            import torch
+
+            if isinstance(error, torch.AcceleratorError):  # no row is at fault, and no other would do better
+                raise QualsError(f"the device failed: {error}") from error
+            raise
 
     return salvage(score, rows, metric.failed)

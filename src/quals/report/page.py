@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 import quals
 from quals.errors import InputError, MissingExtraError
 from quals.io.files import write_whole
-from quals.metrics.base import Metric
+from quals.metrics.base import Metric, listed
 from quals.records import Status, SummaryScore
 from quals.report.facts import MetricFacts
 from quals.report.marks import visible
@@ -63,7 +63,7 @@ class Report:
     @classmethod
     def of(
         cls,
-        documents: Sequence[str],
+        documents: Sequence[str | list[str]],
         summaries: Sequence[str],
         scores: Sequence[SummaryScore],
         metric: Metric,
@@ -74,8 +74,9 @@ class Report:
         """From what went into `Metric.score` and what came out of it.
 
         Raises:
-            InputError: they differ in length.
+            InputError: they differ in length, or are no texts.
         """
+        documents, summaries = listed(documents, "documents"), listed(summaries, "summaries")
         if not len(documents) == len(summaries) == len(scores) == len(ids or scores):
             raise InputError("documents, summaries, scores and ids differ in length")
         rows = map(ScoredRow, documents, summaries, scores, ids or [""] * len(scores))

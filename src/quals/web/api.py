@@ -55,6 +55,7 @@ async def score_one(request: Request, row: Row, explain: Explain = False) -> Sco
 async def score_many(request: Request, rows: Rows, explain: Explain = False, by_sentence: BySentence = False) -> Scores:
     """Score several summaries; the answer has them in the same order, with the status invalid-row what is no row."""
     service = service_of(request)
+    service.check_count(len(rows.rows))  # before any work on them, bad ones included
     parts = [_Part(row, _fault(service, row)) for row in rows.rows]
     if by_sentence:
         parts = await run_in_threadpool(lambda: list(_sentences(parts)))

@@ -124,6 +124,7 @@ async def _read(request: Request, form: FormData) -> _Asked:
     for value, what in ((document.strip(), "document"), (summaries, "summaries")):
         if not value:
             raise Refusal(422, f"no {what} given", field=what)
+    service.check_count(len(summaries))  # before each is split
     for summary in summaries:
         service.check(document, summary)
     several = len(summaries) > 1

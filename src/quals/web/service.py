@@ -34,16 +34,24 @@ class Service:
             if len(text) > most:
                 raise Refusal(413, f"{len(text):,} characters; at most {most:,} are taken", field=field)
 
+    def check_count(self, rows: int) -> None:
+        """Whether so many can be taken at once.
+
+        Raises:
+            Refusal: they are too many (413).
+        """
+        most = min(self.settings.rows, self.settings.queue)  # what the queue cannot hold would be refused for ever
+        if rows > most:
+            message = f"{rows} summaries or sentences; at most {most} are taken in a request"
+            raise Refusal(413, message, field="rows")
+
     def accept(self, rows: Sequence[tuple[str, str]], *, explain: bool = True) -> list[asyncio.Future[SummaryScore]]:
         """Take (document, summary) rows, which have been checked, into the queue.
 
         Raises:
             Refusal: too many rows (413); and see `Batcher.submit`.
         """
-        most = min(self.settings.rows, self.settings.queue)  # what the queue cannot hold would be refused for ever
-        if len(rows) > most:
-            message = f"{len(rows)} summaries or sentences; at most {most} are taken in a request"
-            raise Refusal(413, message, field="rows")
+        self.check_count(len(rows))
         return self.batcher.submit(rows, explain=explain)
 
     async def results(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from quals.errors import MissingExtraError
@@ -15,8 +14,6 @@ from quals.web.refusal import Refusal
 if TYPE_CHECKING:
     from spacy.language import Language
 
-_one_at_a_time = Lock()  # what a pipeline learns of a text is kept in tables that all threads share
-
 
 def split(summary: str) -> list[Span]:
     """See `sentence_spans`. It may take a while.
@@ -25,8 +22,7 @@ def split(summary: str) -> list[Span]:
         Refusal: the extra that finds sentences is not installed (422).
     """
     try:
-        with _one_at_a_time:
-            return sentence_spans(summary, _pipeline())
+        return sentence_spans(summary, _pipeline())
     except MissingExtraError as error:
         raise Refusal(422, str(error), field="sentences") from error
 

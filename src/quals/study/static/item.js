@@ -262,12 +262,19 @@ addEventListener("pagehide", () => {
   if (current && sending !== current && !conflict && !dead) send(); // no time to wait for the one before
 });
 
+let single = true; // whether single keys answer and go on: a setting of the page with the instructions
+try {
+  single = localStorage.getItem("quals-keys") !== "off";
+} catch { /* storage is forbidden */ }
+document.body.classList.toggle("no-keys", !single);
+
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
   if (event.target === comment) {
     if (event.key === "Escape") comment.blur();
     return;
   }
+  if (!single) return;
   // By the key's place, so that the digits work on keyboards that need Shift for them; the number pad may have arrows.
   const [, block, digit] = /^(Digit|Numpad)([1-9])$/.exec(event.code) ?? [];
   const radio = (block === "Digit" || digit === event.key) && radios.find((each) => each.dataset.key === digit);

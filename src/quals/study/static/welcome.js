@@ -22,3 +22,16 @@ if (items.length) {
   notice.hidden = false;
   document.querySelector(".notice.done, #saved")?.remove();
 }
+
+// Whoever dictates, or rests a hand on the keyboard, can do without keys that act by themselves (read by item.js).
+const keys = document.getElementById("keys");
+try {
+  keys.checked = localStorage.getItem("quals-keys") !== "off";
+} catch { /* they stay on */ }
+keys.addEventListener("change", () => {
+  try {
+    localStorage.setItem("quals-keys", keys.checked ? "on" : "off");
+  } catch {
+    keys.checked = true; // storage is forbidden
+  }
+});
