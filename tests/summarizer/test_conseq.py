@@ -46,6 +46,15 @@ def test_conseq_raises_positives_and_lowers_negatives(kind: str, tmp_path: Path)
     assert (card["data"]["positives"]["examples"], card["data"]["negatives"]["examples"]) == (24, 24)
 
 
+def test_conseq_reads_as_much_of_a_document_as_its_model(trained: Path, tmp_path: Path) -> None:
+    files = contrast_files(tmp_path, 4)
+    options = ["--model", trained, "--batch", 2, *FAST]
+    for asked, read_tokens in (([], 60), (["--max-document", 50], 50)):
+        output = tmp_path / str(read_tokens)
+        assert run("train", "conseq", *files, "-o", output, *options, *asked).exit_code == 0
+        assert json.loads((output / "quals.json").read_text())["training"]["max_document"] == read_tokens
+
+
 def test_conseq_goes_on_from_whole_models_and_takes_unequal_numbers(trained: Path, tmp_path: Path) -> None:
     positives, negatives = contrast_files(tmp_path, 6)
     write(negatives, read(negatives)[:2])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -253,6 +254,26 @@ def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(
     assert steps == sorted(set(steps))
 
 
+def test_a_stopped_run_goes_on_with_smaller_batches_and_more_checkpoints(base: Path, tmp_path: Path) -> None:
+    data, folder = write(tmp_path / "data.jsonl", rows(15)), tmp_path / "m"
+    arguments = ["train", "summarizer", data, "-o", folder, "--model", base, *TINY, "--learning-rate", 1e-3]
+    assert run(*arguments, "--save-every", 2, "--epochs", 2).exit_code == 0
+    whole = load_file(folder / "adapter_model.safetensors")
+    for name in ("checkpoint-6", "checkpoint-8"):
+        assert (folder / "checkpoints" / name).is_dir()
+    shutil.rmtree(folder / "checkpoints" / "checkpoint-8")  # as if stopped in the second epoch
+    for name in ("quals.json", "adapter_model.safetensors"):
+        (folder / name).unlink()
+    done = run(*arguments, "--save-every", 1, "--epochs", 2, "--micro-batch", 1)
+    assert done.exit_code == 0, done.output
+    assert sorted(path.name for path in (folder / "checkpoints").glob("checkpoint-*")) == [
+        "checkpoint-7",
+        "checkpoint-8",
+    ]
+    for name, weights in load_file(folder / "adapter_model.safetensors").items():
+        torch.testing.assert_close(weights, whole[name], atol=2e-4, rtol=2e-3)
+
+
 def test_a_finished_run_stays_as_it_is(base: Path, tmp_path: Path) -> None:
     data = write(tmp_path / "data.jsonl", rows(16))
     options = ["-o", tmp_path / "m", "--model", base, *TINY, "--epochs", 1.5]
@@ -276,8 +297,8 @@ def test_a_folder_of_another_run_is_refused(base: Path, tmp_path: Path) -> None:
 
 
 def test_training_on_two_processes_gives_the_weights_of_one(base: Path, tmp_path: Path) -> None:
-    data = write(tmp_path / "data.jsonl", rows(16))
-    options = ["--model", base, "--batch", 4, "--max-document", 40, "--lora-rank", 4, "--learning-rate", 1e-3]
+    data = write(tmp_path / "data.jsonl", rows(17))  # of the last step one process has a blank, and then both
+    options = ["--model", base, "--batch", 8, "--max-document", 40, "--lora-rank", 4, "--learning-rate", 1e-3]
     arguments = [str(argument) for argument in ("train", "summarizer", data, *options, *FAST)]
     assert run(*arguments, "-o", tmp_path / "one", "--micro-batch", 2).exit_code == 0
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]

@@ -25,7 +25,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from quals.qagen.judged import JudgedPair
 from quals.qagen.model import QAGen
 from quals.training.data import Passage
-from quals.training.examples import IGNORE, Collator, with_mask
+from quals.training.examples import IGNORE, Blank, Collator, with_mask
 from quals.training.train import PairTrainer
 
 WEIGHT, RARE, SLOPE, THRESHOLD = 1.5, 3.0, 3.0, -1.5  # w, r, k and c
@@ -40,11 +40,12 @@ class GroundingCollator(Collator):
     and for each pair whether it is ``supported``, and its log-probability ``given`` its claim (NaN: nobody judged it).
     """
 
-    def __call__(self, examples: Sequence[Passage]) -> dict[str, Any]:
+    def __call__(self, examples: Sequence[Passage | Blank]) -> dict[str, Any]:
         """See the class."""
         inputs = super().__call__(examples)
-        judged = [pair if isinstance(pair, JudgedPair) else None for example in examples for pair in example.pairs]
-        inputs["owners"] = _owners(inputs, [len(example.pairs) for example in examples])
+        pairs = [example.like.pairs if isinstance(example, Blank) else example.pairs for example in examples]
+        judged = [pair if isinstance(pair, JudgedPair) else None for of in pairs for pair in of]
+        inputs["owners"] = _owners(inputs, list(map(len, pairs)))
         inputs["supported"] = torch.tensor([pair is None or pair.supported for pair in judged])
         inputs["given"] = torch.tensor([pair.log_prob if pair else torch.nan for pair in judged])
         return inputs
@@ -73,9 +74,9 @@ def grounding_loss(
     def of_pairs(values: torch.Tensor) -> torch.Tensor:
         return losses.new_zeros(len(given)).index_add(0, owners.flatten(), values.flatten())
 
-    # Nothing here waits for the device. A loss without a label is 0.
+    # Nothing here waits for the device. A loss without a label is 0; a pair without any is one of a `Blank`.
     total, count = of_pairs(losses), of_pairs((labels != IGNORE).to(losses.dtype))
-    logits = SLOPE * (-total / count - given.nan_to_num() - THRESHOLD)
+    logits = SLOPE * (-total / count.clamp(min=1) - given.nan_to_num() - THRESHOLD)
     wrong = binary_cross_entropy_with_logits(logits, supported.to(losses.dtype), reduction="none")
     weights = count * given.isfinite() * torch.where(supported, 1.0, RARE)
     return (total * supported).sum() + WEIGHT * (wrong * weights).sum()

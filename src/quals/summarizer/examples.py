@@ -15,7 +15,7 @@ import numpy as np
 
 from quals.lm.load import Pretrained
 from quals.summarizer.data import Encoded
-from quals.training.examples import Packer, Target
+from quals.training.examples import Blank, Packer, Target, unlearnt
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,14 @@ class Collator:
     def __init__(self, pretrained: Pretrained) -> None:
         self.pack = Packer(pretrained)
 
-    def __call__(self, examples: Sequence[Encoded | Contrast]) -> dict[str, Any]:
+    def __call__(self, examples: Sequence[Encoded | Contrast | Blank]) -> dict[str, Any]:
         """Inputs of one forward pass."""
         return self.pack([row for example in examples for row in _rows(example)])
 
 
-def _rows(example: Encoded | Contrast) -> list[tuple[list[int], list[Target]]]:
+def _rows(example: Encoded | Contrast | Blank) -> list[tuple[list[int], list[Target]]]:
+    if isinstance(example, Blank):
+        return [(document, unlearnt(targets)) for document, targets in _rows(example.like)]
     if isinstance(example, Encoded):
         return [(example.document.tolist(), [Target(example.summary.tolist())])]
     good, bad = Target(example.positive.summary.tolist()), Target(example.negative.summary.tolist(), negative=True)

@@ -92,6 +92,9 @@ class ConseqSettings(FitSettings):
     model: str = setting(
         "", "Required: the summarizer to go on from, a folder made by `quals train summarizer` or a Hub id."
     )
+    max_document: int = setting(
+        0, "Tokens of a document that are read; 0: as many as the model to go on from was trained to read.", least=0
+    )
     epochs: float = setting(2.0, "How often every example is seen.", above=0)
     batch: int = setting(8, "Positives, and as many negatives, a step, over all devices.", least=1)
     warmup: int = setting(10, "Steps of linear warm-up; the rate is constant after them.", least=0)

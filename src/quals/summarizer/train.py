@@ -62,8 +62,9 @@ def train_conseq(
         InputError: there are no positives or no negatives, or ``folder`` holds a run with other data or settings.
         ModelError: the model cannot be loaded, or is no summarizer.
     """
-    read_card(store.resolve(settings.model), settings.model, SUMMARIZER)
-    start = _start("conseq", settings, folder)
+    card = read_card(store.resolve(settings.model), settings.model, SUMMARIZER)
+    window = settings.max_document or card["training"]["max_document"]
+    start = _start("conseq", replace(settings, max_document=window), folder)
     for data in (positives, negatives):
         drop_long_summaries(data, start.pretrained.tokenizer, settings.max_summary)
     keep_together(positives, negatives)
@@ -101,10 +102,12 @@ class ConseqTrainer(PairTrainer):
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """Called by the trainer every few steps, and after the last."""
-        if logs.keys() & {"loss", "train_loss"} and bool(self._seen[:, 1].all()):
-            means = (self._seen[:, 0] / self._seen[:, 1]).tolist()
-            logs |= {"positives": round(means[0], 4), "negatives": round(means[1], 4)}
-            self._seen.zero_()
+        if logs.keys() & {"loss", "train_loss"}:
+            seen = self.accelerator.reduce(self._seen.to(self.args.device), "sum")  # of all processes
+            if bool(seen[:, 1].all()):
+                means = (seen[:, 0] / seen[:, 1]).tolist()
+                logs |= {"positives": round(means[0], 4), "negatives": round(means[1], 4)}
+                self._seen.zero_()
         super().log(logs, *args, **kwargs)
 
 
@@ -167,7 +170,8 @@ def _fit(
     model = Summarizer.of(pretrained, start.form, name=folder.resolve().name)
     model.window = settings.max_document
     model.check_room(settings.max_document, settings.max_summary, "max_document")
-    claim_folder(folder, settings.to_dict(), {each.role: each.encoding.fingerprint() for each in used})
+    prints = {each.role: each.encoding.fingerprint() for each in used}
+    claim_folder(folder, settings.to_dict(), prints, free=["micro_batch"])  # here it does not change the order
     few = Data(validation.sources, validation.examples[: settings.validate], validation.dropped)
     held_out = start.encode("validation data", few)
     held_out = replace(held_out, learnt=_in_both(few, [each.data for each in used]))
@@ -182,7 +186,7 @@ def _fit(
     trainer = trainer_class(
         model=pretrained.model,
         args=_arguments(folder, settings, schedule),
-        train_dataset=list(examples),
+        train_dataset=examples,
         data_collator=Collator(pretrained),
         callbacks=[monitor],
     )

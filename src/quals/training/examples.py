@@ -217,6 +217,18 @@ class Target:
         return [IGNORE] * self.given + list(self.tokens[self.given :])
 
 
+@dataclass(frozen=True)
+class Blank:
+    """Where processes would have unequally many examples: it is read like this one, and nothing is learnt from it."""
+
+    like: Any
+
+
+def unlearnt(targets: Sequence[Target]) -> list[Target]:
+    """The targets without a loss."""
+    return [replace(target, given=len(target.tokens)) for target in targets]
+
+
 class Packer:
     """Packs framed contexts with their targets into the inputs of one forward pass.
 
@@ -306,11 +318,14 @@ class Collator:
         self.tokenizer, self.form, self.task = pretrained.tokenizer, form, task
         self.pack = Packer(pretrained)
 
-    def __call__(self, examples: Sequence[Passage]) -> dict[str, Any]:
+    def __call__(self, examples: Sequence[Passage | Blank]) -> dict[str, Any]:
         """See `Packer`."""
         return self.pack([self._encoded(example) for example in examples])
 
-    def _encoded(self, example: Passage) -> tuple[list[int], list[Target]]:
+    def _encoded(self, example: Passage | Blank) -> tuple[list[int], list[Target]]:
+        if isinstance(example, Blank):
+            context, targets = self._encoded(example.like)
+            return context, unlearnt(targets)
         context = self.form.frame(text_ids(self.tokenizer, example.context))
         return context, [self._target(*self.task.halves(pair.question, pair.answer)) for pair in example.pairs]
 

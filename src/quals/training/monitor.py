@@ -41,6 +41,7 @@ class Watcher(transformers.TrainerCallback, ABC):  # type: ignore[misc]
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Called by the trainer before the first step, and when a stopped run goes on: what it saw after its checkpoint
         it will see again."""
+        state.save_steps = args.save_steps  # a checkpoint has that of the command before
         if state.is_world_process_zero and self.history.is_file():
             kept = [record for record in self.read() if record["step"] <= state.global_step > 0]
             self.before = max((record["hours"] for record in kept), default=0.0)

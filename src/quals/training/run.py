@@ -37,10 +37,11 @@ def tell_left_out(problems: Sequence[InputError]) -> None:
             print(f"quals: {len(problems)} left out in all", file=sys.stderr)
 
 
-def claim_folder(folder: Path, settings: Mapping[str, Any], data: Mapping[str, str]) -> None:
+def claim_folder(folder: Path, settings: Mapping[str, Any], data: Mapping[str, str], free: Sequence[str] = ()) -> None:
     """Make sure that what ``folder`` holds is of this run, and note what run it is.
 
-    ``data`` has a fingerprint for each lot of data, by what it is to the training.
+    ``data`` has a fingerprint for each lot of data, by what it is to the training; ``free`` names further settings that
+    may change (see `_FREE`).
 
     Raises:
         InputError: it is of another, or a model that nothing is known of.
@@ -55,7 +56,7 @@ def claim_folder(folder: Path, settings: Mapping[str, Any], data: Mapping[str, s
     # A run that was refused, or stopped before it had anything to keep, binds nobody.
     begun = made or (folder / "history.jsonl").is_file() or any(path.parent.glob("checkpoint-*"))
     before = json.loads(path.read_text()) if path.is_file() and begun else run
-    for name in {**run, **before}:
+    for name in {**run, **before}.keys() - set(free):
         if run.get(name) != before.get(name) and not (name == _WEIGHTS and name not in before):
             raise InputError(
                 f"holds a run with {name} {before.get(name)}, not {run.get(name)}; choose another --output",

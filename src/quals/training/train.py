@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -21,7 +21,16 @@ from quals.lm.load import Pretrained, load_pretrained, saved_alone, without_futu
 from quals.lm.model import cast
 from quals.training.card import write_card
 from quals.training.data import Passage
-from quals.training.examples import IGNORE, Collator, lower_cased, of_like_length, plan_examples, with_mask, within_room
+from quals.training.examples import (
+    IGNORE,
+    Blank,
+    Collator,
+    lower_cased,
+    of_like_length,
+    plan_examples,
+    with_mask,
+    within_room,
+)
 from quals.training.monitor import Measure, Monitor
 from quals.training.run import claim_folder, go_on
 from quals.training.settings import TrainSettings
@@ -32,15 +41,57 @@ Model = TypeVar("Model", bound=PairModel)
 COSINE: dict[str, Any] = {"lr_scheduler_type": "cosine_with_min_lr", "lr_scheduler_kwargs": {"min_lr_rate": 0.02}}
 
 
+class _Examples(torch.utils.data.Dataset[Any]):
+    """Examples, and behind them blanks without end."""
+
+    def __init__(self, examples: Sequence[Any]) -> None:
+        self.examples = examples
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def __getitem__(self, place: int) -> Any:
+        return self.examples[place] if place < len(self.examples) else Blank(self.examples[0])
+
+
+class _Order(torch.utils.data.Sampler[int]):
+    """The places of examples, as they stand or in each epoch in another order; then blanks to a multiple of so many."""
+
+    def __init__(self, count: int, together: int, seed: int | None) -> None:
+        self.count, self.blanks, self.seed, self.epoch = count, -count % together, seed, 0
+
+    def __len__(self) -> int:
+        return self.count + self.blanks
+
+    def __iter__(self) -> Iterator[int]:
+        if self.seed is None:
+            yield from range(self.count)
+        else:
+            generator = torch.Generator().manual_seed(self.seed + self.epoch)
+            yield from torch.randperm(self.count, generator=generator).tolist()
+        yield from range(self.count, len(self))
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called before each."""
+        self.epoch = epoch
+
+
 class PairTrainer(transformers.Trainer):  # type: ignore[misc]
     """`transformers.Trainer` with the loss of packed pairs: mean negative log-probability per target token."""
 
     collator: ClassVar[type[Collator]] = Collator
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, *args: Any, train_dataset: Sequence[Any], **kwargs: Any) -> None:
+        super().__init__(*args, train_dataset=_Examples(train_dataset), **kwargs)
         # The loss is divided by the labels of the whole step here, whatever the model would do with them.
         self.model_accepts_loss_kwargs = self.loss_is_scaled_for_ga = True
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        # By itself, accelerate has the first examples a second time where processes would have unequally many.
+        processes = self.args.world_size
+        together = self.args.train_batch_size * processes if processes > 1 else 1
+        seed = None if self.args.train_sampling_strategy == "sequential" else self.args.seed
+        return _Order(len(self.train_dataset), together, seed)
 
     def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: torch.device) -> tuple[list[Any], Any]:
         """The batches of a step, and their labels over all devices (the trainer takes them for unshifted ones)."""
