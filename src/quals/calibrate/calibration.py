@@ -176,13 +176,13 @@ class Calibration:
         curve = values["curve"]
         known = {field.name: values[field.name] for field in fields(cls) if field.name not in _LATER}
         if values["method"] == Logistic.method:
-            numbers = float(curve["slope"]), float(curve["intercept"])
-            known["curve"] = Logistic(*numbers)
+            known["curve"] = Logistic(float(curve["slope"]), float(curve["intercept"]))
+            numbers = [known["curve"].slope, known["curve"].intercept]
         elif values["method"] == Isotonic.method:
             scores, probabilities = (tuple(map(float, curve[name])) for name in ("scores", "probabilities"))
             if not scores or len(scores) != len(probabilities) or any(a >= b for a, b in pairwise(scores)):
                 raise ValueError("its knots are not as many rising scores as probabilities")
-            known["curve"], numbers = Isotonic(scores, probabilities), (*scores, *probabilities)
+            known["curve"], numbers = Isotonic(scores, probabilities), [*scores, *probabilities]
         else:
             raise ValueError(f"unknown method {values['method']!r}")
         if not all(map(math.isfinite, numbers)):
