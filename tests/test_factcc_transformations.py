@@ -125,9 +125,10 @@ ALL_DATES = [
     ("The mayor left in 2011.", "2011", {"2010", "2009", "2008", "2007", "2006", "2003", "2001"}),
     ("He left in spring.", "spring", {"summer", "autumn", "winter"}),
     ("Spring 2014 was cold.", "Spring", {"Summer", "Autumn", "Winter"}),
-    ("He left on Monday night.", "night", {"morning", "afternoon", "evening"}),
+    ("He left on Monday night.", "night", {"morning", "afternoon"}),
     ("He left on Monday evening.", "evening", {"morning", "afternoon"}),
-    ("He left on Saturday Night.", "Night", {"Morning", "Afternoon", "Evening"}),
+    ("He left on Saturday Night.", "Night", {"Morning", "Afternoon"}),
+    ("He left on Monday morning.", "morning", {"afternoon", "evening"}),
     ("The trial begins next month.", "month", {"week", "year"}),
     ("Last week the mayor left.", "week", {"month", "year"}),
     ("The vote is on Monday. It was to be on Friday.", "Monday", {"Friday"}),
@@ -159,6 +160,9 @@ NO_DATES = [
     "It rained for the past 10 days.",
     "He is 29 years old.",
     "It is over today.",
+    "Last night one accountant described the mood.",
+    "It is cold at night.",
+    "The work was to be done by night.",
 ]
 
 
@@ -191,6 +195,9 @@ INVENTED_NUMBERS = [
     ("The sum is 4,000,000.", "4,000,000", {f"{n},000" for n in
      ("1,600", "2,000", "2,400", "3,000", "5,000", "6,000", "8,000", "10,000", "12,000")}),
     ("It weighs 30kg.", "30", {"12", "15", "18", "23", "38", "45", "60", "75", "90"}),
+    ("After 1,800 years it was found.", "1,800",
+     {"720", "900", "1,080", "1,350", "2,250", "2,700", "3,600", "4,500", "5,400"}),
+    ("The 20-second spot was shown.", "20", {"8", "10", "12", "15", "25", "30", "40", "50", "60"}),
     ("It lasted 30 minutes.", "30", {"12", "15", "18", "23", "38", "45", "60", "75", "90"}),
     ("She is 50.", "50", {"20", "25", "30", "38", "63", "75"}),
     ("It rose 100%.", "100", {"40", "50", "60", "75"}),
@@ -226,6 +233,8 @@ def test_invented_numbers(outcomes: Any, text: str, old: str, expected: set[str]
 def test_article_follows_a_number(outcomes: Any) -> None:
     made = outcomes(swap_number, "An 18-year-old man was arrested. A 30-year-old was freed.")
     assert made == {("An 18", "A 30")}
+    made = outcomes(swap_number, "The police offered an $11,000 reward. It had been a $33,000 reward.")
+    assert made == {("an $11,000", "a $33,000")}
 
 
 NO_NUMBERS = [
@@ -245,6 +254,10 @@ NO_NUMBERS = [
     "It rained for a second day.",
     "She came 21st in the race.",
     "It was his twenty-first goal.",
+    "This notice is limited to the 2013 tax year.",
+    "It was held since the second half of 2014.",
+    "Tides measuring higher than 20 feet were seen.",
+    "Children younger than 6 should stop eating it.",
 ]
 
 
@@ -261,12 +274,26 @@ def test_equal_value_is_no_other_number(outcomes: Any) -> None:
 def test_a_number_that_the_old_one_implies_is_not_put_in(outcomes: Any) -> None:
     bounds = {"at least": True, "More than": True, "over": True, "above": True, "Up to": False, "fewer than": False,
               "less than": False, "under": False, "below": False, "at most": False, "no fewer than": True,
-              "no less than": True, "a minimum of": True, "no more than": False, "as many as": False}  # fmt: skip
+              "no less than": True, "a minimum of": True, "no more than": False, "as many as": False, "within": False,
+              "in excess of": True, "exceeding": True, "not exceeding": False, "never more than": False}  # fmt: skip
     for bound, larger in bounds.items():
         for text in ("The mayor said that {} 60 people were hurt.", "The mayor said that it cost {} £60."):
             made = outcomes(swap_number, text.format(bound))
             assert made
             assert all((int(new) > 60) is larger for _, new in made)
+
+
+BOUNDED = [
+    ("Congress would be required to vote within 48 hours.", {"19", "24", "29", "36"}),
+    ("The cost will exceed £60m.", {"75", "90", "120", "150", "180"}),
+    ("The cost can't exceed £60m.", {"24", "30", "36", "45"}),
+    ("The debt of the country never exceeded 60% in that time.", {"24", "30", "36", "45"}),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), BOUNDED)
+def test_what_bounds_a_number(outcomes: Any, text: str, expected: set[str]) -> None:
+    assert {new for _, new in outcomes(swap_number, text)} == expected
 
 
 def test_a_number_in_a_foreign_currency_has_bounds(outcomes: Any) -> None:
@@ -301,6 +328,14 @@ def test_entity_swap_takes_another_person_and_never_an_alias(outcomes: Any) -> N
     assert ("Berlin", "Germany") not in made
 
 
+def test_a_surname_is_not_swapped_with_its_first_name(outcomes: Any) -> None:
+    text = (
+        "Hussain said that the vote was fair. Iqbal Hussain spoke in Leeds. Iqbal said he was glad. "
+        "Anna Berg was not there."
+    )
+    assert outcomes(swap_entity, text) == {("Hussain", "Anna Berg")}
+
+
 def test_after_a_title_only_the_last_name(outcomes: Any) -> None:
     made = outcomes(
         swap_entity, "Mr Cameron said he was pleased. Angela Merkel was not there. François Hollande did not attend."
@@ -326,6 +361,10 @@ ENTITIES = [
     ("The talks in Russia ended. The mayor of Moscow spoke.", set()),
     ("He went from Russia to Spain. She likes Moscow and Peru.", {("Russia", "Peru"), ("Spain", "Peru")}),
     ("The field belongs to Anna Berg. Tom Field came.", set()),
+    ("A power outage spread across Turkey. He comes from Istanbul. She came from Greece.", {("Turkey", "Greece")}),
+    ("A British minister came. A Scottish minister left.", set()),
+    ("He joined Moscow troops. She left U.S. troops.", set()),
+    ("The Conservatives cut jobs. The Tories denied it. The Democrats won.", {("Conservatives", "Democrats")}),
     ("He saw James' house. John Smith left. Thomas Williams came.", {("James", "Thomas Williams")}),
 ]
 
@@ -394,13 +433,14 @@ SAME = [
     ("U.S.", "United States"), ("US", "America"), ("Britain", "UK"), ("Gaddafi", "Gadhafi"), ("al-Qaeda", "al Qaeda"),
     ("Manchester United", "United"), ("Apple's", "Apple"), ("Moscow", "Russia"), ("Bank of England", "the Bank"),
     ("Department of Health", "DoH"), ("Exxon", "ExxonMobil"), ("Angela Merkel", "Angela Dorothea Merkel"),
-    ("South", "Kent"), ("World Bank", "WB"), ("Department of Health", "DH"),
+    ("South", "Kent"), ("World Bank", "WB"), ("Department of Health", "DH"), ("the Conservatives", "the Tories"),
+    ("Conservative Party", "Tory"), ("GOP", "Republicans"), ("U.S. Nuclear Regulatory Commission", "NRC"),
 ]  # fmt: skip
 DIFFERENT = [
     ("David Cameron", "Angela Merkel"), ("BBC", "ITV"), ("Hull", "York"), ("France", "Germany"), ("Google", "Facebook"),
     ("North Korea", "South Africa"), ("Bank of England", "Department of Health"), ("Merkel", "Merrill"),
     ("Mrs Smith", "Mrs Jones"), ("Judge Brown", "Judge Smith"), ("New York", "New Delhi"),
-    ("North Korea", "North Yorkshire"), ("Judge", "Merkel"),
+    ("North Korea", "North Yorkshire"), ("Judge", "Merkel"), ("Republicans", "Democrats"), ("US", "NRC"),
 ]  # fmt: skip
 
 
@@ -510,6 +550,16 @@ NEGATIONS = [
     ("He did not take all the money.", set()),
     ("He did not even call.", set()),
     ('"Was he armed?"', set()),
+    ("They may not have seen it.", set()),
+    ("He might well not come.", set()),
+    ("But some prostate cancers don't work that way.", set()),
+    ("We must ask if this ancient measure is not applicable.", {("must", "must not")}),
+    ("He asked whether the man was armed.", {("asked", "did not ask"), ("asked", "didn't ask")}),
+    ("It is not known if the drug works.", {("is not", "is")}),
+    ("The technology will also allow councils to plan ahead.", set()),
+    ("The force was already tackling the concerns.", set()),
+    ("The two still work in the town.", set()),
+    ("He still does not want it.", {("does not want", "wants")}),
 ]
 
 

@@ -49,7 +49,7 @@ def in_case_of(old: str, new: str) -> str:
     return new[0].upper() + new[1:] if old[:1].isupper() else new
 
 
-_ARTICLE = re.compile(r"\b(an?)\s+$", re.IGNORECASE)
+_ARTICLE = re.compile(r"\b(an?)\s+[£$€]?$", re.IGNORECASE)
 # Spelled with a consonant and spoken with a vowel first, or the other way round.
 _VOWEL_SOUND = re.compile(r"(?:hour|honest|honou?r|heir)|(?:8|11(?!\d)|18(?!\d))", re.IGNORECASE)
 _CONSONANT_SOUND = re.compile(r"(?:uni(?!n|m)|use|usu|euro|eu|one\b|once\b|ukr|uga|uru|uta|uz)", re.IGNORECASE)

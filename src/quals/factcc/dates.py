@@ -9,7 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from quals.factcc.changes import Change, change_at
-from quals.factcc.numbers import with_suffix
+from quals.factcc.numbers import YEAR, with_suffix
 
 if TYPE_CHECKING:
     from spacy.tokens import Span as Sentence
@@ -29,12 +29,13 @@ _PATTERNS = {
     "month": re.compile(rf"\b{_MONTH}"),
     "day": re.compile(rf"\b\d{{1,2}}(?:st|nd|rd|th)?(?= (?:of )?{_MONTH})|(?<= )\d{{1,2}}(?:st|nd|rd|th)?\b(?![:/–-])"),
     "decade": re.compile(r"\b(?:1[5-9]|20)\d0(?=s\b)"),
-    "year": re.compile(r"(?<![\w–/-])(?:1[5-9]|20)\d\d\b(?![–/-]\d)"),
+    "year": YEAR,
     "season": re.compile(rf"\b(?:{'|'.join(SEASONS)})\b", re.IGNORECASE),
     "day part": re.compile(rf"\b(?:{'|'.join(DAY_PARTS)})\b", re.IGNORECASE),
     "unit": re.compile(rf"(?<=\blast )(?:{'|'.join(UNITS)})\b|(?<=\bnext )(?:{'|'.join(UNITS)})\b", re.IGNORECASE),
 }
 _AFTER_MONTH = re.compile(rf"{_MONTH}\.? $")
+_SET_NIGHT = re.compile(r"\b(?:last|at|by) night\b", re.IGNORECASE)  # nobody writes "last morning", "at afternoon"
 _FROM_DOCUMENT = {"weekday", "month", "year"}  # of these a document often names several
 
 
@@ -66,14 +67,22 @@ def _parts(sentence: Sentence) -> Iterator[Part]:
         if entity.label_ in ("DATE", "TIME"):
             for kind, pattern in _PATTERNS.items():
                 for match in pattern.finditer(entity.text):
-                    if kind != "day" or _beside_month(entity.text, match):
-                        yield Part(kind, match.group(), entity.start_char + match.start())
+                    if kind == "day" and not _beside_month(entity.text, match):
+                        continue
+                    part = Part(kind, match.group(), entity.start_char + match.start())
+                    if not _in_set_night(part, sentence):
+                        yield part
 
 
 def _beside_month(text: str, match: re.Match[str]) -> bool:
     before = _AFTER_MONTH.search(text[: match.start()])
     after = re.match(rf" (?:of )?{_MONTH}", text[match.end() :])
     return bool(before or after)
+
+
+def _in_set_night(part: Part, sentence: Sentence) -> bool:
+    start = part.start - sentence.start_char
+    return any(match.start() < start < match.end() for match in _SET_NIGHT.finditer(sentence.text))
 
 
 def _from_document(chosen: Part, sentence: Sentence, random: Random) -> str | None:
@@ -116,6 +125,12 @@ def _other_day(text: str, random: Random) -> str:
     return str(new) if text.isdigit() else with_suffix(new)
 
 
+def _other_day_part(text: str, random: Random) -> str:
+    """Not evening for night: these may be the same."""
+    late = text.casefold() in ("evening", "night")
+    return _other_of(DAY_PARTS[:2] if late else DAY_PARTS[:3])(text, random)
+
+
 def _other_year(text: str, random: Random) -> str:
     return str(int(text) - random.choice((1, 2, 3, 4, 5, 8, 10)))
 
@@ -131,6 +146,6 @@ _INVENT: dict[str, Callable[[str, Random], str]] = {
     "decade": _other_decade,
     "year": _other_year,
     "season": _other_of(SEASONS),
-    "day part": _other_of(DAY_PARTS[:3]),
+    "day part": _other_day_part,
     "unit": _other_of(UNITS),
 }

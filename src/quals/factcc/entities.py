@@ -10,7 +10,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from quals.factcc.changes import Change, change_at
-from quals.factcc.places import one_place, wider
+from quals.factcc.places import one_party, one_place, wider
 
 if TYPE_CHECKING:
     from spacy.tokens import Span as Sentence
@@ -35,6 +35,14 @@ class Mention:
     modifies: bool  # "US" in "US troops", where not every name can stand
 
 
+@dataclass(frozen=True)
+class _Said:
+    """The document's text, and the words of each of its names."""
+
+    text: str
+    names: set[frozenset[str]]
+
+
 def swap_entity(sentence: Sentence, random: Random) -> Change | None:
     """A name of the same kind, from elsewhere in the document, in place of one in the sentence.
 
@@ -43,9 +51,10 @@ def swap_entity(sentence: Sentence, random: Random) -> Change | None:
     """
     here, text = list(_mentions(sentence)), sentence.doc.text  # spaCy puts the text together at each call
     elsewhere = {(_use(mention), mention.text): mention for mention in _mentions(sentence.doc[:])}
+    said = _Said(text, {frozenset(_words(mention.text)) - _SMALL for mention in elsewhere.values()})
     choices = []
     for old in here:
-        if fitting := sorted({new.text for new in elsewhere.values() if _fits(old, new, here, sentence, text)}):
+        if fitting := sorted({new.text for new in elsewhere.values() if _fits(old, new, here, sentence, said)}):
             choices.append((old, fitting))
     if not choices:
         return None
@@ -60,7 +69,7 @@ def swap_entity(sentence: Sentence, random: Random) -> Change | None:
 def same_thing(one: str, other: str) -> bool:
     """Whether two names may mean the same: a shared word, an acronym, another spelling, a capital for its state.
 
-    In doubt yes: a swap that changes nothing would be labelled false though it is true.
+    Or another name of a party. In doubt yes: a swap that changes nothing would be labelled false though it is true.
     """
     ours, theirs = _words(one), _words(other)
     if set(ours) - _SMALL & set(theirs) - _SMALL or set(ours) <= _SMALL or set(theirs) <= _SMALL:
@@ -70,7 +79,8 @@ def same_thing(one: str, other: str) -> bool:
         return True
     if _initials(ours, joined_other) or _initials(theirs, joined):
         return True
-    if one_place(" ".join(ours), " ".join(theirs)):
+    plain, plain_other = " ".join(ours), " ".join(theirs)
+    if one_place(plain, plain_other) or one_party(plain, plain_other):
         return True
     return SequenceMatcher(None, joined, joined_other).ratio() >= _ALIKE
 
@@ -103,15 +113,23 @@ def _is_title(word: str) -> bool:
     return word.lower().rstrip(".") in _TITLES
 
 
-def _fits(old: Mention, new: Mention, here: list[Mention], sentence: Sentence, text: str) -> bool:
-    if _use(old) != _use(new) or wider(old.text.lower(), new.text.lower()):
+def _fits(old: Mention, new: Mention, here: list[Mention], sentence: Sentence, said: _Said) -> bool:
+    if _use(old) != _use(new):
         return False
+    plain, plain_new = " ".join(_words(old.text)), " ".join(_words(new.text))
+    if wider(plain, plain_new) or wider(plain_new, plain):
+        return False  # what holds of a town may be said of its country, and the other way round
     after = sentence.text[old.start - sentence.start_char + len(old.text) :]
     if re.match(r"['’](?!s)", after) and not new.text.endswith("s"):
         return False  # James' would become John'
     if {*_words(new.text)} - _SMALL & {token.lower_ for token in sentence}:
         return False
-    return not any(same_thing(one.text, new.text) or _one_in_other(one.text, new.text, text) for one in here)
+    return not any(
+        same_thing(one.text, new.text)
+        or _one_in_other(one.text, new.text, said.text)
+        or _in_one_name(one.text, new.text, said.names)
+        for one in here
+    )
 
 
 def _use(mention: Mention) -> tuple[str, str, bool, bool]:
@@ -127,6 +145,12 @@ def _one_in_other(one: str, other: str, text: str) -> bool:
     )
 
 
+def _in_one_name(one: str, other: str, names: set[frozenset[str]]) -> bool:
+    """Whether a name in the document has words of both: Iqbal and Hussain, of Iqbal Hussain."""
+    ours, theirs = set(_words(one)), set(_words(other))
+    return any(ours & name and theirs & name for name in names)
+
+
 def _after_title(before: str) -> bool:
     words = re.findall(r"[\w.]+", before)
     return bool(words) and _is_title(words[-1]) and before.endswith(" ")
@@ -139,8 +163,10 @@ def _words(name: str) -> list[str]:
 
 
 def _initials(words: list[str], acronym: str) -> bool:
-    """Whether the words' first letters, with or without the small words, spell the acronym."""
+    """Whether the words' first letters, with or without the small words or a country's, spell the acronym."""
     if len(words) < 2:
         return False
+    if words[0] in ("us", "uk") and _initials(words[1:], acronym):
+        return True  # the NRC is the U.S. Nuclear Regulatory Commission
     big = [word for word in words if word not in _SMALL]
     return acronym in ("".join(word[0] for word in words), "".join(word[0] for word in big))

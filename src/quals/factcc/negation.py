@@ -25,13 +25,12 @@ _NEGATIVE = {"no", "nobody", "none", "nothing", "neither", "nor", "nowhere", "ha
 # These only stand with a "not", or change what it denies.
 _POLAR = {"any", "anyone", "anybody", "anything", "anywhere", "either", "yet", "until", "only", "just", "necessarily",
           "all", "even", "but"}  # fmt: skip
+# Beside these nobody puts a "not": "will not also".
+_UNDENIED = {"never", *_NOT, "also", "still", "already"}
 
 
 def deny(sentence: Sentence, random: Random) -> Change | None:
-    """Put a "not", or an "n't" as often as news have one, to the main verb, or to the verb of what is reported.
-
-    Not where both may be true: "some have" and "some have not", "may" and "may not".
-    """
+    """Put a "not", or an "n't" as often as news have one, to the main verb, or to the verb of what is reported."""
     contract = random.random() < _CONTRACTED
     return _one_of([_denied(head, sentence, contract) for head in _heads(sentence)], random)
 
@@ -48,27 +47,33 @@ def _one_of(changes: list[Change | None], random: Random) -> Change | None:
 
 
 def _heads(sentence: Sentence) -> list[Token]:
-    """The verbs that carry what the sentence says, if a "not" would simply turn that round."""
+    """The verbs that carry what the sentence says, if a "not" would simply turn that round.
+
+    Not where both may be true: "some have" and "some have not", "may" and "may not"; nor where both say the same:
+    "ask whether it is" and "ask whether it is not".
+    """
     if sentence.text.rstrip("\"'”’ ").endswith("?") or {token.lower_ for token in sentence} & _NEGATIVE:
         return []
-    return [sentence.root, *(child for child in sentence.root.children if child.dep_ == "ccomp")]
+    heads = [sentence.root, *(child for child in sentence.root.children if child.dep_ == "ccomp")]
+    return [head for head in heads if not any(_leaves_open(child) for child in head.children)]
+
+
+def _leaves_open(child: Token) -> bool:
+    """A verb's subject, auxiliary or conjunction that leaves both open."""
+    subject = child.dep_ in _SUBJECTS and "some" in (child.lower_, *(word.lower_ for word in child.children))
+    auxiliary = child.dep_ == "aux" and child.lower_ in ("may", "might")
+    return subject or auxiliary or (child.dep_ == "mark" and child.lower_ in ("if", "whether"))
 
 
 def _denied(head: Token, sentence: Sentence, contract: bool) -> Change | None:
-    if any(child.lower_ in ("never", *_NOT) or _some_subject(child) for child in head.children):
+    if any(child.lower_ in _UNDENIED for child in head.children):
         return None
     auxiliary = next((child for child in head.children if _is_finite_auxiliary(child) and child.i < head.i), None)
-    if auxiliary is not None and auxiliary.lower_ in ("may", "might"):
-        return None
     if auxiliary is not None:
         return _replaced(auxiliary, _with_not(auxiliary.text, contract), sentence)
     if head.lemma_ == "be" and head.tag_ in _FINITE:  # in "there was", too, where spaCy takes it for no auxiliary
         return _replaced(head, _with_not(head.text, contract), sentence)
     return _with_do(head, sentence, contract)
-
-
-def _some_subject(token: Token) -> bool:
-    return token.dep_ in _SUBJECTS and "some" in (token.lower_, *(child.lower_ for child in token.children))
 
 
 def _is_finite_auxiliary(token: Token) -> bool:

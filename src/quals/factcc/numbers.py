@@ -22,7 +22,10 @@ WORDS = (
 RANKS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 
 _COUNTED = {"CARDINAL", "MONEY", "PERCENT", "QUANTITY"}
-_DURATION = re.compile(r"\b(?:years?|months?|weeks?|days?|hours?|minutes?|seconds?|decades?)\b|^\d\d$", re.IGNORECASE)
+_DURATION = re.compile(
+    r"\b(?:years?|months?|weeks?|days?|hours?|minutes?|seconds|decades?)\b|(?<=\d-)second\b|^\d\d$", re.IGNORECASE
+)
+YEAR = re.compile(r"(?<![\w–/-])(?:1[5-9]|20)\d\d\b(?![–/-]\d)")
 # Not part of a score (28-24), a date (9/11), a time (10:30), a name (B52, 3rdEyeGirl) or a rank (21st).
 _UNIT = r"(?:m|bn|tn|k|p|c|g|km|kg|ft|cm|mm|mph|lb|lbs)?"
 _DIGITS = re.compile(rf"(?<![\w.,/:–-])(?:\d{{1,3}}(?:,\d{{3}})+|\d+)(?:\.\d+)?(?={_UNIT}(?!\w))(?![.,]\d|[–/:-]\d)")
@@ -31,12 +34,17 @@ _WORD = re.compile(rf"(?<![\w-])(?:{'|'.join(WORDS)})(?!\w|{_SECOND})", re.IGNOR
 _RANK_WORD = re.compile(rf"(?<![\w-])(?:{'|'.join(RANKS)})(?![\w-])", re.IGNORECASE)
 _RANK_DIGITS = re.compile(r"(?<![\w-])\d+(?:st|nd|rd|th)\b")
 _PATTERNS = {"digits": _DIGITS, "word": _WORD, "rank word": _RANK_WORD, "rank digits": _RANK_DIGITS}
-_FEWER = "(?:less|fewer)"
-_MORE = rf"(?:(?<!\bno )(?<!\bnot )more than|(?:no|not) {_FEWER} than)"
-_LESS = rf"(?:(?<!\bno )(?<!\bnot ){_FEWER} than|(?:no|not) more than)"
+_ABOVE = "(?:more than|in excess of|exceed(?:s|ed|ing)?)"
+_BELOW = "(?:less|fewer) than"
+_NOT = r"(?:no|not|cannot|never|\w+n['’]t) "
+_NO_NOT = r"(?<!\bno )(?<!not )(?<!\bnever )(?<!n['’]t )"
+_MORE = rf"(?:{_NO_NOT}{_ABOVE}|{_NOT}{_BELOW})"
+_LESS = rf"(?:{_NO_NOT}{_BELOW}|{_NOT}{_ABOVE})"
 _SIGN = r"\s+(?:[A-Z]{1,3})?[£$€]?$"
 _AT_LEAST = re.compile(rf"\b(?:at least|{_MORE}|over|above|a minimum of){_SIGN}", re.IGNORECASE)
-_AT_MOST = re.compile(rf"\b(?:at most|{_LESS}|under|below|up to|as many as|a maximum of){_SIGN}", re.IGNORECASE)
+_AT_MOST = re.compile(rf"\b(?:at most|{_LESS}|under|below|within|up to|as many as|a maximum of){_SIGN}", re.IGNORECASE)
+# Either way: what is higher than 20 feet is higher than 10; what children younger than 6 need, those younger than 4 do.
+_COMPARED = re.compile(rf"(?<!\bfew)er than{_SIGN}", re.IGNORECASE)
 _FACTORS = ("0.4", "0.5", "0.6", "0.75", "1.25", "1.5", "2", "2.5", "3")
 
 
@@ -54,7 +62,7 @@ def swap_number(sentence: Sentence, random: Random) -> Change | None:
     """Another number of the same kind in the document, or else an invented one, in place of one.
 
     One is never swapped, in or out: the nouns and verbs around it would have to follow. A number that the old
-    one implies is not put in: who says at least 20 says at least 10.
+    one may imply is not put in: who says at least 20 says at least 10.
     """
     numerals = list(_numerals(sentence))
     if not numerals:
@@ -68,9 +76,9 @@ def swap_number(sentence: Sentence, random: Random) -> Change | None:
 
 
 def _still_true(before: str, chosen: Numeral, new: str) -> bool:
-    """Whether the old number implies the new: at least 20 are at least 10."""
+    """Whether the old number implies the new, or may: at least 20 are at least 10."""
     larger = _value(new, chosen.style) > _value(chosen.text, chosen.style)
-    return bool((_AT_MOST if larger else _AT_LEAST).search(before))
+    return bool(_COMPARED.search(before) or (_AT_MOST if larger else _AT_LEAST).search(before))
 
 
 def _numerals(sentence: Sentence) -> Iterator[Numeral]:
@@ -92,7 +100,8 @@ def _found(sentence: Sentence, entity: Sentence, pattern: re.Pattern[str], style
     first = entity.start_char - sentence.start_char
     for match in pattern.finditer(sentence.text):
         inside = first <= match.start() and match.end() <= first + len(entity.text) + _glued(sentence, entity)
-        if inside and _value(match.group(), style) != 1:
+        year = label == "DURATION" and YEAR.fullmatch(match.group())  # in "the 2013 tax year"
+        if inside and not year and _value(match.group(), style) != 1:
             yield Numeral(match.group(), style, label, sentence.start_char + match.start())
 
 

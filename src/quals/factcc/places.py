@@ -1,4 +1,4 @@
-"""Which names of places may stand for each other, or lie one in the other. News English, not a gazetteer."""
+"""Which names of places, or parties, mean the same, or lie one in the other. News English, not a gazetteer."""
 
 from __future__ import annotations
 
@@ -125,10 +125,20 @@ _WIDE_PEOPLES = {
 _SETS = [set(line.replace(": ", "/").split("/")) for line in _LINES.strip().splitlines()]
 COUNTRIES = {name for line in _LINES.strip().splitlines() for name in line.split(": ")[0].split("/")}
 
+_PARTIES = [
+    {"conservative", "conservatives", "conservative party", "tory", "tories", "tory party"},
+    {"republican", "republicans", "republican party", "gop"},
+]
+
 
 def one_place(one: str, other: str) -> bool:
     """Whether both (in small letters, without "the") name one country, or its government's seat."""
     return any(one in names and other in names for names in _SETS)
+
+
+def one_party(one: str, other: str) -> bool:
+    """Whether both (in small letters, without "the") name one party, or its people."""
+    return any(one in names and other in names for names in _PARTIES)
 
 
 def wider(one: str, other: str) -> bool:
