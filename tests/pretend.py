@@ -23,6 +23,7 @@ from quals.summarizer import train as summarizer
 from quals.training import train
 
 NAME = "pretend"
+LACKING: set[torch.dtype] = set()  # types of tensors that the device has not
 COUNTS = Counter[str]()  # "waits": how often the host waited for a value; "sent": tensors brought to the device
 _aten = torch.ops.aten
 _INDEX = {_aten.index.Tensor, _aten.index_put_.default, _aten._index_put_impl_.default}  # by tensors of either side
@@ -52,6 +53,8 @@ class There(torch.Tensor):
 
     @staticmethod
     def __new__(cls, raw: torch.Tensor, requires_grad: bool = False) -> There:
+        if raw.dtype in LACKING:
+            raise TypeError(f"the device has no {raw.dtype}")
         made = torch.Tensor._make_wrapper_subclass(
             cls,
             raw.shape,

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 import transformers
 from test_lm import END, some_targets, some_texts
-from tiny import DECODERS, SEQ2SEQ, plain_log_probs, tiny_pretrained
+from tiny import DECODERS, SEQ2SEQ, plain_log_probs, save_tiny, tiny_pretrained
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from quals.errors import ModelError
 from quals.lm.architectures import language_model
-from quals.lm.load import Pretrained
+from quals.lm.format import PairFormat
+from quals.lm.framed import FramedModel
+from quals.lm.load import Pretrained, load_pretrained
 from quals.lm.model import LanguageModel
 from quals.lm.search import SearchSettings, diverse_beam_search
 
@@ -121,6 +126,15 @@ def test_a_model_that_counts_positions_itself_is_refused() -> None:
         language_model(pretrained)
 
 
+def test_quantised_weights_are_refused(tmp_path: Path) -> None:
+    save_tiny(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["quantization_config"] = {"quant_method": "bitsandbytes", "load_in_4bit": True}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match=r"cannot load the model .*: it is quantised"):
+        load_pretrained(str(tmp_path))
+
+
 def test_a_decoder_that_nobody_knows_how_to_start_is_refused() -> None:
     pretrained = tiny_pretrained("bart")
     pretrained.model.config.decoder_start_token_id = None
@@ -135,6 +149,30 @@ def test_a_sliding_window_is_never_too_small() -> None:
     assert_equal_to_direct_passes(lm, texts, targets)
     with pytest.raises(ModelError, match="looks only 12 tokens back, too few for a sequence of 13"):
         lm.log_probs([texts[0]], [[[7, 8, 9, 10, 11, END]]])
+
+
+def test_a_longrope_model_takes_what_its_short_frequencies_are_for() -> None:
+    rope = {"rope_type": "longrope", "rope_theta": 1e4, "short_factor": [1.0] * 4, "long_factor": [9.0] * 4}
+    lm = language_model(made("Phi3", **DECODER, original_max_position_embeddings=32, rope_parameters=rope))
+    assert lm.limit == 32
+    of_layers = {
+        "full_attention": rope | {"original_max_position_embeddings": 64},
+        "sliding_attention": {"rope_type": "default", "rope_theta": 1e4},
+    }
+    lm = language_model(made("Gemma3Text", **DECODER, sliding_window=128, rope_parameters=of_layers))
+    assert lm.limit == 64
+
+
+def test_a_model_that_sees_keeps_its_settings_for_text_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    sight = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    settings = {"text_config": SPECIAL | DECODER | {"sliding_window": 64}, "vision_config": sight | {"image_size": 14}}
+    lm = language_model(made("Gemma3", **settings, mm_tokens_per_image=1))
+    assert lm.limit == 64
+    model = FramedModel(lm, PairFormat((), (), 3, 1), "", "")
+    monkeypatch.setattr(type(lm), "device", torch.device("cuda"))
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: SimpleNamespace(total_memory=1.25e9))
+    # Keys and values of 2 layers with 2 heads of 8, three times in float32, and the logits.
+    assert model.budget == 1e9 // (3 * 4 * 2 * 2 * 2 * 8 + 320)
 
 
 def test_logits_are_not_rounded_with_the_weights() -> None:
@@ -169,6 +207,26 @@ def test_places_are_not_rounded_with_the_weights() -> None:
     places = torch.tensor([[0, 40, 300, 500]])
     turned = [one.model.model.rotary_emb(torch.zeros(1, 4, 32), places)[0] for one in (lm, exact)]
     assert torch.equal(*turned)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "settings", "dtype", "name"),
+    [
+        ("T5", T5_LIKE, torch.float16, "encoder.block.0.layer.1.DenseReluDense.wo.weight"),
+        ("DeepseekV3", DECODER | LATENT, torch.bfloat16, "model.layers.1.mlp.gate.e_score_correction_bias"),
+    ],
+)
+def test_what_transformers_keeps_in_single_precision_stays_there(
+    architecture: str, settings: dict[str, Any], dtype: torch.dtype, name: str
+) -> None:
+    lm = language_model(made(architecture, **settings | {"first_k_dense_replace": 1}))
+    lm.model.state_dict()[name].fill_(0.1)
+    exact = lm.log_probs([[5, 6, 7]], [[[8, 9]]])[0][0]
+    lm.to("cpu", dtype)
+    assert lm.model.dtype == dtype
+    found = lm.model.state_dict()[name]
+    assert torch.equal(found, torch.full(found.shape, 0.1))
+    assert lm.log_probs([[5, 6, 7]], [[[8, 9]]])[0][0] == pytest.approx(exact, rel=0.1)
 
 
 @pytest.mark.parametrize("kind", [*DECODERS, *SEQ2SEQ])

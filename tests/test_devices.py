@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from pretend import NAME, pretending
+from pretend import LACKING, NAME, pretending
 from tiny import DECODERS, SEQ2SEQ, tiny_pretrained
 
 from quals.errors import ModelError
+from quals.lm import sampling
 from quals.lm.architectures import language_model
 from quals.lm.beam import BeamSettings, Hypothesis, beam_search
 from quals.lm.constraints import Constraints
@@ -66,6 +67,19 @@ def test_models_say_the_same_on_a_device(kind: str) -> None:
         tokens_there, log_probs_there = asked(lm)
     assert tokens_there == tokens
     assert log_probs_there == pytest.approx(log_probs, abs=1e-4)
+
+
+def test_a_device_without_double_precision_draws_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    lm = language_model(tiny_pretrained("llama"))
+    tokens, _ = asked(lm)
+    lm.model.to(NAME)
+    monkeypatch.setattr(sampling, "_WITHOUT_DOUBLES", {NAME})
+    LACKING.add(torch.float64)
+    try:
+        with pretending():
+            assert asked(lm)[0] == tokens
+    finally:
+        LACKING.clear()
 
 
 @pytest.mark.parametrize("kind", DECODERS)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import ray
 from ray.cluster_utils import Cluster
@@ -134,6 +135,18 @@ def test_a_job_that_was_stopped_goes_on(cluster: None, tmp_path: Path) -> None:
     assert unfinished(rows, str(folder)).count() == 0
     with pytest.raises(InputError, match="number: no such column; there are: id, text, summary, summary_index"):
         unfinished(rows, str(folder), "number")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_list_of_summaries_is_finished_when_all_are_there(cluster: None, tmp_path: Path) -> None:
+    several = [{"id": n, "text": "It rained.", "said": ["It rained.", "It snowed.", "It hailed."]} for n in range(3)]
+    rows = ray.data.from_items([*several, {"id": 3, "text": "It rained.", "said": []}])
+    whole = Scorer("rouge2-precision", summary_field="said")(pa.Table.from_pylist(rows.take_all()))
+    pq.write_table(whole.slice(0, 5), tmp_path / "a.parquet")  # the second row lacks its last
+    left = unfinished(rows, str(tmp_path), summary_field="said")
+    assert sorted(row["id"] for row in left.take_all()) == [1, 2, 3]
+    pq.write_table(whole.slice(3), tmp_path / "b.parquet")  # two are there twice
+    assert unfinished(rows, str(tmp_path), summary_field="said").count() == 0
 
 
 def scored(rows: ray.data.Dataset) -> ray.data.Dataset:

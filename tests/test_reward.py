@@ -37,6 +37,20 @@ def test_a_row_without_texts_has_no_reward_and_stops_nothing():
     assert Reward(Rouge1())(["a b", "a b"], document=["x", "x"], reference=[1, "a b"]) == [None, 1.0]
 
 
+def test_a_trainer_that_would_count_none_as_0_gets_a_number_instead():
+    documents = [DOCUMENT, None, DOCUMENT]
+    found = Reward(WordPairs(), without=-9.0)(["", "a", "The mayor resigned."], document=documents)
+    assert found == [-9.0, -9.0, WordPairs().score(DOCUMENT, "The mayor resigned.").value]
+
+
+def test_a_document_may_be_a_list_of_passages():
+    documents = [["a b", "c d"], ["a b", None]]
+    assert Reward(Rouge1())(["x"] * 2, document=documents, reference=["x"] * 2) == [1.0, None]
+    passages, text = [DOCUMENT, "A ferry sails daily."], f"{DOCUMENT}\n\nA ferry sails daily."
+    joined, whole, less = Reward(WordPairs())(["A ferry sails."] * 3, document=[passages, text, DOCUMENT])
+    assert joined == whole != less
+
+
 def test_conversations_count_by_their_last_message():
     message = [{"role": "assistant", "content": " The ferry sails daily. "}]
     assert Reward(WordPairs())([message], document=[DOCUMENT]) == Reward(WordPairs())(

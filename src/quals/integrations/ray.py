@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from quals.errors import InputError
@@ -97,15 +98,17 @@ class Scorer:
         return by_sentence(rows, self._pipeline) if self._pipeline else rows
 
 
-def unfinished(rows: Dataset, folder: str, key: str = "id") -> Dataset:
+def unfinished(rows: Dataset, folder: str, key: str = "id", *, summary_field: str | None = None) -> Dataset:
     """The rows that no file in a folder of results has, as a job that has ended left it.
 
-    A file that was half written gets ``.half`` after its name, so that others can be read without it.
+    A file that was half written gets ``.half`` after its name, so that others can be read without it. A row with a list
+    of summaries comes again, whole, until all of them are there.
 
     Args:
         rows: each with a key of its own.
         folder: what the earlier job wrote Parquet to, on a disk or in a bucket; it need not be there yet.
         key: the column that tells rows apart.
+        summary_field: as for `Scorer`.
 
     Raises:
         InputError: a finished file has no such column.
@@ -116,6 +119,7 @@ def unfinished(rows: Dataset, folder: str, key: str = "id") -> Dataset:
 
     files, path = pa.fs.FileSystem.from_uri(folder) if "://" in folder else (pa.fs.LocalFileSystem(), folder)
     finished: set[Any] = set()
+    parts: set[tuple[Any, int]] = set()  # of lists of summaries: Ray may cut these in two
     for found in files.get_file_info(pa.fs.FileSelector(path, recursive=True, allow_not_found=True)):
         if not found.is_file or found.extension != "parquet":
             continue
@@ -126,8 +130,21 @@ def unfinished(rows: Dataset, folder: str, key: str = "id") -> Dataset:
             continue
         if key not in known.names:
             raise InputError(f"no such column; there are: {', '.join(known.names)}", file=found.path, field=key)
-        finished.update(pq.read_table(found.path, columns=[key], filesystem=files).column(key).to_pylist())
-    return rows.filter(lambda row: row[key] not in finished) if finished else rows
+        wanted = [name for name in (key, PLACES[0]) if name in known.names]
+        for row in pq.read_table(found.path, columns=wanted, filesystem=files).to_pylist():
+            if (index := row.get(PLACES[0])) is None:
+                finished.add(row[key])
+            else:
+                parts.add((row[key], index))
+    counts = Counter(one for one, _ in parts)
+
+    def is_left(row: Mapping[str, Any]) -> bool:
+        summary = summary_field or field_among(row, DEFAULT_FIELDS["summary"])
+        texts = row[summary] if summary else None
+        made = len(texts) if isinstance(texts, list) and texts else 1
+        return row[key] not in finished and counts[row[key]] < made
+
+    return rows.filter(is_left) if finished or parts else rows
 
 
 def _keep_to_own_part() -> None:

@@ -99,7 +99,7 @@ class FramedModel:
             return 16_000
         # On average a token takes the place of its keys and values, kept in a store that doubles when it is full, and
         # of a share of the step's logits: a step reads some 5 % of a search's tokens.
-        config = self.lm.model.config
+        config = self.lm.model.config.get_text_config()
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
         width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         kept = 2 * config.num_hidden_layers * heads * width

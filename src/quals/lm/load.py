@@ -50,7 +50,7 @@ def load_pretrained(name: str, *, trainable: bool = False) -> Pretrained:
         trainable: keep an adapter apart, so that it can be trained further, instead of merging it.
 
     Raises:
-        ModelError: the model cannot be found or loaded.
+        ModelError: the model cannot be found or loaded, or is quantised.
     """
     import torch
     import transformers
@@ -64,12 +64,14 @@ def load_pretrained(name: str, *, trainable: bool = False) -> Pretrained:
     source = store.resolve(base) if base else folder
     try:
         config = transformers.AutoConfig.from_pretrained(source)
+        if getattr(config, "quantization_config", None):
+            raise ValueError("it is quantised; give the model that it was made of")
         auto = transformers.AutoModelForSeq2SeqLM if config.is_encoder_decoder else transformers.AutoModelForCausalLM
         model = auto.from_pretrained(source, dtype=torch.float32)
         tokenizer = transformers.AutoTokenizer.from_pretrained(source)
         if base:
             model = _with_adapter(model, folder, trainable)
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+    except (ImportError, OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         based = f" (its base model is in {source})" if base else ""
         raise ModelError(f"cannot load the model '{name}'{based}: {error}") from error
     tokenizer.model_max_length = LONGEST

@@ -12,8 +12,9 @@ A subclass for each kind of architecture says how texts are read; see `quals.lm.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import torch
@@ -76,7 +77,7 @@ class LanguageModel(ABC):
             ModelError: there it does not go, for instance for want of memory.
         """
         try:
-            cast(self.model, dtype, device)
+            cast(self.model, dtype, device, exact=_exact(self.model, dtype))
         except RuntimeError as error:
             raise ModelError(f"'{self.name}' cannot be brought to {device}: {error}") from error
         head = self.model.get_output_embeddings()
@@ -126,23 +127,41 @@ class LanguageModel(ABC):
         self.evaluated = 0
 
 
-def cast(model: Any, dtype: torch.dtype, device: str | None = None) -> None:
-    """Bring the weights to a type, and perhaps to a device.
+def cast(model: Any, dtype: torch.dtype, device: str | None = None, *, exact: Collection[str] = ()) -> None:
+    """Bring the weights to a type, and perhaps to a device; not to the type those with a part of ``exact`` in the name.
 
     What is computed and not learnt stays as exact as it is: rounded frequencies of rotary positions would be wrong by
     half a turn after some hundred tokens.
     """
     learnt = model.state_dict().keys()
-    computed = {name: values for name, values in model.named_buffers() if name not in learnt}
+    kept = {
+        name: values.data
+        for name, values in chain(model.named_parameters(), model.named_buffers())
+        if name not in learnt or any(f".{part}." in f".{name}." for part in exact)
+    }
     model.to(device=device, dtype=dtype)
-    for name, values in computed.items():
-        owner, _, own = name.rpartition(".")
-        model.get_submodule(owner).register_buffer(own, values.to(device), persistent=False)
+    for name, values in chain(model.named_parameters(), model.named_buffers()):
+        if name in kept:
+            values.data = kept[name].to(device)
+
+
+def _exact(model: Any, dtype: torch.dtype) -> set[str]:
+    """What `transformers`, too, would not load in this type: T5's sums, for instance, are too large for float16."""
+    always, others = (getattr(model, f"_keep_in_fp32_modules{kind}", None) or () for kind in ("_strict", ""))
+    return {*(always if dtype.itemsize == 2 else ()), *(others if dtype == torch.float16 else ())}
 
 
 def _limit(config: Any) -> int:
-    """Positions of the model, or its sliding window if that is smaller: longer texts are not supported."""
-    limits = (getattr(config, name, None) for name in ("max_position_embeddings", "sliding_window"))
+    """Positions of the model, or its sliding window if that is smaller: longer texts are not supported.
+
+    Nor are those for which LongRoPE takes other frequencies: then it does so for all that is read with them.
+    """
+    config = config.get_text_config()
+    limits = [getattr(config, name, None) for name in ("max_position_embeddings", "sliding_window")]
+    rope = getattr(config, "rope_parameters", None) or {}
+    for each in (rope, *rope.values()):  # one for all layers, or one for each kind of layer
+        if isinstance(each, dict) and each.get("rope_type") == "longrope":
+            limits.append(each["original_max_position_embeddings"])
     return min((limit for limit in limits if limit), default=1024)
 
 

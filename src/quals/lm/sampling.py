@@ -25,6 +25,8 @@ from quals.settings import Settings, setting
 if TYPE_CHECKING:
     from quals.lm.model import LanguageModel
 
+_WITHOUT_DOUBLES = {"mps"}  # devices that have no float64: there the CPU draws
+
 
 @dataclass(frozen=True)
 class SamplingSettings(Settings):
@@ -83,7 +85,8 @@ class _Walks:
         self.end, self.settings, self.constraints = end, settings, constraints
         self.step, self.live = 0, torch.arange(len(seeds), device=device)
         numbers = [_numbers(seed, settings.max_length) for seed in seeds]
-        self.numbers = torch.tensor(np.array(numbers).reshape(len(seeds), -1), device=device)
+        exact = "cpu" if device.type in _WITHOUT_DOUBLES else device
+        self.numbers = torch.tensor(np.array(numbers).reshape(len(seeds), -1), device=exact)
         self.tokens = torch.full((len(seeds), settings.max_length + 1), end, device=device)
         self.log_probs = torch.zeros(self.tokens.shape, device=device)
 
@@ -95,7 +98,8 @@ class _Walks:
             allowed = self.constraints.apply(log_probs, self.tokens[self.live, : self.step])
             if self.step < self.settings.min_length:
                 allowed[:, self.end] = -torch.inf
-            tokens = draw(allowed, self.numbers[self.live, self.step], self.settings)
+            numbers = self.numbers[self.live.to(self.numbers.device), self.step]
+            tokens = draw(allowed, numbers, self.settings)
         self.tokens[self.live, self.step] = tokens
         self.log_probs[self.live, self.step] = log_probs.gather(1, tokens[:, None]).squeeze(1)
         self.step += 1
@@ -121,11 +125,12 @@ def draw(log_probs: torch.Tensor, numbers: torch.Tensor, settings: SamplingSetti
 
     Args:
         log_probs: (rows, vocabulary), not necessarily normalised.
-        numbers: (rows), float64 in [0, 1).
+        numbers: (rows), float64 in [0, 1), on a device that can calculate with these.
         settings: see `SamplingSettings`.
     """
     size = log_probs.shape[1]
-    values, tokens = (log_probs / settings.temperature).topk(min(settings.top_k or size, size), dim=1)
+    best = (log_probs / settings.temperature).topk(min(settings.top_k or size, size), dim=1)
+    values, tokens = (part.to(numbers.device) for part in best)
     weights = values.double().softmax(1)
     before = weights.cumsum(1) - weights
     weights = torch.where(before < settings.top_p, weights, 0.0)
@@ -133,4 +138,4 @@ def draw(log_probs: torch.Tensor, numbers: torch.Tensor, settings: SamplingSetti
     tokens, order = tokens.sort(dim=1)
     passed = weights.gather(1, order).cumsum(1)
     chosen = torch.searchsorted(passed, (numbers * passed[:, -1])[:, None], right=True)
-    return tokens.gather(1, chosen.clamp(max=tokens.shape[1] - 1)).squeeze(1)
+    return tokens.gather(1, chosen.clamp(max=tokens.shape[1] - 1)).squeeze(1).to(log_probs.device)
