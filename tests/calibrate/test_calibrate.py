@@ -1,6 +1,8 @@
 import itertools
 import math
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -187,6 +189,16 @@ def test_nothing_is_said_of_documents_shorter_than_those_it_knows(logistic, tmp_
     facts = MetricFacts.of(metric)
     assert facts.read(short, "The mayor resigned.") is None
     assert facts.read(short, "The mayor resigned." * 3) is not None
+
+
+def test_the_docs_say_what_the_shipped_calibrations_say():
+    root = Path(__file__).parents[2]
+    page = (root / "docs" / "reading-a-score.md").read_text(encoding="utf-8")
+    for name, model in (("QUALS", "quals-small"), ("FactCC", "factcc-small"), ("PMI", "pmi"), ("ensemble", "ensemble")):
+        (cells,) = re.findall(rf"^\| {name} \|((?: -?\d\.\d\d \|){{4}})", page, re.MULTILINE)
+        curve = Calibration.load(root / "models" / model / "calibration.json").curve
+        scores = [(math.log(p / (1 - p)) - curve.intercept) / curve.slope for p in (0.3, 0.5, 0.7, 0.9)]
+        assert cells.split("|")[:-1] == [f" {score:.2f} " for score in scores], name
 
 
 def test_the_shipped_calibration_knows_no_single_sentences():
