@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.utils import _device, backend_registration
 from torch.utils import _pytree as pytree
-from torch.utils import backend_registration
 
 from quals.summarizer import train as summarizer
 from quals.training import train
@@ -25,6 +25,7 @@ from quals.training import train
 NAME = "pretend"
 LACKING: set[torch.dtype] = set()  # types of tensors that the device has not
 COUNTS = Counter[str]()  # "waits": how often the host waited for a value; "sent": tensors brought to the device
+_device._device_constructors()  # torch finds them once: while `pretending`, it would miss what that replaces for ever
 _aten = torch.ops.aten
 _INDEX = {_aten.index.Tensor, _aten.index_put_.default, _aten._index_put_impl_.default}  # by tensors of either side
 
@@ -176,7 +177,14 @@ def train_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def same_weights(one: Path, other: Path) -> None:
-    """Assert that two trained adapters are alike up to rounding."""
+    """Assert that two adapters have learnt the same, up to rounding.
+
+    One half of an adapter begins at 0, so that all of it is learnt.
+    """
     first, second = (load_file(folder / "adapter_model.safetensors") for folder in (one, other))
+    assert first.keys() == second.keys()
     for name, weights in first.items():
-        torch.testing.assert_close(second[name], weights, atol=1e-4, rtol=1e-3)
+        size = weights.float().norm()
+        apart = (second[name].float() - weights.float()).norm()
+        assert size > 0, name
+        assert apart < 0.01 * size, name

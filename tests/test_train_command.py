@@ -84,7 +84,7 @@ def test_training_on_a_device_gives_the_weights_of_the_cpu(
             train_there(monkeypatch)
         options = ["--model", str(tmp_path / "base"), "--contexts", "16", "--lora-rank", "4", "--batch", "4"]
         options += ["--micro-batch", "4", "--loaders", "0" if where == "cpu" else "2", "--lowercase", "0.5"]
-        options += ["--joined", "0.2", "--crop", "0.5"]
+        options += ["--joined", "0.2", "--crop", "0.5", "--warmup", "1"]
         options += ["--valid", str(data), "-o", str(tmp_path / where), "--device", "cpu" if where == "cpu" else "auto"]
         with pretending() as counts:
             done = CliRunner().invoke(cli, ["train", task, str(data), *options])
@@ -118,21 +118,24 @@ def test_settings_out_of_range(task: str, option: str, value: str, message: str,
 FAKE = """#!/usr/bin/env bash
 [[ "$*" == *" quals train "* ]] || exec "$PYTHON" "$@"
 echo "$@" >> "$LOG"
+[[ "$*" != *" --claims-only"* ]] || exit 0
+[[ "$*" == *" train $FIRST "* ]] && rm "$FAIL" && exit 1
 while [ "$1" != --output ]; do shift; done
-[ -f "$FAIL" ] && { rm "$FAIL"; exit 1; }
 mkdir -p "$2" && echo '{}' > "$2/quals.json"
 """
 
 
-def script(name: str, folder: Path, *options: str, times: int) -> tuple[list[int], list[str]]:
-    """Exit codes of a training script that is run so often, its first training failing; and what it would train."""
+def script(
+    name: str, folder: Path, *options: str, first: str, times: int, at_once: str = "no"
+) -> tuple[list[int], list[str]]:
+    """Exit codes of a training script that is run so often, and what it would train; its ``first`` task fails once."""
     data, output, log, fail = (folder / part for part in ("data", "models", "log", "fail"))
     (folder / "bin").mkdir()
     for fake in (folder / "bin" / name for name in ("python", "torchrun")):
         fake.write_text(FAKE)
         fake.chmod(0o755)
     environment = os.environ | {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "LOG": str(log), "FAIL": str(fail)}
-    environment |= {"PYTHON": sys.executable, "AT_ONCE": "no"}
+    environment |= {"PYTHON": sys.executable, "AT_ONCE": at_once, "FIRST": first}
     fail.touch()
     command = [str(SCRIPTS / name), str(data), str(output), *options]
     done = [subprocess.run(command, env=environment, capture_output=True, check=False) for _ in range(times)]
@@ -153,7 +156,7 @@ def write_questions(data: Path) -> None:
 def test_the_qags_script_goes_on_where_it_stopped(tmp_path: Path) -> None:
     data = tmp_path / "data"
     write_questions(data)
-    codes, runs = script("train_qags.sh", tmp_path, "2", "--seed", "3", times=3)
+    codes, runs = script("train_qags.sh", tmp_path, "2", "--seed", "3", first="qg", times=3)
     assert codes == [1, 0, 0]
     # The failed one again, then the other; nothing the third time.
     assert [task(run) for run in runs] == ["qg", "qg", "qa"]
@@ -168,19 +171,27 @@ def test_the_qags_script_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert ["nq_swap_written.jsonl" in run for run in runs] == [False, False, True]
 
 
-def test_one_script_trains_everything(tmp_path: Path) -> None:
+@pytest.mark.parametrize("at_once", ["no", "yes"])
+def test_one_script_trains_everything(at_once: str, tmp_path: Path) -> None:
     write_questions(tmp_path / "data" / "qa")
     news = tmp_path / "data" / "summarization"
     for name in ("cnndm", "xsum"):
         write_rows(news / f"{name}.jsonl.gz", [{"document": f"{name} {number}"} for number in range(300)])
-    codes, runs = script("train_all.sh", tmp_path, "1", "--seed", "3", times=3)
+    codes, runs = script("train_all.sh", tmp_path, "1", "--seed", "3", first="qagen", times=3, at_once=at_once)
     assert codes == [1, 0, 0]
-    # The first fails, which does not stop the others, and is trained by the second call.
-    assert [task(run) for run in runs] == ["qagen", "qg", "qa", "factcc", "qagen", "grounding"]
-    assert runs[5].endswith(f" --seed 3 --model {tmp_path / 'models' / 'quals-first'}")
     assert all(" --seed 3" in run for run in runs)
-    output = tmp_path / "models" / "factcc-small"
-    assert f"{news}/cnndm.jsonl.gz {news}/xsum.jsonl.gz --valid {output}/heldout.jsonl" in runs[3]
-    assert runs[3].endswith(f" --model {tmp_path / 'models' / 'qa-small'}")
+    claims = [run for run in runs if run.endswith(" --claims-only")]
+    assert [task(run) for run in claims] == (["factcc"] if at_once == "yes" else [])
+    trained = [run for run in runs if run not in claims]
+    # The first fails, which does not stop the others, and is trained by the second call.
+    order = ["qagen", "qg", "qa", "factcc", "qagen", "grounding"]
+    found = [task(run) for run in trained]
+    assert found == order if at_once == "no" else sorted(found) == sorted(order)
+    assert found.index("qa") < found.index("factcc")
+    assert found[-2:] == ["qagen", "grounding"]
+    assert trained[-1].endswith(f" --seed 3 --model {tmp_path / 'models' / 'quals-first'}")
+    output, factcc = tmp_path / "models" / "factcc-small", trained[found.index("factcc")]
+    assert f"{news}/cnndm.jsonl.gz {news}/xsum.jsonl.gz --valid {output}/heldout.jsonl" in factcc
+    assert factcc.endswith(f" --model {tmp_path / 'models' / 'qa-small'}")
     held_out = [json.loads(line)["document"] for line in (output / "heldout.jsonl").read_text().splitlines()]
     assert held_out == [f"{name} {number}" for name in ("cnndm", "xsum") for number in range(50, 300)]

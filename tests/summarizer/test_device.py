@@ -17,7 +17,7 @@ def test_training_on_a_device_gives_the_weights_of_the_cpu(
     good, bad = contrast_files(tmp_path, 8)
     files = [good] if command == "summarizer" else [good, bad]
     options = ["--model", trained, "--valid", good, "--evaluate-every", 2, "--batch", 4, "--micro-batch", 2]
-    options += ["--max-document", 60, "--lora-rank", 4]
+    options += ["--max-document", 60, "--lora-rank", 4, "--warmup", 1]
     done = run("train", command, *files, "-o", tmp_path / "cpu", *options, "--device", "cpu")
     assert done.exit_code == 0, done.output + repr(done.exception)
     train_there(monkeypatch)

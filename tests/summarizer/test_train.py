@@ -14,11 +14,11 @@ from pathlib import Path
 import datasets
 import pytest
 import torch
+from pretend import same_weights
 from safetensors.torch import load_file
 from tiny import save_tiny
 
 from quals.errors import InputError, MissingExtraError, ModelError
-from quals.lm.load import load_pretrained
 from quals.summarizer import GenerationSettings, Summarizer
 from quals.training.run import newest_checkpoint
 from tests.summarizer.conftest import FAST, TINY, contrast_files, read, rows, run, write
@@ -205,7 +205,7 @@ import sys, time
 from quals.training.monitor import Watcher
 def wait(self, args, state, control, **_):
     print("STEP", state.global_step, flush=True)
-    time.sleep(0.4 if state.global_step == 5 else 0)
+    time.sleep(60 if state.global_step == 5 else 0)
 Watcher.on_step_begin = wait
 from quals.cli.main import main
 main(sys.argv[1:])
@@ -258,7 +258,7 @@ def test_a_stopped_run_goes_on_with_smaller_batches_and_more_checkpoints(base: P
     data, folder = write(tmp_path / "data.jsonl", rows(15)), tmp_path / "m"
     arguments = ["train", "summarizer", data, "-o", folder, "--model", base, *TINY, "--learning-rate", 1e-3]
     assert run(*arguments, "--save-every", 2, "--epochs", 2).exit_code == 0
-    whole = load_file(folder / "adapter_model.safetensors")
+    shutil.copytree(folder, tmp_path / "whole")
     for name in ("checkpoint-6", "checkpoint-8"):
         assert (folder / "checkpoints" / name).is_dir()
     shutil.rmtree(folder / "checkpoints" / "checkpoint-8")  # as if stopped in the second epoch
@@ -270,8 +270,7 @@ def test_a_stopped_run_goes_on_with_smaller_batches_and_more_checkpoints(base: P
         "checkpoint-7",
         "checkpoint-8",
     ]
-    for name, weights in load_file(folder / "adapter_model.safetensors").items():
-        torch.testing.assert_close(weights, whole[name], atol=2e-4, rtol=2e-3)
+    same_weights(tmp_path / "whole", folder)
 
 
 def test_a_finished_run_stays_as_it_is(base: Path, tmp_path: Path) -> None:
@@ -312,9 +311,7 @@ def test_training_on_two_processes_gives_the_weights_of_one(base: Path, tmp_path
         timeout=120,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    one, two = (load_pretrained(str(tmp_path / name)).model.state_dict() for name in ("one", "two"))
-    for name in one:
-        torch.testing.assert_close(one[name], two[name], atol=2e-3, rtol=2e-2)
+    same_weights(tmp_path / "one", tmp_path / "two")
 
 
 def test_validation_data_that_is_trained_on_is_said_to_be(base: Path, tmp_path: Path) -> None:
