@@ -32,10 +32,13 @@ def today() -> str:
 
 
 def machine() -> str:
-    """Processor, cores, system and Python; never the machine's name."""
+    """Processor, cores, GPU if one can be used, system and Python; never the machine's name."""
+    import torch
+
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     system = f"{platform.system()} {platform.machine()}"
-    return f"{_processor()}, {cores} cores, {system}, Python {platform.python_version()}"
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    return f"{_processor()}, {cores} cores{gpu}, {system}, Python {platform.python_version()}"
 
 
 def _processor() -> str:

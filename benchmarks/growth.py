@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 import torch
-from common import file_argument, machine, output_option, write
+from common import file_argument, machine, output_option, today, write
 
 import quals
 from quals.errors import InputError
@@ -101,7 +101,8 @@ def growth(file: str, threads: int, only: tuple[str, ...], output: Path | None, 
                 point = process.apply(measure, (texts, quantity, value, threads))
             results[quantity].append(point)
             click.echo(f"{value:10d} {point['seconds']:10.2f} {point['tokens']:10.0f} {point['peak_mib']:10.0f}")
-    write(output, {"machine": f"{machine()}, {threads} threads", "usual": USUAL, **results})
+    measured = {"date": today(), "machine": f"{machine()}, {threads} threads"}
+    write(output, {**measured, "usual": USUAL, **results})
     if picture:
         plot(results, picture)
 

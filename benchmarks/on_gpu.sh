@@ -11,8 +11,8 @@
 #   adopt         the models in OUTPUT/models take the place of those in models/ of this checkout, cards apart
 #   speed         QUALS, QAGS and their plain twins, and QUALS in several processes; nothing should run beside it
 #   figures       of each model on held-out data
-#   readings      QUALS, FactCC, PMI and QAGS on JUDGED, to the score cache in $QUALS_CACHE, where agreement.py, ensemble.py,
-#                 calibration.py and marks.py find them
+#   readings      QUALS, FactCC, PMI and QAGS on JUDGED, to the score cache in $QUALS_CACHE, where agreement.py, ensemble.py
+#                 and calibration.py find them
 #   conseq        the rest of the experiment
 #
 # Figures and tables go to OUTPUT/results, what is said to OUTPUT/logs. Given again, a command goes on where it stopped.
@@ -23,6 +23,9 @@ shift 3
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$output"/{models,results,logs}
 export TOKENIZERS_PARALLELISM=true OMP_NUM_THREADS=2 HF_HUB_OFFLINE=1
+# This checkout's package and models, whatever is installed; and the base model, before much is started that needs it.
+export PYTHONPATH="$(dirname "$here")/src${PYTHONPATH:+:$PYTHONPATH}"
+python -c "from quals.lm.store import base_model_folder as f; f()" || exit 1
 
 train() { "$here/train_all.sh" "$data" "$output/models"; }
 
@@ -45,17 +48,19 @@ adopt() {
     for folder in "$output"/models/*-small; do
         [ -f "$folder/quals.json" ] || continue
         target="$here/../models/$(basename "$folder")"
-        cp "$folder"/{quals.json,adapter_config.json,adapter_model.safetensors} "$target/"
+        # One that is there already may have been calibrated since.
+        ! cmp -s {"$folder","$target"}/adapter_model.safetensors || continue
         rm -f "$target/calibration.json" # of the scores of another model
+        cp "$folder"/{quals.json,adapter_config.json,adapter_model.safetensors} "$target/"
     done
 }
 
 speed() {
     local rows="$output/speed.jsonl"
     zcat "$data/summarization/cnndm.jsonl.gz" | head -n 2000 > "$rows"
-    python "$here/speed.py" "$rows" --rows 2000 --block 1000 --plain-rows 1 --dtype bfloat16 \
+    python "$here/speed.py" "$rows" --rows 2000 --block 250 --plain-rows 2 --dtype bfloat16 \
         -o "$output/results/speed-gpu.json" &&
-        QUALS_GPU_SHARE=.3 python "$here/workers.py" "$rows" --rows 2000 --workers 3 --rounds 1 --dtype bfloat16 \
+        python "$here/workers.py" "$rows" --rows 2000 --workers 3 --rounds 1 --dtype bfloat16 \
             -o "$output/results/workers-gpu.json"
 }
 

@@ -71,5 +71,5 @@ class PlainQuals:
         """Mean log-probability per token of one target after one text."""
         ids = torch.tensor([[*text, *target[:-1]]], device=self.model.device)
         self.evaluated += ids.numel()
-        log_probs = self.model(input_ids=ids).logits[0, len(text) - 1 :].float().log_softmax(-1)
+        log_probs = self.model(input_ids=ids, logits_to_keep=len(target)).logits[0].float().log_softmax(-1)
         return fmean(log_probs.gather(1, torch.tensor(target, device=ids.device)[:, None])[:, 0].tolist())

@@ -10,7 +10,7 @@ seconds a summary. Where the first systems need hundreds of rows at a time to sh
 ones, which take one at a time anyway, can be given a few rows of each block. Scores of a system and of its plain twin
 are compared in the same run.
 
-    python benchmarks/speed.py FILE --rows 2000 --block 1000 --plain-rows 2 --dtype bfloat16    # on a GPU
+    python benchmarks/speed.py FILE --rows 2000 --block 250 --plain-rows 2 --dtype bfloat16    # on a GPU
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 
 import click
 import torch
-from common import file_argument, machine, output_option, write
+from common import file_argument, machine, output_option, today, write
 from qags_plain import PlainQags
 from quals_plain import PlainQuals
 
@@ -142,6 +142,7 @@ def figures(found: dict[str, System], block: int) -> dict[str, Any]:
     result: dict[str, Any] = {"block": block, "rows": len(first.scores), "systems": {}, "ratios": {}}
     for name, system in found.items():
         result["systems"][name] = {
+            "rows": sum(system.counts),
             "seconds_per_summary": sum(system.seconds) / sum(system.counts),
             "tokens_per_summary": sum(system.evaluated) / sum(system.counts),
             "seconds_per_block": system.seconds,
@@ -197,6 +198,7 @@ def speed(
     read = [row for _, row in json_lines(file) if not isinstance(row, InputError)]
     rows = [(row["document"], row["summary"]) for row in read][:limit]
     result: dict[str, Any] = {
+        "date": today(),
         "file": Path(file).name,
         "machine": f"{machine()}, {torch.get_num_threads()} threads, {pick_device(device)}",
     }
@@ -214,12 +216,13 @@ def speed(
 
 
 def _print(result: dict[str, Any]) -> None:
-    click.echo(f"{'':12s} s/summary  summaries/s  tokens/summary  time, as a multiple of the first system's")
+    click.echo(f"{'':12s} rows  s/summary  summaries/s  tokens/summary  time, as a multiple of the first system's")
     for name, system in result["systems"].items():
         ratio = result["ratios"][name]
         spread = f"{ratio['median']:.1f} ({ratio['lowest']:.1f} to {ratio['highest']:.1f})"
         seconds = system["seconds_per_summary"]
-        click.echo(f"{name:12s} {seconds:9.3f}  {1 / seconds:11.3f}  {system['tokens_per_summary']:14.0f}  {spread}")
+        speeds = f"{seconds:9.3f}  {1 / seconds:11.3f}  {system['tokens_per_summary']:14.0f}"
+        click.echo(f"{name:12s} {system['rows']:4d}  {speeds}  {spread}")
     for name in ("quals", "qags"):
         if (key := f"{name}_scores_equal") in result:
             click.echo(

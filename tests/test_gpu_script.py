@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,8 +12,9 @@ from pathlib import Path
 import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-# Notes its arguments; fails if they hold what FAIL says.
+# Notes its arguments; fails if they hold what FAIL says, or if it would find another package than the checkout's.
 FAKE = """#!/bin/sh
+[ "${PYTHONPATH%%:*}" = "$CHECKOUT/src" ] || exit 1
 echo "$QUALS_GPU_SHARE $*" >> "$LOG"
 case "$*" in *$FAIL*) exit 1 ;; esac
 """
@@ -34,17 +36,22 @@ def checkout(tmp_path: Path) -> Path:
     (tmp_path / "data" / "summarization").mkdir(parents=True)
     with gzip.open(tmp_path / "data" / "summarization" / "cnndm.jsonl.gz", "wt") as stream:
         stream.write("{}\n" * 3000)
-    (tmp_path / "python").write_text(FAKE)
-    (tmp_path / "python").chmod(0o755)
+    for fake in (tmp_path / "python", tmp_path / "benchmarks" / "train_all.sh"):
+        fake.write_text(FAKE if fake.name == "python" else '#!/bin/sh\necho " train_all.sh $*" >> "$LOG"\n')
+        fake.chmod(0o755)
     return tmp_path
 
 
 def run(checkout: Path, *parts: str, fail: str = "nothing") -> tuple[subprocess.CompletedProcess[str], list[str]]:
+    """What the script ends with and the commands that it gave, after one that fetches the base model."""
     log = checkout / "log"
     environment = os.environ | {"PATH": f"{checkout}:{os.environ['PATH']}", "LOG": str(log), "FAIL": fail}
+    environment |= {"CHECKOUT": str(checkout)}
     command = [checkout / "benchmarks" / "on_gpu.sh", checkout / "data", checkout, checkout / "out", *parts]
     done = subprocess.run(list(map(str, command)), env=environment, capture_output=True, text=True, check=False)
-    return done, log.read_text().splitlines() if log.is_file() else []
+    first, *commands = log.read_text().splitlines()
+    assert "base_model_folder" in first
+    return done, commands
 
 
 def test_new_models_take_the_place_of_old_ones(checkout: Path) -> None:
@@ -53,6 +60,28 @@ def test_new_models_take_the_place_of_old_ones(checkout: Path) -> None:
     there = {path.name: path.read_text() for path in (checkout / "models" / "quals-small").iterdir()}
     new = dict.fromkeys(("quals.json", "adapter_config.json", "adapter_model.safetensors"), "out/models/quals-small")
     assert there == {"README.md": "models/quals-small", **new}  # its calibration was of other scores
+    calibration = checkout / "models" / "quals-small" / "calibration.json"
+    calibration.write_text("of these")
+    (checkout / "log").unlink()
+    assert run(checkout, "adopt")[0].returncode == 0
+    assert calibration.read_text() == "of these"
+
+
+def test_training_and_figures(checkout: Path) -> None:
+    (checkout / "out" / "models" / "factcc-small").mkdir()
+    (checkout / "out" / "models" / "factcc-small" / "heldout.jsonl").touch()
+    done, commands = run(checkout, "train+figures", fail="qagen.py")
+    assert done.returncode == 1
+    assert "train: done" in done.stdout
+    assert "figures: failed" in done.stdout
+    scripts = sorted(script for command in commands for script in re.findall(r"(\w+)\.(?:py|sh) ", command))
+    assert scripts == ["factcc", "qa", "qagen", "train_all"]
+    assert f" train_all.sh {checkout / 'data'} {checkout / 'out' / 'models'}" in commands
+
+
+def test_without_the_base_model_nothing_is_started(checkout: Path) -> None:
+    done, commands = run(checkout, fail="base_model_folder")
+    assert (done.returncode, commands) == (1, [])
 
 
 def test_parts_follow_each_other_and_one_that_fails_is_named(checkout: Path) -> None:

@@ -18,8 +18,9 @@ beside each other, what each says goes to a file .log in OUTPUT, and `--only` in
 Each stage then fills .12 of the GPU's memory with its batches, or what QUALS_GPU_SHARE says. `--until cool` stops
 where the metrics come in.
 
-No summarizer is trained on what is held out. But factcc-small learnt from claims made of documents of the same files,
-some of these among them: a document it knows, though no summary of it, and the same for all systems.
+No summarizer is trained on what is held out. But factcc-small, and a successor of quals-small by train_grounding.sh,
+learnt from claims about documents of the same files, some of these among them: they know such a document, though no
+system's summary of it, and the same for all systems.
 """
 
 from __future__ import annotations
@@ -192,7 +193,7 @@ def publish(folder: Path, ledger: Ledger, found: Sequence[Stage], settings: Json
     sets = {name: read(f"{name}/summary.json") for stage in found if (name := stage.name).startswith("sets-")}
     content = {
         "date": COMMON["today"](),
-        "machine": machine(),
+        "machine": COMMON["machine"](),
         "settings": settings,
         "sets": {name: {part: each[part] for part in _OF_SETS} for name, each in sets.items()},
         "stages": {stage.name: told(ledger.events(stage.name)) for stage in found},
@@ -241,14 +242,6 @@ def told(events: Sequence[Json]) -> Json:
     last = events[-1]
     pieces = sum(event["event"] == "started" and event["key"] == last["key"] for event in events)
     return {"seconds": last["seconds"], "pieces": pieces}
-
-
-def machine() -> str:
-    """As in the other benchmarks, with the GPU if one is used."""
-    import torch
-
-    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
-    return f"{COMMON['machine']()}{gpu}"
 
 
 @click.command(help=__doc__)
