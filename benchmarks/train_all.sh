@@ -20,7 +20,7 @@ export QUALS_STEPS=${QUALS_STEPS:-700} GROUNDING_STEPS=${GROUNDING_STEPS:-200} Q
 at_once=no mixed=()
 if python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then
     at_once=yes
-    set -- --micro-batch 64 --loaders 3 "$@"  # a GPU has room for a whole step at once
+    set -- --micro-batch 32 --loaders 3 "$@"  # a GPU has room for half a step of each of three trainings
     mixed=(--micro-batch 8)  # but where windows and claims are learnt from, a step has to have both
 fi
 at_once=${AT_ONCE:-$at_once}
