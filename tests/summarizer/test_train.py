@@ -298,20 +298,30 @@ def test_a_folder_of_another_run_is_refused(base: Path, tmp_path: Path) -> None:
 def test_training_on_two_processes_gives_the_weights_of_one(base: Path, tmp_path: Path) -> None:
     data = write(tmp_path / "data.jsonl", rows(17))  # of the last step one process has a blank, and then both
     options = ["--model", base, "--batch", 8, "--max-document", 40, "--lora-rank", 4, "--learning-rate", 1e-3]
+    options += ["--micro-batch", 2, "--epochs", 2, "--save-every", 1]
     arguments = [str(argument) for argument in ("train", "summarizer", data, *options, *FAST)]
-    assert run(*arguments, "-o", tmp_path / "one", "--micro-batch", 2).exit_code == 0
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [*command, "-m", "quals.cli.main", *arguments, "-o", str(tmp_path / "two"), "--micro-batch", "2"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    same_weights(tmp_path / "one", tmp_path / "two")
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert run(*arguments, "-o", one).exit_code == 0
+
+    def on_two() -> None:
+        command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+        done = subprocess.run(
+            [*command, "-m", "quals.cli.main", *arguments, "-o", str(two)],
+            env=os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+
+    on_two()
+    same_weights(one, two)
+    shutil.rmtree(two / "checkpoints" / "checkpoint-6")  # as if stopped in the second epoch
+    for name in ("quals.json", "adapter_model.safetensors"):
+        (two / name).unlink()
+    on_two()
+    same_weights(one, two)
 
 
 def test_validation_data_that_is_trained_on_is_said_to_be(base: Path, tmp_path: Path) -> None:

@@ -56,8 +56,8 @@ def claim_folder(folder: Path, settings: Mapping[str, Any], data: Mapping[str, s
     # A run that was refused, or stopped before it had anything to keep, binds nobody.
     begun = made or (folder / "history.jsonl").is_file() or any(path.parent.glob("checkpoint-*"))
     before = json.loads(path.read_text()) if path.is_file() and begun else run
-    for name in {**run, **before}.keys() - set(free):
-        if run.get(name) != before.get(name) and not (name == _WEIGHTS and name not in before):
+    for name in {**run, **before}:
+        if name not in free and run.get(name) != before.get(name) and not (name == _WEIGHTS and name not in before):
             raise InputError(
                 f"holds a run with {name} {before.get(name)}, not {run.get(name)}; choose another --output",
                 file=str(folder),

@@ -91,7 +91,14 @@ class PairTrainer(transformers.Trainer):  # type: ignore[misc]
         processes = self.args.world_size
         together = self.args.train_batch_size * processes if processes > 1 else 1
         seed = None if self.args.train_sampling_strategy == "sequential" else self.args.seed
-        return _Order(len(self.train_dataset), together, seed)
+        self._order = _Order(len(self.train_dataset), together, seed)
+        return self._order
+
+    def get_train_dataloader(self) -> Any:
+        """As accelerate does with its own sampler: else an epoch that is gone on with has the order of the first."""
+        loader = super().get_train_dataloader()
+        loader.set_sampler(self._order)
+        return loader
 
     def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: torch.device) -> tuple[list[Any], Any]:
         """The batches of a step, and their labels over all devices (the trainer takes them for unshifted ones)."""
