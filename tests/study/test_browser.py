@@ -429,7 +429,7 @@ def test_single_keys_can_be_switched_off(browser: Browser, server: Server) -> No
     expect(page.locator("kbd").first).to_be_hidden()
     for key in "15n":
         page.keyboard.press(key)
-    page.locator("input[data-key='2'] + span").click()
+    page.locator("input[data-key='2']").check()
     is_saved(page)
     assert page.url.endswith("/1")
     answer = Store.open(str(server.study)).tasks(1)[0].answer
