@@ -24,7 +24,7 @@ from common import file_argument, machine, output_option, rounds_option, today, 
 from quals.io.rows import Row, read_rows
 from quals.metrics import registry
 from quals.metrics.base import Metric
-from quals.metrics.workers import _pools
+from quals.metrics.workers import pools
 
 
 def timed(metric: Metric, rows: Sequence[Row]) -> tuple[float, list[float | None]]:
@@ -36,7 +36,7 @@ def timed(metric: Metric, rows: Sequence[Row]) -> tuple[float, list[float | None
 
 def release() -> None:
     """End the processes, and give the memory back that this one keeps of a GPU."""
-    for pool in list(_pools.values()):
+    for pool in list(pools.values()):
         pool.close()
     gc.collect()
     torch.cuda.empty_cache()

@@ -190,7 +190,7 @@ def test_ending_some_processes_leaves_the_others() -> None:
     try:
         ended.close()
         assert workers._pool(3) is kept
-        assert 4 not in workers._pools
+        assert 4 not in workers.pools
     finally:
         kept.close()
 

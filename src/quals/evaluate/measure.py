@@ -74,7 +74,7 @@ def measure(
     statistics.scipy_stats()
     _keep_apart(sets, tuning)
     if tuning:
-        _both_kinds([row.label >= positive_from for data in tuning for row in data.rows])
+        _both_classes(tuning, positive_from)
     copying = Rouge2Precision()
     labelled = [
         Labelled(
@@ -140,10 +140,11 @@ def _keep_apart(sets: Sequence[DataSet], tuning: Sequence[DataSet]) -> None:
             raise InputError(message, file=data.file, field="--tune-on")
 
 
-def _both_kinds(positive: Sequence[bool]) -> None:
-    if len(set(positive)) < 2:
-        kind = "consistent" if not any(positive) else "inconsistent"
-        raise InputError(f"no threshold can be chosen on the tuning files: no row is labelled {kind}")
+def _both_classes(tuning: Sequence[DataSet], positive_from: float) -> None:
+    try:
+        statistics.both_classes(np.array([row.label >= positive_from for data in tuning for row in data.rows]))
+    except UndefinedError as gap:
+        raise InputError(f"no threshold can be chosen on the tuning files: {gap}") from gap
 
 
 def _tuned(

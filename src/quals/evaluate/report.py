@@ -86,9 +86,8 @@ def make_report(
     """
     sets = with_unique_names([_read(file, options) for file in files])
     tuning = [_read(file, options) for file in tune_on]
-    used, tuned_on = (
-        [_used(data) for data in some] for some in (sets, tuning)
-    )  # as they are now, not after a long run
+    # As they are now: they may change in a long run.
+    used, tuned_on = ([_used(data) for data in some] for some in (sets, tuning))
     results = measure(
         metrics,
         sets,

@@ -60,14 +60,14 @@ def kendall(scores: Floats, labels: Floats) -> float:
 
 def roc_auc(scores: Floats, positive: Flags) -> float:
     """Share of (positive, negative) row pairs in which the positive scores higher; equal scores count half."""
-    positives, negatives = _both_classes(positive)
+    positives, negatives = both_classes(positive)
     rank_sum = _ranks(scores)[positive].sum()
     return float((rank_sum - positives * (positives + 1) / 2) / (positives * negatives))
 
 
 def balanced_accuracy(predicted: Flags, positive: Flags) -> float:
     """Mean of the shares of positives and of negatives that were predicted as such."""
-    positives, negatives = _both_classes(positive)
+    positives, negatives = both_classes(positive)
     return float(((predicted & positive).sum() / positives + (~predicted & ~positive).sum() / negatives) / 2)
 
 
@@ -84,7 +84,7 @@ def best_threshold(scores: Floats, positive: Flags) -> float:
     It lies midway between two neighbouring scores, or is infinite if calling all rows the same does no
     worse; of equally good ones, the middle one.
     """
-    positives, negatives = _both_classes(positive)
+    positives, negatives = both_classes(positive)
     order = np.argsort(scores)
     ordered, flags = scores[order], positive[order]
     # Cutting before row i leaves rows i.. predicted positive.
@@ -130,7 +130,8 @@ def _must_vary(scores: Floats, labels: Floats, enough: int = ENOUGH_ROWS) -> Non
             raise UndefinedError(f"all {what} are equal")
 
 
-def _both_classes(positive: Flags) -> tuple[int, int]:
+def both_classes(positive: Flags) -> tuple[int, int]:
+    """How many are positive and how many are not; there have to be some of either."""
     positives = int(positive.sum())
     negatives = len(positive) - positives
     if not positives or not negatives:

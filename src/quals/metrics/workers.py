@@ -133,20 +133,20 @@ class Pool:
         """End the processes at once, whatever they are doing; the next work is for others."""
         self._open.close()
         self._executor.shutdown(cancel_futures=True)
-        for count in [count for count, pool in _pools.items() if pool is self]:
-            del _pools[count]
+        for count in [count for count, pool in pools.items() if pool is self]:
+            del pools[count]
 
 
-_pools: dict[int, Pool] = {}  # by how many processes they have
+pools: dict[int, Pool] = {}  # by how many processes they have
 if hasattr(os, "register_at_fork"):  # those of a forked process's parent are not its own
-    os.register_at_fork(after_in_child=_pools.clear)
+    os.register_at_fork(after_in_child=pools.clear)
 
 
 def _pool(count: int) -> Pool:
     """The pool of so many processes, made when first asked for."""
-    if count not in _pools:
-        _pools[count] = Pool(count)
-    return _pools[count]
+    if count not in pools:
+        pools[count] = Pool(count)
+    return pools[count]
 
 
 # What follows runs in the processes.
