@@ -4,11 +4,11 @@
     python benchmarks/speed.py examples/news.jsonl --quick              # two minutes on two cores
 
 Systems: ``quals`` (rows together, as `quals score` runs them), ``quals-plain`` (benchmarks/quals_plain.py), ``qags``
-(rows together) and ``qags-plain`` (benchmarks/qags_plain.py, one example at a time). They take turns, block of rows
-by block, so that whatever else the machine does falls on all of them; what is reported are the ratios within blocks, of
-seconds a summary. Where the first systems need hundreds of rows at a time to show what they can, as on a GPU, the plain
-ones, which take one at a time anyway, can be given a few rows of each block. Scores of a system and of its plain twin
-are compared in the same run.
+(rows together), ``qags-plain`` (benchmarks/qags_plain.py, one example at a time), and, where they are asked for,
+``pmi``, ``factcc`` and ``ensemble`` (rows together). They take turns, block of rows by block, so that whatever else the
+machine does falls on all of them; what is reported are the ratios within blocks, of seconds a summary. Where the first
+systems need hundreds of rows at a time to show what they can, as on a GPU, the plain ones, which take one at a time
+anyway, can be given a few rows of each block. Scores of a system and of its plain twin are compared in the same run.
 
     python benchmarks/speed.py FILE --rows 2000 --block 250 --plain-rows 2 --dtype bfloat16    # on a GPU
 """
@@ -18,6 +18,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -34,9 +35,13 @@ from quals.io.text import json_lines
 from quals.lm.chunks import chunks
 from quals.lm.device import pick_device
 from quals.lm.linear import speed_up
+from quals.metrics import registry
+from quals.metrics.ensemble import Ensemble
+from quals.metrics.pmi import Pmi
 from quals.metrics.qags import Qags
 
 TextPair = tuple[str, str]
+OTHERS = ("pmi", "factcc", "ensemble")  # metrics without a plain twin here
 CLOSE = 1e-3  # two ways to add up the same numbers may choose another beam of two that are as good
 CLOSE_HALF = 1e-1  # in half precision they round differently
 
@@ -72,7 +77,12 @@ class System:
 
 
 def systems(
-    names: Sequence[str], metric: quals.Quals | None, make_qags: Callable[[], Qags], most: int | None
+    names: Sequence[str],
+    metric: quals.Quals | None,
+    make_qags: Callable[[], Qags],
+    most: int | None,
+    device: str,
+    dtype: str,
 ) -> dict[str, System]:
     """The systems to compare; plain ones share the models of their twins, and take ``most`` rows of a block."""
     found: dict[str, System] = {}
@@ -86,7 +96,16 @@ def systems(
         plain_qags = PlainQags(qags)
         found["qags"] = System(_together(qags), lambda: sum(lm.evaluated for lm in both), qags.signature)
         found["qags-plain"] = System(_one_by_one(plain_qags), lambda: plain_qags.evaluated, qags.signature, most)
+    for name in names:
+        if name in OTHERS:
+            found[name] = _other(registry.load(name, device=device, dtype=dtype))
     return {name: found[name] for name in names}
+
+
+def _other(metric: Any) -> System:
+    parts: Sequence[Any] = metric.parts if isinstance(metric, Ensemble) else (metric,)
+    lms = [part.reader.lm if isinstance(part, Pmi) else part.checker.lm for part in parts]
+    return System(_together(metric), lambda: sum(lm.evaluated for lm in lms), metric.signature)
 
 
 def _together(metric: Any) -> Callable[[Sequence[TextPair]], list[float | None]]:
@@ -206,7 +225,8 @@ def speed(
     if {"quals", "quals-plain"} & set(wanted):
         metric = quals.Quals(device=device, dtype=dtype)
         metric.score(*rows[0])
-    found = systems(wanted, metric, lambda: Qags(question_model, answer_model, device=device, dtype=dtype), plain_rows)
+    make_qags = partial(Qags, question_model, answer_model, device=device, dtype=dtype)
+    found = systems(wanted, metric, make_qags, plain_rows, device, dtype)
     compare(found, rows, block)
     result |= figures(found, block)
     if metric:
