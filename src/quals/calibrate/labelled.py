@@ -12,7 +12,7 @@ from quals.io.labels import SentenceLabels, label_of
 from quals.io.numbers import finite
 from quals.io.rows import DEFAULT_FIELDS, entries_by_suffix, field_among
 from quals.io.scored import result_of
-from quals.io.text import joined_passages
+from quals.io.values import joined_passages
 from quals.signature import comparable
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from quals.errors import InputError
 from quals.io.rows import DEFAULT_FIELDS, Entry, entries, field_among, row_id
-from quals.io.text import described, is_text, joined_passages, single_text, text_value
+from quals.io.values import described, document_text, is_text, single_text, text_value
 from quals.records import Status
 
 # Training data keeps its reference in the field that elsewhere holds the summary to judge.
@@ -130,7 +130,7 @@ def _example(row: Mapping[str, Any], names: Mapping[str, str], line: int, refere
     return Example(
         row_id(row) or f"line {line}",
         line,
-        single_text(joined_passages(row.get(names["document"])), names["document"]),
+        document_text(row.get(names["document"]), names["document"]),
         _reference(row, names, references),
         _samples(row.get(names["samples"]), names["samples"]),
         str(row.get("reason") or ""),

@@ -14,7 +14,8 @@ from quals.errors import InputError
 from quals.evaluate.bootstrap import clusters
 from quals.io.numbers import judgement
 from quals.io.rows import DEFAULT_FIELDS, FORMATS, entries_by_suffix, field_among, row_id
-from quals.io.text import is_text, joined_passages, single_text, suffix_of
+from quals.io.text import suffix_of
+from quals.io.values import document_text, is_text, single_text
 from quals.records import Texts
 
 _LARGEST = 1e100  # of a label; the squares of larger ones could not be summed up
@@ -101,7 +102,7 @@ def with_unique_names(sets: Sequence[DataSet]) -> list[DataSet]:
 
 def _judged(row: dict[str, Any], label: str) -> JudgedRow:
     document, summary = (field_among(row, DEFAULT_FIELDS[role]) or role for role in ("document", "summary"))
-    texts = single_text(joined_passages(row.get(document)), document), single_text(row.get(summary), summary)
+    texts = document_text(row.get(document), document), single_text(row.get(summary), summary)
     others = [name for name in row if name != label]
     reference = row.get(field_among(others, DEFAULT_FIELDS["reference"]) or "")
     if not isinstance(reference, str) or not is_text(reference):

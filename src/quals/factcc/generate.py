@@ -23,7 +23,8 @@ from quals.factcc.numbers import swap_number
 from quals.factcc.pronouns import swap_pronoun
 from quals.factcc.restated import Bases
 from quals.io.numbers import judgement
-from quals.io.text import json_lines, text_value
+from quals.io.text import json_lines
+from quals.io.values import text_value
 from quals.records import Span
 from quals.texts import padded_words, plain
 from quals.training.data import readable

@@ -14,7 +14,7 @@ from quals.errors import InputError
 from quals.factcc.kept import CONSISTENT, INCONSISTENT, LABELLED, ClaimPair, Slip
 from quals.io.labels import COPIED, SentenceLabels, label_of
 from quals.io.rows import DEFAULT_FIELDS, entries_by_suffix, field_among
-from quals.io.text import joined_passages, single_text
+from quals.io.values import document_text, single_text
 from quals.nlp import sentences
 from quals.records import Span
 from quals.texts import words
@@ -79,7 +79,7 @@ def labelled_claims(
 def _judged(row: dict[str, Any], label: float, pipeline: Language) -> tuple[str, dict[str, str]]:
     """A row's document, and its claims with their verdicts."""
     field = field_among(row, DEFAULT_FIELDS["document"]) or "document"
-    document = single_text(joined_passages(row.get(field)), field)
+    document = document_text(row.get(field), field)
     if not words(document):
         raise InputError("has no words", field=field)
     field = field_among(row, DEFAULT_FIELDS["summary"]) or "summary"

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from quals.errors import InputError
-from quals.io.text import is_text, joined_passages
+from quals.io.values import is_text, joined_passages
 from quals.metrics.base import Metric
 from quals.metrics.safe import safe_scores
 from quals.records import Texts

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 from quals.errors import InputError, QualsError
 from quals.io.rows import PLACES, Row, format_of
 from quals.io.separated import jsonl_to_separated
-from quals.io.text import is_text
+from quals.io.values import is_text
 from quals.records import Result, Scores
 
 if TYPE_CHECKING:

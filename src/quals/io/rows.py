@@ -14,16 +14,8 @@ from typing import Any, TypeVar
 
 from quals.errors import InputError
 from quals.io.separated import row_count, separated_rows
-from quals.io.text import (
-    is_text,
-    joined_passages,
-    json_lines,
-    single_text,
-    suffix_of,
-    text_lines,
-    text_value,
-    whole_text,
-)
+from quals.io.text import json_lines, suffix_of, text_lines, whole_text
+from quals.io.values import document_text, is_text, single_text, text_value
 
 FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet"}
 # The first that there is; "source" comes last, as it often holds a publisher or an address, and "answer" after
@@ -304,7 +296,7 @@ def _with_texts(row: Row, names: FieldNames, reference_named: bool) -> Row:
 
 
 def _document(row: Row, field: str) -> str:
-    return single_text(joined_passages(_value(row, field)), field)
+    return document_text(_value(row, field), field)
 
 
 def _value(row: Row, field: str) -> Any:

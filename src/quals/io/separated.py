@@ -12,7 +12,8 @@ from typing import Any
 
 from quals.errors import InputError, QualsError
 from quals.io.files import appearing_whole
-from quals.io.text import NOT_UTF8, is_text, text_lines
+from quals.io.text import text_lines
+from quals.io.values import NOT_UTF8, is_text
 
 _HEADER_LINES = 20  # at most, where quoted names have line ends; a stray quote would have no end
 _QUOTED = re.compile(r'"[^"]*"?')

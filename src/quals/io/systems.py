@@ -9,7 +9,7 @@ from pathlib import Path
 
 from quals.errors import InputError
 from quals.io.rows import FieldNames, Row, field_among, read_rows, row_id
-from quals.io.text import text_value
+from quals.io.values import text_value
 
 
 @dataclass(frozen=True)

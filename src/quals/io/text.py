@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import gzip
 import io
 import json
@@ -14,12 +13,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
 from quals.errors import InputError
+from quals.io.values import is_text
 
-NOT_UTF8 = "not text: it holds a lone surrogate or bytes that are not UTF-8"
 _UTF16 = ("\udcff\udcfe", "\udcfe\udcff")  # its byte-order marks, read as UTF-8
 _GZIP = "\x1f\udc8b"
 _OVER_LINES = re.compile(r"\s*(?:[\[{]|\[\s*\{.*)\s*")  # how JSON begins that is no JSONL
-_LIST_OF_TEXTS = re.compile(r'\s*\[\s*["\]]')  # how such a list begins as JSON
 _DEEPEST = 100  # structures within structures; all that is done with them goes as deep
 
 
@@ -73,49 +71,6 @@ def text_lines(path: str | Path) -> Iterator[str]:
             raise InputError(message, file=str(path), line=number + 1) from error
 
 
-def is_text(text: str) -> bool:
-    """Whether ``text`` can be encoded: lone surrogates, which JSON can spell out, are no characters."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def text_value(value: Any, field: str) -> str:
-    """The value of a row's field, if it is a text.
-
-    Raises:
-        InputError: it is none, or cannot be encoded.
-    """
-    if not isinstance(value, str):
-        raise InputError(f"expected text, found {described(value)}", field=field)
-    if not is_text(value):
-        raise InputError(NOT_UTF8, field=field)
-    return value
-
-
-def single_text(value: Any, field: str) -> str:
-    """The same, and no list as Python or JSON writes it: tables made with pandas hold such cells.
-
-    Raises:
-        InputError: it is one, or see `text_value`.
-    """
-    text = text_value(value, field)
-    if _is_written_list(text):
-        raise InputError("a list written out as text; a list needs JSONL or Parquet", field=field)
-    return text
-
-
-def _is_written_list(text: str) -> bool:
-    if not text.strip().startswith(("['", '["', "[ ")):
-        return False
-    try:
-        return isinstance(ast.literal_eval(text.strip()), list)
-    except (SyntaxError, TypeError, ValueError, RecursionError, MemoryError):
-        return False
-
-
 def whole_text(path: str | Path) -> str:
     """All of a file.
 
@@ -129,33 +84,6 @@ def whole_text(path: str | Path) -> str:
         raise InputError(f"not UTF-8 text ({error.reason})", file=str(path)) from error
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"cannot be read: {error}", file=str(path)) from error
-
-
-def joined_passages(value: Any) -> Any:
-    """One text made of a list of texts, such as the passages that were retrieved, with a blank line between them.
-
-    Where none were retrieved it is empty. The list may be written as JSON, as it is in CSV files. Whatever else
-    ``value`` is comes back as it is.
-    """
-    passages = value
-    if isinstance(value, str) and _LIST_OF_TEXTS.match(value):
-        try:
-            passages = json.loads(value)
-        except (ValueError, RecursionError):
-            return value
-    if isinstance(passages, list) and all(isinstance(passage, str) for passage in passages):
-        return "\n\n".join(passages)
-    return value
-
-
-def described(value: Any) -> str:
-    """What stands where a text, or a list of texts, was to stand."""
-    if not isinstance(value, list):
-        return "null" if value is None else type(value).__name__
-    strange = next((place for place, part in enumerate(value) if not isinstance(part, str)), None)
-    if strange is None:
-        return "a list of texts" if value else "an empty list"
-    return f"a list with {described(value[strange])} at place {strange}"
 
 
 def json_lines(path: str | Path) -> Iterator[tuple[int, dict[str, Any] | InputError]]:

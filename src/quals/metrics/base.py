@@ -11,7 +11,7 @@ from typing import ClassVar, overload
 from quals.calibrate.calibration import Calibration, shipped
 from quals.doubts import doubts
 from quals.errors import InputError
-from quals.io.text import described, joined_passages
+from quals.io.values import described, joined_passages
 from quals.records import Status, SummaryScore
 from quals.settings import Settings
 from quals.texts import Composed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 
-from quals.io.text import is_text
+from quals.io.values import is_text
 from quals.records import Status
 from quals.texts import has_words
 

@@ -11,7 +11,7 @@ from quals.io.numbers import finite
 from quals.io.rows import DEFAULT_FIELDS, FieldNames, Row, entries, field_among
 from quals.io.scored import several_scores
 from quals.io.systems import Systems, document_id, name_of, read_systems, split_source, system_of
-from quals.io.text import is_text, joined_passages
+from quals.io.values import is_text, joined_passages
 from quals.signature import parse
 
 

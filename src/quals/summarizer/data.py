@@ -16,7 +16,8 @@ from quals.errors import InputError
 from quals.io.hub import hub_entries
 from quals.io.results import json_line
 from quals.io.rows import FORMATS, FieldNames, Row, read_rows, rows_of
-from quals.io.text import joined_passages, suffix_of
+from quals.io.text import suffix_of
+from quals.io.values import joined_passages
 from quals.lm.format import PairFormat, text_ids
 from quals.summarizer.boilerplate import boilerplate
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from quals.errors import InputError
-from quals.io.text import is_text
+from quals.io.values import is_text
 from quals.lm import store
 from quals.lm.batching import in_batches
 from quals.lm.beam import BeamSettings, Hypothesis, beam_search

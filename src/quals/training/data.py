@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from quals.errors import InputError
-from quals.io.text import is_text, json_lines, suffix_of, whole_text
+from quals.io.text import json_lines, suffix_of, whole_text
+from quals.io.values import is_text
 
 log = logging.getLogger(__name__)
 

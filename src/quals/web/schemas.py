@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from quals.io.rows import Sentence
-from quals.io.text import described, is_text, joined_passages
+from quals.io.values import described, is_text, joined_passages
 from quals.records import Status, SummaryScore
 
 
