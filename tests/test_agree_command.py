@@ -23,7 +23,7 @@ from quals.evaluate.labelled import JudgedRow, read_judged, with_unique_names
 from quals.evaluate.measure import measure
 from quals.evaluate.report import Options, Report, make_report
 from quals.evaluate.table import notes, to_terminal
-from quals.lm.store import sha256
+from quals.io.files import sha256
 from quals.metrics.base import Metric
 from quals.metrics.rouge import Rouge2Precision
 from quals.records import Status, SummaryScore, Texts

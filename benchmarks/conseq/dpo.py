@@ -22,7 +22,7 @@ from datasets import Dataset
 from trl import DPOConfig, DPOTrainer
 
 from quals.errors import InputError
-from quals.io.files import write_whole
+from quals.io.files import sha256, write_whole
 from quals.io.text import json_lines
 from quals.lm import store
 from quals.lm.format import PairFormat, text_ids
@@ -140,7 +140,7 @@ def train(name: str, pairs: Path, folder: Path, settings: Json) -> DPOTrainer:
     if pretrained.encoder_decoder:
         raise InputError("trl trains decoder-only models; this one has an encoder", field="model")
     adapter = hasattr(pretrained.model, "peft_config")
-    claim_folder(folder, {**settings, "model": name}, {"pairs": store.sha256(pairs)[:16]})
+    claim_folder(folder, {**settings, "model": name}, {"pairs": sha256(pairs)[:16]})
     rows = Dataset.from_list(framed(read_preferences(pairs), pretrained.tokenizer, form, window))
     trainer = FramedTrainer(
         model=pretrained.model,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-if TYPE_CHECKING:
-    from quals.calibrate.calibration import Reading
+# Below the first a summary is likely inconsistent, from the second on likely consistent.
+CUTS = (0.3, 0.7)
 
 
 class Texts(NamedTuple):
@@ -148,6 +149,27 @@ class Doubt:
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
         return {"text": self.text, **asdict(self.span), "loss": self.loss, "level": self.level}
+
+
+class Band(StrEnum):
+    """A probability in plain words."""
+
+    LIKELY_INCONSISTENT = "likely inconsistent"
+    LOOK_CLOSER = "look closer"
+    LIKELY_CONSISTENT = "likely consistent"
+
+    @classmethod
+    def of(cls, probability: float) -> Band:
+        """The band a probability falls into; the cuts are 0.3 and 0.7."""
+        return list(cls)[bisect.bisect_right(CUTS, probability)]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a calibration says of one score: a probability of consistency in 0..1, and its band."""
+
+    probability: float
+    band: Band
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from word_pairs import WordPairs
 
 from quals.calibrate import Band, Calibration, Isotonic, Logistic, fit, shipped
 from quals.errors import InputError
-from quals.lm import store
 from quals.lm.store import resolve
 from quals.report.facts import MetricFacts
 
@@ -154,7 +153,7 @@ def test_what_is_no_calibration_is_refused(tmp_path, text):
 
 
 def test_a_calibration_is_shipped_for_very_settings_or_there_is_none(tmp_path, logistic, monkeypatch):
-    monkeypatch.setattr(store, "shipped_files", lambda name: [*tmp_path.glob(name)])
+    monkeypatch.setattr("quals.calibrate.calibration.shipped_files", lambda name: [*tmp_path.glob(name)])
     assert shipped(SIGNATURE) is None
     assert shipped("") is None
     Calibration(**{**vars(logistic), "signature": SIGNATURE}).save(tmp_path / "calibration.json")

@@ -7,42 +7,20 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
 from quals.calibrate.language import looks_english
 from quals.errors import InputError
+from quals.folders import shipped_files
 from quals.io.files import write_whole
+from quals.records import CUTS, Band, Reading
 from quals.signature import comparable
 from quals.texts import Composed
 
 FILE_NAME = "calibration.json"  # beside a model's weights
-# Below the first a summary is likely inconsistent, from the second on likely consistent.
-CUTS = (0.3, 0.7)
 _LATER = ("shortest", "longest", "english")  # fields that older files lack
-
-
-class Band(StrEnum):
-    """A probability in plain words."""
-
-    LIKELY_INCONSISTENT = "likely inconsistent"
-    LOOK_CLOSER = "look closer"
-    LIKELY_CONSISTENT = "likely consistent"
-
-    @classmethod
-    def of(cls, probability: float) -> Band:
-        """The band a probability falls into; the cuts are 0.3 and 0.7."""
-        return list(cls)[bisect.bisect_right(CUTS, probability)]
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What a calibration says of one score: a probability of consistency in 0..1, and its band."""
-
-    probability: float
-    band: Band
 
 
 @dataclass(frozen=True)
@@ -218,8 +196,5 @@ class Calibration:
 
 def shipped(signature: str) -> Calibration | None:
     """The calibration that comes with the package for scores of this very signature, if there is one."""
-    from quals.lm import store
-
-    return next(
-        (found for path in store.shipped_files(FILE_NAME) if (found := Calibration.load(path)).fits(signature)), None
-    )
+    found = map(Calibration.load, shipped_files(FILE_NAME))
+    return next((calibration for calibration in found if calibration.fits(signature)), None)

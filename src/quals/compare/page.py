@@ -17,10 +17,10 @@ from quals.compare import table
 from quals.compare.comparison import Comparison, texts
 from quals.compare.differences import Piece, differences, pieces
 from quals.doubts import Losses, losses
+from quals.folders import cache_dir
 from quals.io.files import write_whole
 from quals.io.scored import evidence_from_dict
 from quals.io.systems import Document
-from quals.lm.store import cache_dir
 from quals.metrics.base import Metric
 from quals.report.facts import MetricFacts
 from quals.report.marks import visible

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quals.calibrate.calibration import Band
 from quals.errors import InputError
 from quals.evaluate import statistics
 from quals.evaluate.agreement import Agreement, Labelled, agreement
@@ -16,7 +15,7 @@ from quals.evaluate.bootstrap import Bootstrap, UndefinedError
 from quals.evaluate.labelled import DataSet, JudgedRow
 from quals.metrics.base import Metric
 from quals.metrics.rouge import Rouge2Precision
-from quals.records import Status, SummaryScore
+from quals.records import Band, Status, SummaryScore
 from quals.scoring.cache import ScoreCache
 from quals.scoring.cached import score_rows
 from quals.scoring.progress import Advance, Progress, untold_of

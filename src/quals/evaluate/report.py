@@ -10,7 +10,7 @@ from quals.errors import InputError
 from quals.evaluate.bootstrap import Bootstrap
 from quals.evaluate.labelled import DataSet, read_judged, with_unique_names
 from quals.evaluate.measure import Measured, measure
-from quals.lm.store import sha256
+from quals.io.files import sha256
 from quals.metrics.base import Metric
 from quals.scoring.cache import ScoreCache
 from quals.scoring.progress import Progress

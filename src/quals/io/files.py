@@ -1,7 +1,8 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and the hash of one."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -48,3 +49,9 @@ def write_whole(target: str | Path, text: str | Iterable[str]) -> None:
             stream.writelines([text] if isinstance(text, str) else text)
     except OSError as error:
         raise QualsError(f"{target}: cannot be written: {error.strerror or error}") from error
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file's content."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -9,16 +9,17 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from quals.calibrate.calibration import Band, Reading
 from quals.errors import InputError
 from quals.io.numbers import whole
 from quals.io.rows import PLACES, FieldNames, Row, Sentence, read_rows
 from quals.records import (
+    Band,
     ClaimEvidence,
     Doubt,
     Evidence,
     PairEvidence,
     QuestionEvidence,
+    Reading,
     Span,
     Status,
     SummaryScore,

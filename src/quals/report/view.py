@@ -7,9 +7,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from quals.calibrate.calibration import Reading
 from quals.doubts import FRAME_TOKEN, Losses, clip, losses
-from quals.records import Evidence, PairEvidence, Span, Status
+from quals.records import Evidence, PairEvidence, Reading, Span, Status
 from quals.report.facts import MetricFacts
 from quals.report.marks import Marked, Passages, mark, visible
 from quals.report.overview import MEANINGS

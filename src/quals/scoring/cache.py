@@ -16,6 +16,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from quals.errors import QualsError
+from quals.folders import cache_dir
 from quals.metrics.base import Metric
 from quals.records import Status, SummaryScore, Texts
 
@@ -43,8 +44,6 @@ class ScoreCache:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        from quals.lm.store import cache_dir
-
         self.path: Path | str = path or cache_dir() / "scores.sqlite"
         self._writable = True
         try:
