@@ -38,9 +38,7 @@ Values = Mapping[Texts, float | None]
 def split(data: DataSet) -> Split:
     summaries = [row.texts.summary for row in data.rows]
     found = zip(data.rows, sentences(load_pipeline(), summaries), strict=True)
-    return [
-        [Texts(row.texts.document, row.texts.summary[span.start : span.end]) for span in spans] for row, spans in found
-    ]
+    return [[Texts(row.texts.document, span.of(row.texts.summary)) for span in spans] for row, spans in found]
 
 
 def agreements(data: DataSet, parts: Split, values: Values) -> dict[str, object]:

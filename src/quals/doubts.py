@@ -46,9 +46,9 @@ def doubts(summary: str, evidence: Sequence[Evidence], range: Range) -> tuple[Do
     """The places of the summary that evidence speaks against, in order; ``range`` is the metric's (see `Metric`)."""
     found = losses(summary, evidence, range)
     return tuple(
-        Doubt(summary[span.start : span.end], span, loss, level)
+        Doubt(span.of(summary), span, loss, level)
         for span, loss in covered(len(summary), found.places)
-        if (level := found.level(loss)) and has_words(summary[span.start : span.end])
+        if (level := found.level(loss)) and has_words(span.of(summary))
     )
 
 

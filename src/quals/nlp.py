@@ -61,14 +61,14 @@ def sentences(pipeline: Language, texts: Sequence[str]) -> list[list[Span]]:
         ModelError: the pipeline finds no sentences.
     """
     blocks = [_blocks(text) for text in texts]
-    flat = [text[span.start : span.end] for text, spans in zip(texts, blocks, strict=True) for span in spans]
+    flat = [span.of(text) for text, spans in zip(texts, blocks, strict=True) for span in spans]
     found = []
     try:
         # Else every new word would stay in the pipeline's tables for good.
         with _one_at_a_time, pipeline.memory_zone():
             docs = pipeline.pipe(flat)
             for text, spans in zip(texts, blocks, strict=True):
-                pieces = [_moved(piece, span.start) for span in spans for piece in _sentences(next(docs))]
+                pieces = [piece.moved(span.start) for span in spans for piece in _sentences(next(docs))]
                 found.append(_having(str.isalpha, text, pieces) or _having(str.isalnum, text, pieces))
     except ValueError as error:  # neither a parser nor another component that splits
         raise ModelError(f"the spaCy pipeline '{pipeline_name(pipeline)}' finds no sentences: {error}") from error
@@ -76,11 +76,7 @@ def sentences(pipeline: Language, texts: Sequence[str]) -> list[list[Span]]:
 
 
 def _having(kind: Callable[[str], bool], text: str, spans: Sequence[Span]) -> list[Span]:
-    return [span for span in spans if any(map(kind, text[span.start : span.end]))]
-
-
-def _moved(span: Span, by: int) -> Span:
-    return Span(span.start + by, span.end + by)
+    return [span for span in spans if any(map(kind, span.of(text)))]
 
 
 def _blocks(text: str) -> list[Span]:

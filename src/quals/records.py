@@ -43,6 +43,14 @@ class Span:
     start: int
     end: int
 
+    def of(self, text: str) -> str:
+        """What stands there."""
+        return text[self.start : self.end]
+
+    def moved(self, by: int) -> Span:
+        """The same characters, ``by`` further on: where the text is a part of another."""
+        return Span(self.start + by, self.end + by)
+
 
 @dataclass(frozen=True)
 class Evidence:

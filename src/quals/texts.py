@@ -26,7 +26,7 @@ def find_answer(answer: str, text: str, *, words_only: bool = False) -> Span | N
     spans = [Span(starts[at], starts[at + len(wanted) - 1] + 1) for at in places]
     if words_only:
         spans = [span for span in spans if not _inside_word(span, text)]
-    return min(spans, key=lambda span: (_inside_word(span, text), text[span.start : span.end] != answer), default=None)
+    return min(spans, key=lambda span: (_inside_word(span, text), span.of(text) != answer), default=None)
 
 
 @lru_cache(maxsize=64)  # many answers are looked for in one text

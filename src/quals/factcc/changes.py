@@ -26,7 +26,7 @@ class Change:
         Raises:
             ValueError: ``old`` does not stand at ``span``.
         """
-        if text[self.span.start : self.span.end] != self.old:
+        if self.span.of(text) != self.old:
             raise ValueError(f"'{self.old}' does not stand at {self.span.start}:{self.span.end}")
         return text[: self.span.start] + self.new + text[self.span.end :]
 

@@ -103,14 +103,14 @@ def _sentences(row: dict[str, Any], field: str, pipeline: Language) -> list[str]
     (spans,) = sentences(pipeline, [text])
     if not spans:
         raise InputError("has no words", field=field)
-    return [text[span.start : span.end] for span in spans]
+    return [span.of(text) for span in spans]
 
 
 def _pairs(document: str, verdicts: dict[str, str], most: int) -> Iterator[ClaimPair]:
     stretches = _Stretches(document, most)
     for claim, verdict in verdicts.items():
         span = stretches.about(claim)
-        yield ClaimPair(claim, verdict, span.start, document[span.start : span.end], LABELLED)
+        yield ClaimPair(claim, verdict, span.start, span.of(document), LABELLED)
 
 
 class _Stretches:

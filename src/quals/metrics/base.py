@@ -163,7 +163,7 @@ def _placed(score: SummaryScore, document: Composed, summary: Composed) -> Summa
     return replace(
         score,
         evidence=tuple(evidence),
-        doubts=tuple(replace(doubt, span=span, text=summary.given[span.start : span.end]) for doubt, span in doubted),
+        doubts=tuple(replace(doubt, span=span, text=span.of(summary.given)) for doubt, span in doubted),
     )
 
 

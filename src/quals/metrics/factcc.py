@@ -104,7 +104,7 @@ class FactCC(GroupedMetric[Span]):
 
     def _too_long(self, summary: str, spans: Sequence[Span]) -> Problem | None:
         room = self.checker.room(self.settings.chunk) - LONGEST_VERDICT
-        length = max((len(text_ids(self.checker.lm.tokenizer, _text(summary, span))) for span in spans), default=0)
+        length = max((len(text_ids(self.checker.lm.tokenizer, span.of(summary))) for span in spans), default=0)
         if length <= room:
             return None
         return (
@@ -119,7 +119,7 @@ class FactCC(GroupedMetric[Span]):
         size, overlap = self.settings.chunk, self.settings.overlap
         parts = chunks(self.checker, list(wanted), size, overlap)
         claims = [
-            list(dict.fromkeys(_text(summary, span) for summary, spans in of.items() for span in spans))
+            list(dict.fromkeys(span.of(summary) for summary, spans in of.items() for span in spans))
             for of in wanted.values()
         ]
         checked = self.checker.check_in_parts([[part.ids for part in each] for each in parts], claims)
@@ -131,7 +131,7 @@ class FactCC(GroupedMetric[Span]):
         results: dict[str, dict[str, SummaryScore]] = {}
         for (document, of), each, best, slips in zip(wanted.items(), parts, best_of, slips_of, strict=True):
             for summary, spans in of.items():
-                evidence = [self._evidence(document, span, _text(summary, span), best, slips) for span in spans]
+                evidence = [self._evidence(document, span, span.of(summary), best, slips) for span in spans]
                 mean = fmean(piece.score for piece in evidence)
                 result = self._result(mean, evidence, len(each), "each sentence takes its best")
                 results.setdefault(document, {})[summary] = result
@@ -162,25 +162,16 @@ class FactCC(GroupedMetric[Span]):
         if not (slip := slips.get(claim)):
             return ClaimEvidence(value, sentence, chunk.span, claim)
         words = find_answer(slip.words, claim, words_only=True)
-        there = find_answer(slip.instead, _text(document, chunk.span)) if slip.instead else None
+        there = find_answer(slip.instead, chunk.span.of(document)) if slip.instead else None
         return ClaimEvidence(
             score=value,
-            summary_span=_within(sentence, words),
-            document_span=_within(chunk.span, there),
+            summary_span=words.moved(sentence.start) if words else sentence,
+            document_span=there.moved(chunk.span.start) if there else chunk.span,
             claim=claim,
-            doubted=_text(claim, words) if words else "",
+            doubted=words.of(claim) if words else "",
             instead=slip.instead if there else "",
         )
 
 
 _LEAST_CLAIM = 64  # tokens that there has to be room for
 _WORDLESS: Problem = (Status.EMPTY_SUMMARY, "the summary has no words")
-
-
-def _within(whole: Span, part: Span | None) -> Span:
-    """A part of what a span covers, or without one all of it."""
-    return Span(whole.start + part.start, whole.start + part.end) if part else whole
-
-
-def _text(text: str, span: Span) -> str:
-    return text[span.start : span.end]

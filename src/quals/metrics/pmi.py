@@ -163,7 +163,7 @@ class Pmi(GroupedMetric[Word]):
                     score=1 + len(words) * found / information,
                     summary_span=word.span,
                     document_span=part.span,
-                    word=summary[word.span.start : word.span.end],
+                    word=word.span.of(summary),
                     log_prob_alone=word.alone,
                     log_prob=found,
                 )

@@ -207,8 +207,8 @@ def _evidence(asked: Asked, answer: Answer, document: str, chunk: Span) -> Quest
 def _place(answer: Answer, document: str, chunk: Span) -> Span | None:
     if not answer:
         return None
-    found = find_answer(answer.text, document[chunk.start : chunk.end])
-    return Span(chunk.start + found.start, chunk.start + found.end) if found else chunk
+    found = find_answer(answer.text, chunk.of(document))
+    return found.moved(chunk.start) if found else chunk
 
 
 def _reason(found: Sequence[Candidate]) -> str:

@@ -44,7 +44,7 @@ def mark(text: str, losses: Sequence[tuple[Span, float]], numbered: Sequence[Spa
     pieces = []
     for piece, loss in covered(len(text), losses, [span for span, _ in targets]):
         ends = tuple(number for span, number in targets if span.start < span.end == piece.end)
-        pieces.append(Marked(visible(text[piece.start : piece.end]), loss, ends))
+        pieces.append(Marked(visible(piece.of(text)), loss, ends))
     return pieces
 
 
@@ -58,7 +58,7 @@ class Passages:
 
     def __init__(self, document: str) -> None:
         self.spans = sentences(document)
-        self._words = [set(words(document[span.start : span.end])) for span in self.spans]
+        self._words = [set(words(span.of(document))) for span in self.spans]
         self._frequency = Counter(word for sentence in self._words for word in sentence)
 
     def nearest(self, texts: Iterable[str], within: Span | None) -> Span | None:

@@ -133,7 +133,7 @@ def _document(text: str, nearest: Sequence[Span | None], anchor: str) -> tuple[P
     pieces, done = [], 0
     for span in sorted(questions, key=lambda span: span.start):
         pieces.append(Piece(visible(text[done : span.start])))
-        sentence = visible(text[span.start : span.end])
+        sentence = visible(span.of(text))
         pieces.append(Piece(sentence, questions=tuple(questions[span]), anchor=f"{anchor}-s{span.start}"))
         done = span.end
     return tuple(piece for piece in (*pieces, Piece(visible(text[done:]))) if piece.text)

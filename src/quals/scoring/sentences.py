@@ -23,7 +23,7 @@ def by_sentence(rows: Iterable[Row], pipeline: Language) -> Iterator[Row]:
     for row in rows:
         spans = sentence_spans(row.summary, pipeline)
         for index, span in enumerate(spans):
-            text = row.summary[span.start : span.end]
+            text = span.of(row.summary)
             sentence = Sentence(index, span.start, span.end)
             yield replace(row, fields={**row.fields, row.summary_field: text}, summary=text, sentence=sentence)
         if not spans:

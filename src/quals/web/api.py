@@ -120,7 +120,7 @@ def _sentences(parts: Sequence[_Part]) -> Iterator[_Part]:
     for part in parts:
         summary, spans = part.row.summary, [] if part.fault else split(part.row.summary)
         for index, span in enumerate(spans):
-            row = part.row.model_copy(update={"summary": summary[span.start : span.end]})
+            row = part.row.model_copy(update={"summary": span.of(summary)})
             yield _Part(row, sentence=Sentence(index, span.start, span.end))
         if not spans:
             yield part

@@ -138,7 +138,7 @@ def _by_sentence(summaries: Sequence[str], names: Sequence[str]) -> tuple[list[s
     """Each sentence in place of its summary, and its name; a summary without any stays."""
     found = []
     for summary, name in zip(summaries, names, strict=True):
-        parts = [summary[span.start : span.end] for span in split(summary)]
+        parts = [span.of(summary) for span in split(summary)]
         found += [(part, ", ".join(filter(None, (name, f"sentence {n}")))) for n, part in enumerate(parts, 1)]
         found += [] if parts else [(summary, name)]
     texts, called = zip(*found, strict=True)
