@@ -22,8 +22,7 @@ from quals.cli.outputs import progress_bars
 from quals.evaluate.labelled import JudgedRow, read_judged
 from quals.metrics import registry
 from quals.metrics.base import Metric
-from quals.scoring.cache import ScoreCache
-from quals.scoring.cached import score_rows
+from quals.scoring.cache import ScoreCache, score_rows
 
 
 @click.command(help=__doc__)

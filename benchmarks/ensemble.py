@@ -26,8 +26,7 @@ from quals.evaluate.agreement import Labelled, agreement
 from quals.evaluate.labelled import DataSet, JudgedRow, read_judged
 from quals.metrics import registry
 from quals.metrics.base import Metric
-from quals.scoring.cache import ScoreCache
-from quals.scoring.cached import score_rows
+from quals.scoring.cache import ScoreCache, score_rows
 
 Floats = npt.NDArray[np.float64]
 METRICS = ("pmi", "factcc", "ensemble", "rouge2-precision")

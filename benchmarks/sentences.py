@@ -28,8 +28,7 @@ from quals.evaluate.labelled import DataSet, read_judged
 from quals.evaluate.statistics import roc_auc
 from quals.nlp import load_pipeline, sentences
 from quals.records import Texts
-from quals.scoring.cache import ScoreCache
-from quals.scoring.cached import score_rows
+from quals.scoring.cache import ScoreCache, score_rows
 
 Split = list[list[Texts]]  # of each summary, its sentences with the document
 Values = Mapping[Texts, float | None]

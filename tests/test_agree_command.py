@@ -27,8 +27,7 @@ from quals.io.files import sha256
 from quals.metrics.base import Metric
 from quals.metrics.rouge import Rouge2Precision
 from quals.records import Status, SummaryScore, Texts
-from quals.scoring.cache import ScoreCache
-from quals.scoring.cached import score_rows
+from quals.scoring.cache import ScoreCache, score_rows
 
 FEW = Bootstrap(resamples=20)
 

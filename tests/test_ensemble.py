@@ -10,8 +10,7 @@ import pytest
 from quals.errors import ModelError
 from quals.metrics.ensemble import Ensemble
 from quals.records import ClaimEvidence, Status, SummaryScore, Texts, WordEvidence
-from quals.scoring.cache import ScoreCache
-from quals.scoring.cached import score_rows
+from quals.scoring.cache import ScoreCache, score_rows
 from quals.signature import comparable, parse
 
 DOCUMENT = "The mayor of Springfield resigned on 3 May after a fire. Police said that two people were hurt."

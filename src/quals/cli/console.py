@@ -11,3 +11,8 @@ class Console(rich.console.Console):
     def on_broken_pipe(self) -> None:
         """Rich itself would exit with 1."""
         raise BrokenPipeError
+
+
+def plain_console(*, stderr: bool) -> Console:
+    """For texts of rows: shown as they are, and cut by nobody."""
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, markup=False, emoji=False)

@@ -17,7 +17,8 @@ from quals.cli.fields import document_field, format_option, reference_field, sum
 from quals.cli.metrics import load_metrics, metric_names, metric_settings, settings_option, workers_option
 from quals.cli.outputs import check_outputs, results_files
 from quals.cli.ranges import Threshold, threshold
-from quals.cli.score_view import View, Watch
+from quals.cli.score_view import View
+from quals.cli.watch import Watch
 from quals.errors import InputError
 from quals.io import results
 from quals.io.rows import FieldNames, Row, count_rows, read_rows, read_texts
@@ -239,7 +240,7 @@ def _tell_guesses(first: Row, asked: FieldNames) -> None:
 def _run(
     options: Options, rows: Iterator[Row], metrics: Sequence[Metric], view: View, tallies: Sequence[Tally]
 ) -> None:
-    watch = Watch(view, quiet=options.quiet)
+    watch = Watch(view.console, quiet=options.quiet)
     total = count_rows(options.file, options.format) if watch.shown and options.file else None
     total = min(total, options.limit) if total and options.limit else total
     with watch.running(total):

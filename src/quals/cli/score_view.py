@@ -1,40 +1,24 @@
-"""What ``quals score`` shows: a line per summary, the report after the run, the progress bar."""
+"""What ``quals score`` shows: a line per summary, the report after the run."""
 
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
-from rich import progress as bars
 from rich.cells import set_cell_size
 from rich.text import Text
 
-from quals.cli.console import Console
-from quals.io.results import Writer
+from quals.cli.console import plain_console
 from quals.io.rows import Row
 from quals.metrics.base import Metric
 from quals.records import Result, Scores, Status, SummaryScore, scores_of
 from quals.scoring.tally import Suspicion, Tally
-from quals.terminal import MOST_COMPLAINTS, one_line
+from quals.terminal import one_line
 
 _PIPE_WIDTH = 120  # columns, where no terminal says how many there are
 _MOST, _DOUBT = 5, 40  # doubts shown of a summary, columns of each
 _ROW, _SCORE, _SHARE, _BAND, _STATUS, _EVIDENCE = 18, 9, 4, 24, 19, 8
-
-
-class Outcome(Protocol):
-    """What became of a row."""
-
-    @property
-    def status(self) -> Status:
-        """Whether all went well, and if not what went wrong."""
-
-    @property
-    def reason(self) -> str:
-        """The same for people."""
 
 
 class View:
@@ -45,7 +29,7 @@ class View:
 
     def __init__(self, calibrated: Collection[str] = (), *, stderr: bool = False) -> None:
         self.calibrated = calibrated
-        self.console = Console(stderr=stderr, highlight=False, soft_wrap=True, markup=False, emoji=False)
+        self.console = plain_console(stderr=stderr)
         self._width = self.console.width if self.console.is_terminal else _PIPE_WIDTH
         self._started = False
 
@@ -150,77 +134,6 @@ def _texts(evidence: Mapping[str, Any]) -> list[str]:
 
 def _mean(values: Any) -> float | None:
     return sum(values) / len(values) if values else None
-
-
-class _Rate(bars.ProgressColumn):
-    def render(self, task: bars.Task) -> Text:
-        return Text(f"{task.speed:.2f} rows/s" if task.speed else "")
-
-
-class Watch:
-    """Follows a run: moves the progress bar, and tells of rows that went wrong.
-
-    The bar is on standard error, where that is a terminal; if ``view`` writes to the same terminal, both
-    share its console, so that they do not write over each other.
-    """
-
-    def __init__(self, view: View, *, quiet: bool) -> None:
-        shared = view.console.is_terminal and sys.stderr.isatty()
-        self._console = (
-            view.console if shared else Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
-        )
-        columns = (bars.BarColumn(), bars.MofNCompleteColumn(), _Rate(), bars.TimeRemainingColumn())
-        self.shown = self._console.is_terminal and not quiet
-        self._bar = bars.Progress(
-            *columns, console=self._console, disable=not self.shown, redirect_stdout=False, redirect_stderr=False
-        )
-        self._line = self._complaints = 0
-
-    @contextmanager
-    def running(self, total: int | None) -> Iterator[None]:
-        """Show the bar; ``total`` is the number of input rows, if it is known."""
-        self._task = self._bar.add_task("", total=total)
-        with self._bar:
-            yield
-
-    def rows(self, rows: Iterator[Row]) -> Iterator[Row]:
-        """The rows, moving the bar as they are taken."""
-        for row in rows:
-            self._passed(row)
-            yield row
-
-    def writer(self, writer: Writer) -> Writer:
-        """A writer that writes to ``writer`` and moves the bar."""
-        return _Watched(self, writer)
-
-    def _passed(self, row: Row) -> None:
-        if row.line != self._line:
-            self._line = row.line
-            self._bar.advance(self._task)
-
-    def seen(self, row: Row, *outcomes: Outcome) -> None:
-        """Take note of a row that has been written, and of what became of it."""
-        self._passed(row)
-        troubled = [outcome for outcome in outcomes if outcome.status in (Status.INVALID_ROW, Status.ERROR)]
-        for reason in dict.fromkeys(outcome.reason for outcome in troubled):
-            self._complain(row, reason)
-
-    def _complain(self, row: Row, reason: str) -> None:
-        self._complaints += 1
-        if self._complaints <= MOST_COMPLAINTS:
-            place = "" if row.error else f"{row.place}: "
-            self._console.print(f"quals: {place}{one_line(reason)}")
-        elif self._complaints == MOST_COMPLAINTS + 1:
-            self._console.print("quals: there are more such rows; see their results")
-
-
-class _Watched:
-    def __init__(self, watch: Watch, writer: Writer) -> None:
-        self._watch, self._writer = watch, writer
-
-    def write(self, row: Row, result: Result) -> None:
-        self._writer.write(row, result)
-        self._watch.seen(row, *scores_of(result))
 
 
 def _bounds(low: float, high: float) -> str:

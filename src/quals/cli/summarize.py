@@ -9,11 +9,12 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from quals.cli.console import plain_console
 from quals.cli.exits import EXIT_TROUBLED, finish
 from quals.cli.fields import document_field, format_option
 from quals.cli.options import made_of, options
 from quals.cli.outputs import check_outputs, results_files
-from quals.cli.score_view import View, Watch
+from quals.cli.watch import Watch
 from quals.errors import InputError
 from quals.io import results
 from quals.io.rows import count_rows, read_documents
@@ -95,7 +96,7 @@ def _summarize(chosen: Options, settings: GenerationSettings) -> int:
 
     model = Summarizer.load(chosen.model, device=chosen.device)
     signature = model.signature(settings)
-    watch = Watch(View(stderr=True), quiet=chosen.quiet)
+    watch = Watch(plain_console(stderr=True), quiet=chosen.quiet)
     tally = Tally()
     with watch.running(count_rows(chosen.file, chosen.format) if watch.shown else None):
         if chosen.resume:

@@ -12,8 +12,7 @@ from quals.evaluate.bootstrap import Estimate
 from quals.io.systems import Document, Systems
 from quals.metrics.base import Metric
 from quals.records import Status, Texts
-from quals.scoring.cache import ScoreCache
-from quals.scoring.cached import score_rows
+from quals.scoring.cache import ScoreCache, score_rows
 from quals.scoring.progress import Progress, untold_of
 from quals.texts import length, novel_bigrams
 

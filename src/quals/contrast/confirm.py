@@ -14,8 +14,7 @@ from quals.contrast.score import Scored
 from quals.contrast.select import Selection
 from quals.metrics.base import Metric
 from quals.records import Texts
-from quals.scoring.cache import ScoreCache
-from quals.scoring.cached import score_rows
+from quals.scoring.cache import ScoreCache, score_rows
 
 
 def confirmed(

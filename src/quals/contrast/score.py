@@ -12,8 +12,7 @@ from quals.metrics.base import Metric
 from quals.metrics.combined import CombinedMetric
 from quals.metrics.rouge import Rouge1, Rouge2, RougeL
 from quals.records import Status, SummaryScore, Texts
-from quals.scoring.cache import ScoreCache
-from quals.scoring.cached import score_rows
+from quals.scoring.cache import ScoreCache, score_rows
 from quals.scoring.progress import Advance, untold
 from quals.signature import parse, signature
 

@@ -16,8 +16,7 @@ from quals.evaluate.labelled import DataSet, JudgedRow
 from quals.metrics.base import Metric
 from quals.metrics.rouge import Rouge2Precision
 from quals.records import Band, Status, SummaryScore
-from quals.scoring.cache import ScoreCache
-from quals.scoring.cached import score_rows
+from quals.scoring.cache import ScoreCache, score_rows
 from quals.scoring.progress import Advance, Progress, untold_of
 
 

@@ -18,9 +18,8 @@ from typing import Any
 from quals.errors import InputError
 from quals.io.values import is_text, joined_passages
 from quals.metrics.base import Metric
-from quals.metrics.safe import safe_scores
+from quals.metrics.safe import as_read, safe_scores
 from quals.records import Texts
-from quals.scoring.cache import as_read
 
 
 class Reward:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from quals.errors import QualsError
 from quals.metrics.base import Metric
-from quals.records import SummaryScore
+from quals.records import SummaryScore, Texts
 from quals.salvage import salvage
 
 
 def rows_at_once(metric: Metric) -> int:
     """Rows to score between two writes: what a kill can lose. Few leave a GPU idle."""
     return metric.workers * (32 if metric.device == "cpu" else 2048)
+
+
+def as_read(metric: Metric, rows: Iterable[Texts]) -> list[Texts]:
+    """The rows as this metric reads them: without references if it reads none, since its scores are the same then."""
+    return list(rows) if metric.needs_reference else [row._replace(reference=None) for row in rows]
 
 
 class Scorable(Protocol):

@@ -1,4 +1,4 @@
-"""Scores already made, kept by how they were made and for what text.
+"""Scores already made, kept by how they were made and for what text; only what was never scored is scored.
 
 A signature says that equal signatures mean equal numbers for equal input, so a score can be taken from
 the last run. Only value, status and reason are kept, not the evidence.
@@ -11,25 +11,25 @@ import json
 import os
 import sqlite3
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from quals.errors import QualsError
 from quals.folders import cache_dir
 from quals.metrics.base import Metric
+from quals.metrics.combined import CombinedMetric
+from quals.metrics.safe import as_read, rows_at_once, safe_scores
 from quals.records import Status, SummaryScore, Texts
+from quals.scoring.progress import Advance, untold
 
 _TABLE = """CREATE TABLE IF NOT EXISTS scores (
     key BLOB PRIMARY KEY, value REAL, status TEXT NOT NULL, reason TEXT NOT NULL, chunks INTEGER NOT NULL
 ) WITHOUT ROWID"""
 _AT_ONCE = 500  # keys in one query; SQLite allows 999 variables in its oldest builds
 _PATIENCE = 60  # seconds to wait while another process writes
-
-
-def as_read(metric: Metric, rows: Iterable[Texts]) -> list[Texts]:
-    """The rows as this metric reads them: without references if it reads none, since its scores are the same then."""
-    return list(rows) if metric.needs_reference else [row._replace(reference=None) for row in rows]
 
 
 class ScoreCache:
@@ -96,3 +96,36 @@ class ScoreCache:
 def key(signature: str, row: Texts) -> bytes:
     """sha256 over signature, document, summary and reference, such that no two rows run together."""
     return hashlib.sha256(json.dumps([signature, *row]).encode()).digest()
+
+
+def score_rows(
+    metric: Metric, rows: Sequence[Texts], cache: ScoreCache, advance: Advance = untold
+) -> list[SummaryScore]:
+    """One score for each row, in order; only those not in the cache are computed, each once.
+
+    A row that makes the metric fail gets `Status.ERROR`, and the others their scores. Rows of one document are
+    scored together, wherever they stand, since metrics share work among them. A metric made of others has their
+    scores looked up and kept, so that it costs nothing beside them.
+    """
+    if isinstance(metric, CombinedMetric):
+        last = metric.parts[-1]
+        of_parts = [score_rows(part, rows, cache, advance if part is last else untold) for part in metric.parts]
+        return [metric.combine(scores) for scores in zip(*of_parts, strict=True)]
+    rows = as_read(metric, rows)
+    known = {row: score for row, score in zip(rows, cache.get(metric.signature, rows), strict=True) if score}
+    together: dict[str, dict[Texts, None]] = {}
+    for row in rows:
+        if row not in known:
+            together.setdefault(row.document, {})[row] = None
+    missing = [row for of in together.values() for row in of]
+    advance(sum(row in known for row in rows))
+    times = Counter(rows)
+    size = rows_at_once(metric)
+    for start in range(0, len(missing), size):
+        batch = missing[start : start + size]
+        found = [replace(score, evidence_count=None) for score in safe_scores(metric, batch, explain=False)]  # not kept
+        scored = list(zip(batch, found, strict=True))
+        cache.put(metric.signature, scored)
+        known.update(scored)
+        advance(sum(times[row] for row in batch))
+    return [known[row] for row in rows]

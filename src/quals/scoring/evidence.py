@@ -15,9 +15,9 @@ from quals.errors import InputError
 from quals.io.results import json_line
 from quals.io.text import json_lines
 from quals.metrics.base import Metric
-from quals.metrics.safe import rows_at_once, safe_scores
+from quals.metrics.safe import as_read, rows_at_once, safe_scores
 from quals.records import Status, Texts
-from quals.scoring.cache import as_read, key
+from quals.scoring.cache import key
 from quals.scoring.progress import Advance, untold
 
 Pieces = list[dict[str, Any]]
