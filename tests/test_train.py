@@ -168,8 +168,8 @@ def test_the_score_is_the_formula(metric: quals.Quals) -> None:
 
 
 def test_reference_compatibility_biases_the_summary_side(trained: Path) -> None:
-    settings = QualsSettings(search=replace(SEARCH, strength=2.0), chunk=400)
-    reference = quals.Quals(str(trained), device="cpu", settings=settings, compatibility="reference")
+    settings = QualsSettings(search=replace(SEARCH, strength=2.0), chunk=400, compatibility="reference")
+    reference = quals.Quals(str(trained), device="cpu", settings=settings)
     # Two pairs about two people begin alike: the second to be found has paid for what they share.
     document = "The mayor resigned on Friday. The chief resigned on Monday."
     result = reference.score(document, " " + document)
@@ -181,7 +181,7 @@ def test_reference_compatibility_biases_the_summary_side(trained: Path) -> None:
 def test_reference_compatibility_cuts_documents(trained: Path) -> None:
     settings = QualsSettings(search=SEARCH, chunk=30, overlap=5)
     clean = quals.Quals(str(trained), device="cpu", settings=settings)
-    cut = quals.Quals(clean.qagen, settings=settings, compatibility="reference")
+    cut = quals.Quals(clean.qagen, settings=replace(settings, compatibility="reference"))
     fact, rest = "The mayor resigned on Friday.", "It rained in town all day. " * 20
     assert cut.score(fact, fact).reason == ""
     found = [cut.score(document, fact) for document in (f"{fact} {rest}", f"{rest} {fact}")]

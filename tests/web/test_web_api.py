@@ -343,7 +343,9 @@ def test_with_a_calibration_the_answer_has_probability_and_band():
     calibration = Calibration(Logistic(4.0, 1.0), WordPairs().signature, ("made up",), 100, 0.5, 5, 0.1, 0.25, 0.3)
 
     async def ask():
-        app = create_app(WordPairs(), ServeSettings(), calibration)
+        metric = WordPairs()
+        metric.calibrate(calibration)
+        app = create_app(metric, ServeSettings())
         transport = httpx.ASGITransport(app)
         async with (
             app.router.lifespan_context(app),
@@ -356,10 +358,12 @@ def test_with_a_calibration_the_answer_has_probability_and_band():
     assert answer["band"] == "likely consistent"
 
 
-def test_a_calibration_of_other_settings_is_refused():
-    other = Calibration(Logistic(4.0, 1.0), WordPairs(answers=3).signature, (), 100, 0.5, 5, 0.1, 0.25, 0.3)
-    with pytest.raises(InputError, match="belongs to"):
-        create_app(WordPairs(), ServeSettings(), other)
+def test_a_calibration_of_another_metric_is_refused(tmp_path):
+    other = Calibration(Logistic(4.0, 1.0), WordPairs().signature, (), 100, 0.5, 5, 0.1, 0.25, 0.3)
+    other.save(path := tmp_path / "other.json")
+    done = CliRunner().invoke(cli, ["serve", "--metric", "rouge2-precision", "--calibration", str(path)])
+    assert isinstance(done.exception, InputError)
+    assert "belongs to" in str(done.exception)
 
 
 def test_openapi_describes_every_refusal(service):

@@ -12,23 +12,21 @@ from typing import NoReturn
 import click
 
 import quals
-from quals.cli.exits import finish
+from quals.cli.exits import EXIT_ERROR, finish
 from quals.errors import QualsError
 
-EXIT_ERROR = 3
-
-# name -> (module, attribute, one line for --help)
+# name, of the module and of the command in it -> one line for --help
 COMMANDS = {
-    "score": ("quals.cli.score", "score", "Score the summaries in a file against their documents."),
-    "report": ("quals.cli.report", "report", "Make a page from scores: which words are wrong, and why."),
-    "calibrate": ("quals.cli.calibrate", "calibrate", "Fit probabilities to labelled scores."),
-    "serve": ("quals.cli.serve", "serve", "Serve a page and an API that score summaries."),
-    "agree": ("quals.cli.agree", "agree", "Measure how far metrics agree with people."),
-    "contrast": ("quals.cli.contrast", "contrast", "Select good and bad summaries for contrastive training."),
-    "compare": ("quals.cli.compare", "compare", "Compare systems by metrics: a table with tests, and a page."),
-    "study": ("quals.cli.study", "study", "Ask people which summaries are better, and report what they say."),
-    "summarize": ("quals.cli.summarize", "summarize", "Write summaries of the documents in a file."),
-    "train": ("quals.cli.train", "train", "Train the models the metrics are made of."),
+    "score": "Score the summaries in a file against their documents.",
+    "report": "Make a page from scores: which words are wrong, and why.",
+    "calibrate": "Fit probabilities to labelled scores.",
+    "serve": "Serve a page and an API that score summaries.",
+    "agree": "Measure how far metrics agree with people.",
+    "contrast": "Select good and bad summaries for contrastive training.",
+    "compare": "Compare systems by metrics: a table with tests, and a page.",
+    "study": "Ask people which summaries are better, and report what they say.",
+    "summarize": "Write summaries of the documents in a file.",
+    "train": "Train the models the metrics are made of.",
 }
 
 
@@ -41,8 +39,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module, attribute, _ = COMMANDS[cmd_name]
-        command: click.Command = getattr(importlib.import_module(module), attribute)
+        command: click.Command = getattr(importlib.import_module(f"quals.cli.{cmd_name}"), cmd_name)
         return command
 
     def invoke(self, ctx: click.Context) -> object:
@@ -53,7 +50,7 @@ class _LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
+            formatter.write_dl(list(COMMANDS.items()))
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

@@ -67,7 +67,7 @@ def results_files(output: str | None) -> set[Path]:
 
 @contextlib.contextmanager
 def progress_bars() -> Iterator[Callable[[str, int], Advance]]:
-    """One bar on standard error for each metric, with rate and time left; none if that is no terminal."""
+    """Bars on standard error, one for each step, such as a metric; none if that is no terminal."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from quals.cli.console import Console

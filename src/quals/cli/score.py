@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from quals.calibrate.calibration import Calibration
-from quals.cli.exits import EXIT_TROUBLED, finish
+from quals.cli.exits import EXIT_BELOW, EXIT_TROUBLED, exit_codes, finish
 from quals.cli.fields import document_field, format_option, reference_field, summary_field
 from quals.cli.metrics import load_metrics, metric_names, metric_settings, settings_option, workers_option
 from quals.cli.outputs import check_outputs, results_files
@@ -28,19 +28,6 @@ from quals.metrics.safe import rows_at_once
 from quals.scoring.resume import skip_finished
 from quals.scoring.run import run_all
 from quals.scoring.tally import Tally
-
-EXIT_BELOW = 1
-
-EPILOG = """\b
-Exit codes:
-  0    every row was read and dealt with
-  1    --fail-under: a summary is below it, or has no score, by the first metric
-  2    the command line is wrong
-  3    the run could not be done: unreadable file, missing model
-  4    finished, but some rows were malformed or failed (their results say why)
-  130  interrupted; the rows finished by then are kept, and --resume goes on
-  141  whoever read the output stopped reading
-"""
 
 
 @dataclass(frozen=True)
@@ -73,7 +60,7 @@ class Options:
     quiet: bool
 
 
-@click.command(epilog=EPILOG)
+@click.command(epilog=exit_codes("--fail-under: a summary is below it, or has no score, by the first metric"))
 @click.argument("file", required=False)
 @click.option("--document", metavar="FILE", help="A plain text to score one summary against; goes with --summary.")
 @click.option("--summary", metavar="FILE", help="A plain text: the summary.")

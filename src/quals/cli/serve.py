@@ -46,6 +46,8 @@ def serve(metric: str, model: str | None, device: str, calibration: str | None, 
     (loaded,) = load_metrics(name, (), device=device, **chosen)
     if loaded.needs_reference:
         raise InputError(f"{metric} compares with reference summaries, which are not asked for here", field="--metric")
-    app = create_app(loaded, settings, known)
+    if known:
+        loaded.calibrate(known)
+    app = create_app(loaded, settings)
     click.echo(loaded.signature, err=True)
     Server(app, settings).run()

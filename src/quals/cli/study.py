@@ -67,8 +67,9 @@ def new(
     people = names or tuple(f"Annotator {number}" for number in range(1, annotators + 1))
     found = read_documents(sources, FieldNames(document_field, summary_field))
     complain(found.problems)
-    plan = plan_study(found, StudySettings(**settings), people)
-    Store.create(study, plan, people, title=title, settings=settings)
+    chosen = StudySettings(**settings)
+    plan = plan_study(found, chosen, people)
+    Store.create(study, plan, people, title=title, settings=chosen.to_dict())
     pairs = [pair for pair in plan.pairs if not pair.check]
     same = sum(pair.first_text == pair.second_text for pair in pairs)
     click.echo(f"{len({pair.document.id for pair in pairs})} of {len(found.documents)} documents, {len(pairs)} pairs")

@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from quals.cli.console import plain_console
-from quals.cli.exits import EXIT_TROUBLED, finish
+from quals.cli.exits import EXIT_TROUBLED, exit_codes, finish
 from quals.cli.fields import document_field, format_option
 from quals.cli.options import made_of, options
 from quals.cli.outputs import check_outputs, results_files
@@ -21,16 +21,6 @@ from quals.io.rows import count_rows, read_documents
 from quals.summarizer.settings import PRESETS, GenerationSettings
 
 _SAMPLING, _SEARCH = ("top_k", "top_p", "temperature", "seed"), ("beams",)
-
-EPILOG = """\b
-Exit codes:
-  0    every row was read and dealt with
-  2    the command line is wrong
-  3    the run could not be done: unreadable file, missing model
-  4    finished, but some rows were malformed or failed (their results say why)
-  130  interrupted; the rows finished by then are kept, and --resume goes on
-  141  whoever read the output stopped reading
-"""
 
 
 @dataclass(frozen=True)
@@ -48,7 +38,7 @@ class Options:
     quiet: bool
 
 
-@click.command(epilog=EPILOG)
+@click.command(epilog=exit_codes())
 @click.argument("file")
 @click.option("--model", required=True, help="A folder made by `quals train summarizer`, or its Hub id.")
 @click.option("-o", "--output", default="-", show_default=True, help="A .jsonl, .csv, .tsv or .parquet file, or -.")

@@ -28,7 +28,7 @@ from quals.evaluate.statistics import scipy_stats
 Floats = NDArray[np.float64]
 
 _AT_ONCE = 4_000_000  # numbers drawn at a time
-_LINE = 10  # documents that a line is fitted through, at least
+_ENOUGH = 10  # documents, at least, that a line is fitted through or a bootstrap test believed for
 _ALIKE = 1e-6  # between shares of novel word pairs, what rounding may leave
 
 
@@ -83,7 +83,7 @@ def against(system: Sequence[float | None], baseline: Sequence[float | None], re
     p_randomisation = p_bootstrap = None
     if draws is not None:
         p_randomisation = _randomisation(differences, resampling)
-    if draws is not None and len(differences) >= _LINE:  # of fewer it is far too sure
+    if draws is not None and len(differences) >= _ENOUGH:  # of fewer it is far too sure
         centre = differences.mean()
         p_bootstrap = float((np.sum(np.abs(draws - centre) >= abs(centre)) + 1) / (len(draws) + 1))
     return Paired(estimate, p_randomisation, p_bootstrap, wins, len(pairs) - wins - losses, losses)
@@ -110,8 +110,8 @@ def at_equal_copying(
     found = [values for values in zip(system, baseline, novelty, baseline_novelty, strict=True) if None not in values]
     a, b, x, y = np.array(found, dtype=np.float64).reshape(-1, 4).T
     differences, novelties = a - b, x - y
-    if len(found) < _LINE:
-        return Estimate(None, None, None, len(found), f"fewer than {_LINE} documents have a value")
+    if len(found) < _ENOUGH:
+        return Estimate(None, None, None, len(found), f"fewer than {_ENOUGH} documents have a value")
     value = float(_intercept(differences, novelties))
     if np.isnan(value):
         return Estimate(None, None, None, len(found), "the systems differ in copying by the same on every document")

@@ -1,4 +1,4 @@
-"""Parquet in and out; the one module that imports pyarrow."""
+"""Parquet in and out."""
 
 from __future__ import annotations
 

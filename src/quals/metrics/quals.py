@@ -66,7 +66,6 @@ class Quals(GroupedMetric[GeneratedPair]):
         model: a shipped name, a local folder or a Hub id of a QAGen model, or a `QAGen` in memory.
         device, dtype: see `FramedModel.load`.
         settings: see `QualsSettings`.
-        compatibility: instead of that of the settings.
 
     Raises:
         InputError: the model reads too little for a chunk and a pair.
@@ -88,10 +87,8 @@ class Quals(GroupedMetric[GeneratedPair]):
         *,
         dtype: str = "float32",
         settings: QualsSettings | None = None,
-        compatibility: Compatibility | None = None,
     ) -> None:
-        settings = QualsSettings.given(settings)
-        self.settings = replace(settings, compatibility=compatibility) if compatibility else settings
+        self.settings = QualsSettings.given(settings)
         self.qagen = model if isinstance(model, QAGen) else QAGen.load(model, device=device, dtype=dtype)
         self.qagen.check_room(self.settings.chunk, self.settings.search.max_length, "chunk")
         self.device = self.qagen.lm.device.type

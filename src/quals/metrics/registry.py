@@ -25,7 +25,7 @@ METRICS = {
     "rouge2-precision": "quals.metrics.rouge:Rouge2Precision",
 }
 # Names that stand for others, where several metrics may be named.
-COMBINED = {"rouge": ("rouge1", "rouge2", "rougeL"), "copy": ("rouge2-precision",)}
+GROUPS = {"rouge": ("rouge1", "rouge2", "rougeL"), "copy": ("rouge2-precision",)}
 
 
 def expand(name: str) -> tuple[str, ...]:
@@ -34,9 +34,9 @@ def expand(name: str) -> tuple[str, ...]:
     Raises:
         InputError: no metric has this name.
     """
-    if name not in METRICS and name not in COMBINED:
-        raise InputError(_unknown("metric", name, [*METRICS, *COMBINED]))
-    return COMBINED.get(name, (name,))
+    if name not in METRICS and name not in GROUPS:
+        raise InputError(_unknown("metric", name, [*METRICS, *GROUPS]))
+    return GROUPS.get(name, (name,))
 
 
 @without_collecting()

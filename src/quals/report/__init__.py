@@ -1,6 +1,6 @@
 """From scores to something people can look at.
 
-rows.py      scored rows, and reading them back from JSONL
+rows.py      scored rows, and reading them back
 facts.py     what a reader must know of the metric
 marks.py     spans of texts -> what to mark, and where
 overview.py  the whole file in a few numbers

@@ -11,7 +11,6 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 import quals
-from quals.calibrate.calibration import Calibration
 from quals.metrics.base import Metric
 from quals.report.facts import MetricFacts
 from quals.web import api, pages
@@ -22,14 +21,8 @@ from quals.web.service import Service
 from quals.web.settings import ServeSettings
 
 
-def create_app(metric: Metric, settings: ServeSettings, calibration: Calibration | None = None) -> FastAPI:
-    """The application around a metric that is already loaded.
-
-    Raises:
-        InputError: the calibration does not belong to the metric as set up.
-    """
-    if calibration:
-        metric.calibrate(calibration)
+def create_app(metric: Metric, settings: ServeSettings) -> FastAPI:
+    """The application around a metric that is already loaded."""
     batcher = Batcher(metric, batch=settings.batch, queue=settings.queue, patience=settings.timeout)
     service = Service(batcher, MetricFacts.of(metric), settings)
 
