@@ -32,7 +32,7 @@ ROWS: list[dict[str, Any]] = [
 ]
 
 
-def named(name: str, device: str | None, **settings: Any) -> Overlap:
+def named(name: str, device: str, **settings: Any) -> Overlap:
     """A small metric that goes by any name, and counts differently by each."""
     made = Overlap(words={"quals": 5, "factcc": 2}.get(name, 1))
     made.name = name  # type: ignore[misc]

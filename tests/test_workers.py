@@ -131,16 +131,16 @@ def test_errors_come_back_as_they_are() -> None:
 @pytest.mark.parametrize(
     ("device", "expected"),
     [
-        (None, [("cuda:0", "0.3"), ("cuda:1", "0.3"), ("cuda:0", "0.3"), ("cuda:1", "0.3"), ("cuda:0", "0.3")]),
+        ("auto", [("cuda:0", "0.3"), ("cuda:1", "0.3"), ("cuda:0", "0.3"), ("cuda:1", "0.3"), ("cuda:0", "0.3")]),
         ("cuda:1", [("cuda:1", "0.18")] * 5),
     ],
 )
-def test_gpus_are_dealt_out(device: str | None, expected: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpus_are_dealt_out(device: str, expected: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setenv(SHARE, "0.9")
-    made: list[str | None] = []
+    made: list[str] = []
 
-    def load(name: str, *, device: str | None) -> Metric:
+    def load(name: str, *, device: str) -> Metric:
         made.append(device)
         return Rouge1()
 

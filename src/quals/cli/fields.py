@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from quals.io.rows import DEFAULT_FIELDS
+from quals.io.rows import DEFAULT_FIELDS, FORMATS
 
 
 def _field(role: str) -> str:
@@ -13,7 +13,7 @@ def _field(role: str) -> str:
 
 
 format_option = click.option(
-    "--format", type=click.Choice(["jsonl", "csv", "tsv", "parquet"]), help="Default: by suffix; stdin is jsonl."
+    "--format", type=click.Choice(list(dict.fromkeys(FORMATS.values()))), help="Default: by suffix; stdin is jsonl."
 )
 document_field = click.option("--document-field", metavar="NAME", help=f"{_field('document')}.")
 summary_field = click.option("--summary-field", metavar="NAME", help=f"{_field('summary')}.")

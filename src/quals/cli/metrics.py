@@ -49,7 +49,7 @@ def load_metrics(
     names: str,
     settings: Sequence[str],
     *,
-    device: str | None = None,
+    device: str = "auto",
     workers: int = 1,
     **common: object,
 ) -> list[Metric]:
@@ -74,7 +74,7 @@ def load_metrics(
         metrics = [registry.load(name, **settings) for name, settings in zip(wanted, each, strict=True)]
     except InputError as error:
         raise click.UsageError(str(error)) from error
-    if device in (None, "auto", "cuda") and any(metric.device == "cuda" for metric in metrics):
+    if device in ("auto", "cuda") and any(metric.device == "cuda" for metric in metrics):
         import torch
 
         if (gpus := torch.cuda.device_count()) > workers:

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from quals.errors import InputError, QualsError
-from quals.io.rows import PLACES, Row, format_of
+from quals.io.rows import FORMATS, PLACES, Row, format_of
 from quals.io.separated import jsonl_to_separated
 from quals.io.values import is_text
 from quals.records import Result, Scores
@@ -195,9 +195,9 @@ def is_table(path: str | Path) -> bool:
         InputError: it asks for none of them, nor for JSONL.
     """
     suffix = Path(path).suffix.lower()
-    if str(path) != "-" and suffix not in (".jsonl", ".ndjson", ".parquet", ".csv", ".tsv"):
+    if str(path) != "-" and suffix not in FORMATS:
         raise InputError("results go to a file ending in .jsonl, .csv, .tsv or .parquet, or to -", file=str(path))
-    return suffix in (".parquet", ".csv", ".tsv")
+    return FORMATS.get(suffix, "jsonl") != "jsonl"
 
 
 def rows_path(output: str | Path) -> Path:

@@ -54,7 +54,7 @@ def find(name: str) -> type[Metric]:
     return metric
 
 
-def load(name: str, /, *, device: str | None = None, workers: int = 1, **settings: object) -> Metric:
+def load(name: str, /, *, device: str = "auto", workers: int = 1, **settings: object) -> Metric:
     """The metric of this name, set up with its own settings.
 
     ``device`` and ``workers``, processes that share its work (see `metrics.workers`), are for metrics that run a model.
@@ -66,7 +66,6 @@ def load(name: str, /, *, device: str | None = None, workers: int = 1, **setting
     """
     metric = find(name)
     known = inspect.signature(metric).parameters
-    device = "auto" if device is None else device
     where = {"device": like("auto", device, f"{name}.device"), "workers": like(1, workers, f"{name}.workers")}
     if workers > 1 and "device" in known and "workers" not in known:
         from quals.metrics.workers import Workers

@@ -41,7 +41,7 @@ class Recipe:
 
     number: int
     name: str
-    device: str | None
+    device: str
     settings: Mapping[str, Any]
 
 
@@ -61,7 +61,7 @@ class Workers(Metric):
         QualsError: what the metric itself raises, or a process was killed.
     """
 
-    def __init__(self, name: str, workers: int, /, *, device: str | None = None, **settings: object) -> None:
+    def __init__(self, name: str, workers: int, /, *, device: str = "auto", **settings: object) -> None:
         for fact in ("name", "range", "meaning", "higher", "needs_reference"):
             setattr(self, fact, getattr(registry.find(name), fact))
         self.workers = workers
@@ -177,12 +177,12 @@ class Here:
             del self.metrics[next(iter(self.metrics))]
         return found
 
-    def _device(self, device: str | None) -> str | None:
+    def _device(self, device: str) -> str:
         import torch
 
         from quals.lm.device import SHARE
 
-        gpus = torch.cuda.device_count() if device in (None, "auto", "cuda") else 0
+        gpus = torch.cuda.device_count() if device in ("auto", "cuda") else 0
         os.environ[SHARE] = str(self.share / -(-self.places // max(1, gpus)))
         return f"cuda:{self.place % gpus}" if gpus else device
 

@@ -144,9 +144,9 @@ def policy() -> str:
 
 
 @cache
-def asset(name: str) -> str:
-    """A file of the templates folder, as text."""
-    return files("quals.report").joinpath("templates", name).read_text(encoding="utf-8")
+def asset(name: str, package: str = "quals.report") -> str:
+    """A file of a package's templates folder, as text."""
+    return files(package).joinpath("templates", name).read_text(encoding="utf-8")
 
 
 @cache

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
 import jinja2
 from fastapi import APIRouter, Request
@@ -17,7 +16,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from quals.report.facts import MetricFacts
-from quals.report.page import Report, environment, policy, row_html
+from quals.report.page import Report, asset, environment, policy, row_html
 from quals.report.rows import ScoredRow
 from quals.report.view import view_row
 from quals.web.api import service_of
@@ -57,7 +56,7 @@ async def static(name: str) -> Response:
     if name not in _ASSETS:
         raise Refusal(404, "no such file")
     package, kind = _ASSETS[name]
-    return Response(_asset(package, name), media_type=kind)
+    return Response(asset(name, package), media_type=kind)
 
 
 @router.post("/stream")
@@ -172,8 +171,3 @@ def _page(request: Request, typed: FormData, error: str = "") -> str:
 def _environment() -> jinja2.Environment:
     loader = jinja2.ChoiceLoader([jinja2.PackageLoader("quals.web"), jinja2.PackageLoader("quals.report")])
     return environment().overlay(loader=loader)
-
-
-@cache
-def _asset(package: str, name: str) -> str:
-    return files(package).joinpath("templates", name).read_text(encoding="utf-8")
