@@ -17,6 +17,7 @@ import pytest
 
 from quals.cli.main import main
 from quals.io.parquet import jsonl_to_parquet
+from quals.io.results import JsonlWriter
 from quals.metrics.rouge import Rouge2Precision
 from quals.records import Texts
 from quals.scoring.evidence import explained
@@ -346,3 +347,53 @@ def test_commands_that_write_no_rows_end_as_score_does(
     monkeypatch.setattr("quals.cli.agree.load_metrics", interrupted)
     code, told = run("agree", file, "-m", "copy")
     assert (code, told.strip()) == (130, "quals: interrupted")
+
+
+@pytest.mark.parametrize("option", ["--report", "-o"])
+def test_missing_rights_are_told_before_the_work(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    """Also where the file is there: it is made beside itself. What is no such file needs rights of its own."""
+    refused, granted = tmp_path / "refused", tmp_path / "granted"
+    for folder in (refused, granted):
+        folder.mkdir()
+    table, pipe = refused / "o.csv", granted / "pipe"
+    table.write_text("")
+    os.mkfifo(pipe)
+    link = granted / "link.csv"
+    link.symlink_to(table)
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path) not in (refused, pipe))
+    for output in (table, refused / "new.csv", link, *([pipe] if option == "--report" else ())):
+        code, told = run("score", write(tmp_path / "a.jsonl", ROW), "-m", "rouge1", option, output)
+        assert (code, f"no right to write to {pipe if output == pipe else refused}\n" in told) == (3, True)
+
+
+def test_lines_are_added_where_no_file_can_be_made(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output = tmp_path / "o.jsonl"
+    output.touch()
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path) != tmp_path)
+    assert run("score", write(tmp_path / "a.jsonl", ROW), "-m", "copy", "-o", output)[0] == 0
+    assert len(read(output)) == 1
+
+
+def test_two_runs_do_not_go_on_with_one_output(run: Run, tmp_path: Path) -> None:
+    """The second changes nothing: what looks like a half-written line may be one that is being written."""
+    file, output = write(tmp_path / "a.jsonl", ROW, ROW), tmp_path / "o.jsonl"
+    assert run("score", file, "-m", "copy", "--limit", "1", "-o", output)[0] == 0
+    with JsonlWriter(output, append=True), output.open("a") as other:
+        other.write('{"half')
+        other.flush()
+        before = output.read_bytes()
+        for resume in ([], ["--resume"]):
+            code, told = run("score", file, "-m", "copy", "-o", output, *resume)
+            assert (code, f"{output}: another run is writing to it" in told) == (3, True)
+            assert output.read_bytes() == before
+    assert run("score", file, "-m", "copy", "-o", output, "--resume")[0] == 0
+    assert len(read(output)) == 2
+
+
+def test_a_finished_table_is_made_anew_and_this_is_told(run: Run, tmp_path: Path) -> None:
+    command = ["score", write(tmp_path / "a.jsonl", ROW), "-m", "copy", "-o", tmp_path / "o.csv", "--resume"]
+    for is_finished in (False, True):
+        code, told = run(*command)
+        assert (code, "o.csv is finished" in told) == (0, is_finished)

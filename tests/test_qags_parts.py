@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
+import spacy
 
 from quals.errors import ModelError
-from quals.nlp import load_pipeline
+from quals.nlp import PIPELINE, load_pipeline, pipeline_name
 from quals.qags.answer import Answer, best_answer
 from quals.qags.candidates import Candidate, candidates
 from quals.qags.f1 import normalized, token_f1
@@ -85,3 +89,18 @@ def test_an_answer_beats_none_however_probable() -> None:
     answers = [Answer("", -0.1), Answer("chief", -3.0), Answer("mayor", -2.0), Answer("", -0.2)]
     assert best_answer(answers) == (answers[2], 2)
     assert best_answer(answers[::3]) == (answers[0], 0)
+
+
+def test_pipelines_of_folders_have_names_of_their_own(tmp_path: Path) -> None:
+    """Not all of them version 0.0.0, and a changed copy not that of its original; the same anywhere."""
+    names = []
+    for number, mark in enumerate((".", "!", ".")):
+        pipeline = spacy.blank("en")
+        pipeline.add_pipe("sentencizer", config={"punct_chars": [mark]})
+        pipeline.to_disk(tmp_path / str(number))
+        for path in (tmp_path / str(number) / "vocab").iterdir():  # what spaCy writes in no certain order
+            path.write_bytes((tmp_path / "0" / "vocab" / path.name).read_bytes())
+        names.append(pipeline_name(load_pipeline(str(tmp_path / str(number)))))
+    assert names[0] == names[2] != names[1]
+    assert re.fullmatch(r"en_pipeline@0\.0\.0\+[0-9a-f]{8}", names[0])
+    assert re.fullmatch(rf"{PIPELINE}@[0-9.]+", pipeline_name(load_pipeline()))

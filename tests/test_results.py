@@ -3,6 +3,7 @@
 import csv
 import datetime
 import decimal
+import errno
 import itertools
 import json
 import math
@@ -19,7 +20,7 @@ from overlap import Overlap
 
 from quals.calibrate import Band, Reading
 from quals.errors import InputError, MissingExtraError, ModelError, QualsError
-from quals.io.parquet import parquet_schema
+from quals.io.parquet import jsonl_to_parquet, parquet_schema
 from quals.io.results import (
     JsonlWriter,
     TableWriter,
@@ -253,6 +254,38 @@ def test_parquet_output_of_parquet_input_keeps_values_and_types(tmp_path):
         assert made[name].type == table[name].type, name
 
 
+def test_bytes_within_other_values_are_base64_in_parquet(tmp_path):
+    """Those of pictures as Hugging Face's data sets hold them; a column that holds nothing else keeps its type."""
+    picture = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    columns = {
+        "picture": pa.array([{"bytes": b"\xffPNG", "path": "a.png"}, None], picture),
+        "parts": pa.array([[b"\xff", None], []], pa.list_(pa.large_binary())),
+        "kind": pa.array([b"\xff", None]).dictionary_encode(),
+        "raw": pa.array([b"\xff", None], pa.binary_view()),
+    }
+    source = tmp_path / "i.parquet"
+    pq.write_table(pa.table({"document": ["D", "D"], "summary": ["S", "S"], **columns}), source)
+    schema = parquet_schema(source)
+    made = write_parquet(tmp_path / "o.parquet", list(read_rows(source)), schema=schema)
+    assert made["picture"].to_pylist() == [{"bytes": "/1BORw==", "path": "a.png"}, None]
+    assert made["parts"].to_pylist() == [["/w==", None], []]
+    assert made["kind"].to_pylist() == ["/w==", None]
+    assert made["raw"].to_pylist() == [b"\xff", None]
+    assert made["raw"].type == schema.field("raw").type
+
+
+def test_parquet_of_large_whole_numbers_and_fractions_within_other_values(tmp_path):
+    """In one place, which no type could hold, and in two."""
+    many = [{"meta": {"user": 2**53 + 1}, "list": [2**53 + 1], "two": {"user": 2**53 + 1, "share": 0.5}}] * 256
+    last = {"meta": {"user": 0.5}, "list": [0.5], "two": {"user": 1, "share": 1}}
+    rows = [Row(fields, "f", n) for n, fields in enumerate([*many, last], 1)]
+    table = write_parquet(tmp_path / "o.parquet", rows)
+    assert [json.loads(text) for text in (table["meta"][0].as_py(), table["list"][256].as_py())] == [
+        {"user": 2**53 + 1}, [0.5],
+    ]  # fmt: skip
+    assert table["two"][0].as_py() == {"user": 2**53 + 1, "share": 0.5}
+
+
 def test_one_of_a_list_of_summaries_is_a_text_in_parquet_too(tmp_path):
     source = tmp_path / "i.parquet"
     inside = [{"said": ["x"]}, {"said": ["y", "z"]}]
@@ -324,6 +357,47 @@ def test_parquet_appears_whole_or_not_at_all(tmp_path):
     assert len(read_jsonl(rows_path(path))) == 1
     write_parquet(path, rows_of(("b", "b")))
     assert [file.name for file in tmp_path.iterdir()] == ["o.parquet"]
+
+
+@pytest.mark.parametrize("append", [False, True])
+@pytest.mark.parametrize("name", ["o.jsonl", "o.csv"])
+def test_two_runs_do_not_write_to_one_file(tmp_path, name, append):
+    """Not even while the table is made; what the first has written stays."""
+    path = tmp_path / name
+    with results_writer(path) as writer:
+        writer.write(rows_of(("a", "a"))[0], SCORE)
+        with pytest.raises(QualsError, match=r"o\.(jsonl|csv\.partial\.jsonl): another run is writing to it"):
+            results_writer(path, append=append)
+        writer.write(rows_of(("b", "b"))[0], SCORE)
+    assert [row.document for row in read_rows(path)] == ["a", "b"]
+    with results_writer(path) as writer:
+        writer.write(rows_of(("c", "c"))[0], SCORE)
+    assert [row.document for row in read_rows(path)] == ["c"]
+
+
+def test_no_other_run_writes_while_the_table_is_made(tmp_path, monkeypatch):
+    path, told = tmp_path / "o.csv", []
+
+    def other_run(spool, target):
+        with pytest.raises(QualsError, match="another run"):
+            JsonlWriter(spool)
+        told.append(len(read_jsonl(spool)))
+
+    monkeypatch.setattr("quals.io.results.jsonl_to_separated", other_run)
+    with results_writer(path) as writer:
+        writer.write(rows_of(("a", "a"))[0], SCORE)
+    assert told == [1]
+
+
+def test_a_file_system_without_locks(tmp_path, monkeypatch):
+    def refused(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refused)
+    for name in ("a", "b"):
+        with JsonlWriter(tmp_path / "o.jsonl") as writer:
+            writer.write(rows_of((name, "x"))[0], SCORE)
+    assert [row["document"] for row in read_jsonl(tmp_path / "o.jsonl")] == ["b"]
 
 
 def test_parquet_without_pyarrow(tmp_path, monkeypatch):
@@ -412,6 +486,10 @@ def test_results_are_safe_where_their_table_cannot_be_written(tmp_path):
     (tmp_path / "d.jsonl").write_text('{"a": "x"}\n')
     with pytest.raises(QualsError, match=r"o\.csv: cannot be written: .*\. The results are safe in .*d\.jsonl$"):
         jsonl_to_separated(tmp_path / "d.jsonl", tmp_path / "none" / "o.csv")
+    for make in (jsonl_to_separated, jsonl_to_parquet):
+        with pytest.raises(QualsError, match=r"cannot be written: .*No such file") as lost:
+            make(tmp_path / "deleted.jsonl", tmp_path / "o")
+        assert "results are safe" not in str(lost.value)
 
 
 def test_the_case_of_a_suffix_does_not_matter(tmp_path):

@@ -27,9 +27,9 @@ INPUT = [
 def score_file(source, output, *, resume=False, metric=None, explain=False):
     metric, tally = metric or Overlap(), Tally()
     rows = read_rows(source)
-    if resume:
-        skip_finished(output, rows, [tally], metrics=[metric], explain=explain)
     with JsonlWriter(output, explain=explain, append=resume) as writer:
+        if resume:
+            skip_finished(output, rows, [tally], metrics=[metric], explain=explain)
         return run(rows, metric, writer, window=2, tally=tally)
 
 

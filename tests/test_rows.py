@@ -175,6 +175,43 @@ def test_a_bad_csv_row_does_not_end_the_run(tmp_path, row, message):
     assert str(bad.error) == f"{path}:4: {message}"
 
 
+@pytest.mark.parametrize(
+    ("lines", "sound"),
+    [
+        # Lines of a text that goes on after a stray quote, up to the row's end or to a row that begins with a quote.
+        (['"He said "hi" to', "her, and left. Then", 'he went","S"', '"D","S"', "D,S"], [5, 6]),
+        (['"He said "hi" to', "her, and left", '"D","S"', "D,S"], [4, 5]),
+        (['"He said "hi" to', 'her, and "no", then', 'left, for good","S"', "D,S"], [5]),
+        (['"He said', '"hi" to', "her, and", 'left","S"', "D,S"], [6]),
+        (['D,"He said "hi" to', 'her, and left"', "D,S"], [4]),
+        (['"A 5" disk', 'and more","S"', '"D","S"'], [4]),
+        (['"A 5" disk","S"', '"D","S"', "D,S"], [3, 4]),
+        (['"He said "hi" to', "her", "and left, then"], [4]),  # no quote ends it
+        # Rows of which no text was damaged, or of one line.
+        (['"D"x,S', "D,S", '"D","S"', "D,S"], [3, 4, 5]),
+        (['"D,S', '"D","S"', "D,S"], [3, 4]),
+        (['"D,S', "D,S", '"D" x,S', *["D,S"] * 30], list(range(5, 35))),
+        (['"D" 5" x,S', *["D,S"] * 25, 'a 5",S', 'the "D",S'], list(range(3, 30))),
+        (['"D"x,S', 'a 5",S', "D,S"], [3, 4]),
+    ],
+)
+def test_no_piece_of_a_damaged_csv_row_is_a_row(tmp_path, lines, sound):
+    path = write(tmp_path / "a.csv", "\n".join(["document,summary", *lines, ""]))
+    rows = list(read_rows(path))
+    assert [row.line for row in rows if not row.error] == sound
+    assert rows[0].line == 2
+    told = [str(row.error) for row in rows[1:] if row.error and "not valid" not in str(row.error)]
+    assert all("may belong to the damaged row of line 2" in error or "columns, but" in error for error in told)
+
+
+def test_rows_held_back_are_read_where_the_file_breaks_off(tmp_path):
+    path = write(tmp_path / "a.csv.gz", zipped(b'document,summary\n"D"x,S\nD,S\nD,S\n')[:-9])
+    seen = []
+    with pytest.raises(InputError, match="cannot be read any further"):
+        seen.extend(read_rows(path))
+    assert [row.error is None for row in seen] == [False, True, True]
+
+
 def test_csv_text_comes_through_unchanged(tmp_path):
     document = 'He said "no",\r\nthen\tleft. ' + "x" * 200_000
     path = write(tmp_path / "a.csv", 'document,summary\n"' + document.replace('"', '""') + '",\n')
@@ -197,6 +234,12 @@ def test_csv_text_comes_through_unchanged(tmp_path):
 def test_csv_of_spreadsheets(tmp_path, content):
     path = write(tmp_path / "a.csv", content)
     assert (texts(read_rows(path)), count_rows(path)) == ([("D, E", "S")], 1)
+
+
+def test_empty_columns_without_names_at_the_end_of_csv(tmp_path):
+    path = write(tmp_path / "a.csv", "document,summary,,\nD,S,,\nD,S,x,\nD,S\n")
+    assert errors(read_rows(path)) == [None, f"{path}:3: 4 columns, but the header has 2", None]
+    assert next(read_rows(path)).fields == {"document": "D", "summary": "S"}
 
 
 def test_only_a_first_line_tells_the_delimiter(tmp_path):
@@ -242,6 +285,13 @@ def test_a_list_of_passages_is_one_document(tmp_path):
     assert [row.document for row in read_documents(path, "contexts")] == ["One.\n\nTwo.", "One."]
 
 
+def test_json_that_says_two_things_of_one_field(tmp_path):
+    rest = ('"summary": "a", "summary": "b"', '"summary": "S", "a": {"b": 1, "b": 1}', '"summary": "S", "a": {"b": 1}')
+    path = write(tmp_path / "a.jsonl", "".join(f'{{"document": "D", {fields}}}\n' for fields in rest))
+    message = "not readable as JSON: an object has two fields"
+    assert errors(read_rows(path)) == [f"{path}:1: {message} 'summary'", f"{path}:2: {message} 'b'", None]
+
+
 def test_a_list_of_summaries_gives_one_row_each(tmp_path):
     path = write(tmp_path / "a.jsonl", '{"document": "D", "summary": ["S0", null, "S2"], "id": 1}')
     rows = list(read_rows(path))
@@ -281,7 +331,7 @@ def test_parquet(tmp_path):
         ("a.parquet", b"PAR1 or not", "cannot be read as Parquet"),
         ("a.json", b"[]", r"unknown suffix '.json'; say what it holds: --format"),
         ("a.csv", b"summary,summary\nS,S", ":1: summary: two columns have this name"),
-        ("a.csv", b"\nsep=;\ndocument;summary;;\nD;S;;", ":3: two columns have no name"),
+        ("a.csv", b"\nsep=;\n;;document;summary\n;;D;S", ":3: two columns have no name"),
         ("a.csv", b'"docu"ment,summary\nD,S\nE,T', ":1: not valid CSV: ',' expected after '\"'"),
         ("a.csv", b"document|summary\nD|S", r"a.csv: columns are separated by comma.*; found: document\|summary"),
         ("a.tsv", b"document,summary\nD,S", "in TSV by tab; found: document,summary"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -134,6 +135,16 @@ def test_hub_models_are_taken_from_the_hubs_cache(tmp_path: Path) -> None:
         code = f"import quals; print(quals.Quals({name!r}, device='cpu').signature)"
         printed = run_python(code, HF_HUB_CACHE=str(tmp_path), HF_HUB_OFFLINE="1")
         assert f"|model:{name.split('/')[1]}|revision:01234567|" in printed
+
+
+def test_only_the_hub_names_folders_by_commit(tmp_path: Path) -> None:
+    found = []
+    for weights in (b"a", b"b"):
+        folder = tmp_path / str(len(found)) / "snapshots" / "best"
+        folder.mkdir(parents=True)
+        (folder / "model.safetensors").write_bytes(weights)
+        found.append(store.revision(folder))
+    assert found == [hashlib.sha256(weights).hexdigest()[:8] for weights in (b"a", b"b")]
 
 
 def test_the_revision_is_that_of_all_weights(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,22 @@ def test_errors_come_back_as_they_are() -> None:
         registry.load("quals", device="cpu", workers=2, pairs=0)
     error = pickle.loads(pickle.dumps(MissingExtraError("QAGS", "spacy")))
     assert str(error) == "QAGS needs the extra 'spacy': in a checkout, pip install '.[spacy]'"
+
+
+def test_what_has_not_begun_is_not_done_after_an_error(shared: Metric, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(shared, Workers)
+    futures = [Future[int]() for _ in range(3)]
+    futures[0].set_exception(ModelError("no model"))
+    given = iter(futures)
+
+    class Waiting:
+        def submit(self, *_: object) -> Future[int]:
+            return next(given)
+
+    monkeypatch.setattr(workers, "_pool", lambda _: Waiting())
+    with pytest.raises(ModelError, match="no model"):
+        shared._results(len, [((),)] * 3)
+    assert [future.cancelled() for future in futures] == [False, True, True]
 
 
 @pytest.mark.parametrize(

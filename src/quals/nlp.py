@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import re
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from quals.errors import MissingExtraError, ModelError
+from quals.io.files import sha256
 from quals.records import Span
 
 if TYPE_CHECKING:
@@ -30,6 +33,9 @@ _one_at_a_time = Lock()  # the tables of a pipeline are shared by all threads
 def load_pipeline(name: str = PIPELINE) -> Language:
     """The spaCy pipeline of this name: an installed package, or a folder.
 
+    The version of one in a folder ends in eight characters of its content: most that people make are called 0.0.0, and
+    a changed copy keeps the version of what it was copied from.
+
     Raises:
         MissingExtraError: spaCy, or the English pipeline that comes with the extra, is not installed.
         ModelError: no other pipeline of this name is installed.
@@ -39,11 +45,21 @@ def load_pipeline(name: str = PIPELINE) -> Language:
     import spacy
 
     try:
-        return spacy.load(name)
+        pipeline = spacy.load(name)
     except OSError as error:
         if name == PIPELINE:
             raise MissingExtraError("The English spaCy pipeline", "spacy") from error
         raise ModelError(f"no spaCy pipeline '{name}': not an installed package, and not a folder") from error
+    if not spacy.util.is_package(name):
+        pipeline.meta["version"] += f"+{_content(Path(name))}"
+    return pipeline
+
+
+def _content(folder: Path) -> str:
+    # Of its files, since what the pipeline itself puts into bytes differs from process to process.
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    hashes = "".join(f"{path.relative_to(folder).as_posix()} {sha256(path)}\n" for path in files)
+    return hashlib.sha256(hashes.encode()).hexdigest()[:8]
 
 
 def pipeline_name(pipeline: Language) -> str:

@@ -7,6 +7,7 @@ from word_pairs import scored
 
 from quals.calibrate import Calibration, Logistic
 from quals.cli.report import report
+from quals.errors import InputError
 from quals.io.results import TableWriter
 from quals.io.rows import Row
 from quals.io.scored import OtherEvidence, evidence_from_dict
@@ -34,6 +35,19 @@ def test_other_fields_and_rows_without_a_name(tmp_path):
     (read,) = read_rows(path)
     assert (read.document, read.summary, read.id) == ("a", "b", "line 1")
     assert (read.score.value, read.score.reason) == (0.5, "")
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_rows_that_could_not_be_read_say_nothing_about_fields(tmp_path, rows, several):
+    result = SummaryScore(None, Status.INVALID_ROW, "not valid JSON")
+    unread = json.dumps(Scores({"quals": result}).to_dict() if several else result.to_dict()) + "\n"
+    path = written(tmp_path / "s.jsonl", rows)
+    path.write_text(unread * 64 + path.read_text())
+    assert [row.score.reason for row in read_rows(path)][:64] == ["not valid JSON"] * 64
+    assert [row.document for row in read_rows(path)][64:] == [row.document for row in rows]
+    path.write_text(unread * 63 + '{"score": 1, "status": "ok"}\n')
+    with pytest.raises(InputError, match="no field named document"):
+        list(read_rows(path))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -27,7 +28,7 @@ def check_outputs(outputs: Mapping[str, Iterable[str | Path | None]], inputs: It
         inputs: the files that the command reads; None likewise.
 
     Raises:
-        InputError: a file is in no folder, is a folder, an input, or another option's output.
+        InputError: a file is in no folder, may not be written, is a folder, an input, or another option's output.
     """
     options: dict[Path, str] = {}
     sources = [source for source in inputs if source is not None]
@@ -37,9 +38,17 @@ def check_outputs(outputs: Mapping[str, Iterable[str | Path | None]], inputs: It
                 raise InputError(f"there is no folder {path.parent}", file=str(path), field=option)
             if path.is_dir():
                 raise InputError("is a folder", file=str(path), field=option)
+            if not os.access(written := _written(path), os.W_OK):
+                raise InputError(f"no right to write to {written}", file=str(path), field=option)
             if (other := options.setdefault(path.resolve(), option)) != option:
                 raise InputError(f"is the {other} file, too", file=str(path), field=option)
             refuse_same_file(path, sources)
+
+
+def _written(path: Path) -> Path:
+    """What the right to write is needed for: most files are made beside the output, and then take its place."""
+    in_place = path.suffix.lower() in (".jsonl", ".ndjson") or not path.is_file()
+    return path if path.exists() and in_place else path.resolve().parent
 
 
 def check_endings(outputs: Iterable[Path], endings: Collection[str]) -> None:
@@ -63,6 +72,12 @@ def results_files(output: str | None) -> set[Path]:
         return set() if output in (None, "-") else {Path(output), rows_path(output)}
     except InputError as error:
         raise click.UsageError(str(error)) from error
+
+
+def tell_beginning(output: str) -> None:
+    """Tell who wants to go on with a run whose table is finished that it is made anew."""
+    if Path(output).exists() and not rows_path(output).exists():
+        click.echo(f"quals: {output} is finished, so that there is nothing to go on with: it is made anew", err=True)
 
 
 @contextlib.contextmanager

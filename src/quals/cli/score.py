@@ -15,7 +15,7 @@ from quals.calibrate.calibration import Calibration
 from quals.cli.exits import EXIT_BELOW, EXIT_TROUBLED, exit_codes, finish
 from quals.cli.fields import document_field, format_option, reference_field, summary_field
 from quals.cli.metrics import load_metrics, metric_names, metric_settings, settings_option, workers_option
-from quals.cli.outputs import check_outputs, results_files
+from quals.cli.outputs import check_outputs, results_files, tell_beginning
 from quals.cli.ranges import Threshold, threshold
 from quals.cli.score_view import View
 from quals.cli.watch import Watch
@@ -230,17 +230,15 @@ def _run(
     watch = Watch(view.console, quiet=options.quiet)
     total = count_rows(options.file, options.format) if watch.shown and options.file else None
     total = min(total, options.limit) if total and options.limit else total
-    with watch.running(total):
-        append = options.resume and options.output is not None
-        if append:
+    with watch.running(total), _writer(options, view) as opened:
+        if options.resume:
             path = results.rows_path(options.output or "")
             skip_finished(path, watch.rows(rows), tallies, metrics=metrics, explain=options.explain)
-        with _writer(options, view, append=append) as opened:
-            writer = watch.writer(opened)
-            if options.report:
-                _run_with_report(options, rows, metrics, writer, tallies)
-            else:
-                run_all(rows, metrics, writer, window=_window(options, metrics), tallies=tallies)
+        writer = watch.writer(opened)
+        if options.report:
+            _run_with_report(options, rows, metrics, writer, tallies)
+        else:
+            run_all(rows, metrics, writer, window=_window(options, metrics), tallies=tallies)
 
 
 def _window(options: Options, metrics: Sequence[Metric]) -> int:
@@ -263,8 +261,10 @@ def _run_with_report(
     Report(collector.rows, MetricFacts.of(metrics[0]), title=title).write(options.report or "")
 
 
-def _writer(options: Options, view: View, *, append: bool) -> AbstractContextManager[results.Writer]:
+def _writer(options: Options, view: View) -> AbstractContextManager[results.Writer]:
     if options.output is None:
         return nullcontext(view)
+    if options.resume:
+        tell_beginning(options.output)
     named = {"source": options.file, "format": options.format}
-    return results.results_writer(options.output, explain=options.explain, append=append, **named)
+    return results.results_writer(options.output, explain=options.explain, append=options.resume, **named)

@@ -13,7 +13,7 @@ from quals.cli.console import plain_console
 from quals.cli.exits import EXIT_TROUBLED, exit_codes, finish
 from quals.cli.fields import document_field, format_option
 from quals.cli.options import made_of, options
-from quals.cli.outputs import check_outputs, results_files
+from quals.cli.outputs import check_outputs, results_files, tell_beginning
 from quals.cli.watch import Watch
 from quals.errors import InputError
 from quals.io import results
@@ -90,10 +90,12 @@ def _summarize(chosen: Options, settings: GenerationSettings) -> int:
     tally = Tally()
     with watch.running(count_rows(chosen.file, chosen.format) if watch.shown else None):
         if chosen.resume:
-            skip_summarized(results.rows_path(chosen.output), watch.rows(rows), tally, settings, signature)
+            tell_beginning(chosen.output)
         with results.results_writer(
             chosen.output, append=chosen.resume, source=chosen.file, format=chosen.format
         ) as writer:
+            if chosen.resume:
+                skip_summarized(results.rows_path(chosen.output), watch.rows(rows), tally, settings, signature)
             for row, result in summarized(rows, model, settings, window=chosen.batch_rows):
                 writer.write_row(output_row(row, result, settings, signature))
                 watch.seen(row, result)

@@ -26,8 +26,8 @@ def write_samples(
         InputError: the file holds samples of other rows, or made in another way.
     """
     signature = model.signature(settings)
-    skip_summarized(path, rows, Tally(), settings, signature)
     with JsonlWriter(path, append=True) as writer:
+        skip_summarized(path, rows, Tally(), settings, signature)
         for row, result in summarized(rows, model, settings):
             writer.write_row(output_row(row, result, settings, signature))
             advance(1)

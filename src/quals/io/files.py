@@ -5,11 +5,48 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from quals.errors import QualsError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+
+def open_alone(path: Path, *, append: bool) -> BinaryIO:
+    """Open a file for writing at its end, first emptied unless ``append``; while it is open, no other run can do so.
+
+    Where files cannot be locked, and for what is no file, such as a pipe, nothing keeps another run from it.
+
+    Raises:
+        QualsError: another run has it open.
+        OSError: it cannot be opened.
+    """
+    stream = path.open("ab")
+    if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        try:
+            if fcntl:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            stream.close()
+            raise QualsError(f"{path}: another run is writing to it") from error
+        except OSError:  # a file system without locks
+            pass
+        if not append:
+            stream.truncate(0)
+    return stream
+
+
+def not_written(target: Path, source: Path, error: Exception) -> QualsError:
+    """That a table could not be made of the rows in ``source``."""
+    safe = f". The results are safe in {source}" if source.exists() else ""
+    return QualsError(f"{target}: cannot be written: {error}{safe}")
 
 
 @contextmanager

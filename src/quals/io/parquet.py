@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from quals.errors import InputError, MissingExtraError, QualsError
-from quals.io.files import appearing_whole
+from quals.errors import InputError, MissingExtraError
+from quals.io.files import appearing_whole, not_written
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -141,7 +141,7 @@ def jsonl_to_parquet(source: Path, target: Path, wanted: pa.Schema | None = None
                 columns = [_array([row.get(field.name) for row in rows], field.type) for field in schema]
                 writer.write_table(pa.Table.from_arrays(columns, schema=schema))
     except (OSError, pa.ArrowException) as error:
-        raise QualsError(f"{target}: cannot be written: {error}. The results are safe in {source}") from error
+        raise not_written(target, source, error) from error
 
 
 def _batches(source: Path) -> Iterator[list[dict[str, Any]]]:
@@ -166,18 +166,55 @@ def _schema(source: Path, wanted: pa.Schema | None) -> pa.Schema:
     numbers |= dict.fromkeys(("evidence_count", "chunks"), pa.int64())
     asked = numbers | ({} if wanted is None else {field.name: field.type for field in wanted})
     shared: dict[str, pa.DataType] = {}
-    large: set[str] = set()  # columns with whole numbers that no floating-point column could hold
+    large: set[tuple[str, ...]] = set()  # where there are whole numbers that no floating-point type could hold
     for rows in _batches(source):
         for name in dict.fromkeys(name for row in rows for name in row):
             values = [row.get(name) for row in rows]
             if name in asked and not _fits(values, asked[name]):
                 del asked[name]
             shared[name] = _common(shared.get(name, pa.null()), values)
-            if any(isinstance(value, int) and abs(value) > _EXACT for value in values):
-                large.add(name)
-    for name in large:
-        shared[name] = pa.string() if pa.types.is_floating(shared[name]) else shared[name]
+            large.update((name, *place) for value in values for place in _large(value))
+    for name, *place in large:
+        if pa.types.is_floating(_part(shared[name], place)):
+            shared[name] = pa.string()
     return pa.schema([(name, asked.get(name, _storable(type))) for name, type in shared.items()])
+
+
+def _large(value: Any) -> Iterator[tuple[str, ...]]:
+    """The places of large whole numbers in a value: names of fields, and something for each list."""
+    if isinstance(value, dict):
+        yield from ((name, *place) for name, part in value.items() for place in _large(part))
+    elif isinstance(value, list):
+        yield from (("", *place) for part in value for place in _large(part))
+    elif isinstance(value, int) and abs(value) > _EXACT:
+        yield ()
+
+
+def _part(type: pa.DataType, place: Sequence[str]) -> pa.DataType:
+    """The type at such a place; where all of a value has become text, that of text."""
+    import pyarrow as pa
+
+    for name in place:
+        if pa.types.is_nested(type):
+            type = type.field(name).type if pa.types.is_struct(type) else type.value_type
+    return type
+
+
+def _holds_bytes(type: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    if isinstance(type, pa.BaseExtensionType):
+        return _holds_bytes(type.storage_type)
+    if hasattr(type, "value_type"):
+        return _holds_bytes(type.value_type)
+    return _is_bytes(type) or any(_holds_bytes(type.field(place).type) for place in range(type.num_fields))
+
+
+def _is_bytes(type: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    kinds = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
+    return any(kind(type) for kind in kinds) or str(type) == "binary_view"  # which older versions of pyarrow lack
 
 
 def _fits(values: list[Any], type: pa.DataType) -> bool:
@@ -239,8 +276,10 @@ def _array(values: list[Any], type: pa.DataType) -> pa.Array:
         raise TypeError("a text is no list")
     if type == pa.string():
         values = [value if value is None or isinstance(value, str) else json.dumps(value) for value in values]
-    elif pa.types.is_binary(type) or pa.types.is_large_binary(type) or pa.types.is_fixed_size_binary(type):
+    elif _is_bytes(type):
         values = [None if value is None else base64.b64decode(value, validate=True) for value in values]
+    elif _holds_bytes(type):  # else their Base64 would be taken for them
+        raise TypeError("bytes within another value are text")
     elif pa.types.is_timestamp(type):  # read finely at first, for their text has microseconds
         finest = pa.timestamp("ns" if type.unit == "ns" else "us", type.tz)
         return pa.array(values, pa.string()).cast(finest).cast(type)

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from quals.errors import InputError, QualsError
+from quals.io.files import open_alone
 from quals.io.rows import FORMATS, PLACES, Row, format_of
 from quals.io.separated import jsonl_to_separated
 from quals.io.values import is_text
@@ -91,15 +92,18 @@ def _finite(value: Any) -> Any:
 class JsonlWriter:
     """Writes each result as a line, at once; ``-`` is standard output. To be used with ``with``.
 
+    From the beginning no other run can write to the file: whoever goes on with one opens the writer before looking at
+    what is there.
+
     Raises:
-        QualsError: the file cannot be written.
+        QualsError: the file cannot be written, or another run is writing to it.
     """
 
     def __init__(self, path: str | Path, *, explain: bool = False, append: bool = False) -> None:
         self._path, self._explain = path, explain
         try:
             self._opened: AbstractContextManager[BinaryIO] = (
-                nullcontext(sys.stdout.buffer) if str(path) == "-" else Path(path).open("ab" if append else "wb")
+                nullcontext(sys.stdout.buffer) if str(path) == "-" else open_alone(Path(path), append=append)
             )
         except OSError as error:
             raise QualsError(f"{path}: cannot be written: {error.strerror}") from error
@@ -153,17 +157,18 @@ class TableWriter(JsonlWriter):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        super().__exit__(kind, error, trace)
-        if kind is not None:
-            return
         spool = rows_path(self._target)
-        if self._parquet:
-            from quals.io.parquet import jsonl_to_parquet
+        try:  # while no other run can write to the rows
+            if kind is None and self._parquet:
+                from quals.io.parquet import jsonl_to_parquet
 
-            jsonl_to_parquet(spool, self._target, self._schema)
-        else:
-            jsonl_to_separated(spool, self._target)
-        spool.unlink()
+                jsonl_to_parquet(spool, self._target, self._schema)
+            elif kind is None:
+                jsonl_to_separated(spool, self._target)
+        finally:
+            super().__exit__(kind, error, trace)
+        if kind is None:
+            spool.unlink()
 
 
 def results_writer(

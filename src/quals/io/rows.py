@@ -16,6 +16,7 @@ from quals.errors import InputError
 from quals.io.separated import row_count, separated_rows
 from quals.io.text import json_lines, suffix_of, text_lines, whole_text
 from quals.io.values import document_text, is_text, single_text, text_value
+from quals.records import Status
 
 FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet"}
 # The first that there is; "source" comes last, as it often holds a publisher or an address, and "answer" after
@@ -129,8 +130,9 @@ def read_rows(path: str | Path, names: FieldNames = _ANY_NAMES, *, format: str |
 
 def rows_of(found: Iterator[Entry], source: str, names: FieldNames = _ANY_NAMES) -> Iterator[Row]:
     """The rows made of entries that come from ``source``; see `read_rows`."""
-    known, found = _peek(found)
-    resolved = FieldNames(**{role: _resolve(role, getattr(names, role), known, source) for role in DEFAULT_FIELDS})
+    known, sure, found = _peek(found)
+    asked = {role: getattr(names, role) for role in DEFAULT_FIELDS}
+    resolved = FieldNames(**{role: _resolve(role, asked[role], known, source, sure=sure) for role in asked})
     named = names.reference is not None
     return (row for entry in found for row in _rows(entry, resolved, source, named))
 
@@ -140,8 +142,8 @@ def read_documents(path: str | Path, field: str | None = None, *, format: str | 
 
     ``field`` holds the document; None stands for the first of `DEFAULT_FIELDS` that the file has.
     """
-    known, found = _peek(entries(path, format))
-    name = _resolve("document", field, known, str(path)) or DEFAULT_FIELDS["document"][0]
+    known, sure, found = _peek(entries(path, format))
+    name = _resolve("document", field, known, str(path), sure=sure) or DEFAULT_FIELDS["document"][0]
     return (_with_document(Row(fields, str(path), line, error=error), name) for line, fields, error in found)
 
 
@@ -152,12 +154,20 @@ def _with_document(row: Row, name: str) -> Row:
         return replace(row, error=error.at(row.file, row.line))
 
 
-def _peek(found: Iterator[Entry]) -> tuple[list[str], Iterator[Entry]]:
-    """The names of the fields in the first rows, and all the rows."""
+def _peek(found: Iterator[Entry]) -> tuple[list[str], bool, Iterator[Entry]]:
+    """The names of the fields in the first rows, whether those tell what the file has, and all the rows."""
     first, failure = take(found, _PEEK)
     if failure and not first:
         raise failure
-    return list(dict.fromkeys(name for _, fields, _ in first for name in fields)), chain(first, _rest(found, failure))
+    known = list(dict.fromkeys(name for _, fields, _ in first for name in fields))
+    return known, any(fields and not _unread(fields) for _, fields, _ in first), chain(first, _rest(found, failure))
+
+
+def _unread(fields: Mapping[str, Any]) -> bool:
+    """Whether ``quals score`` wrote this of a row that it could not read, which may lack any field."""
+    scores = fields.get("scores")
+    result = next(iter(scores.values()), None) if isinstance(scores, dict) else fields
+    return isinstance(result, Mapping) and result.get("status") == Status.INVALID_ROW
 
 
 def _rest(found: Iterator[Entry], failure: InputError | None) -> Iterator[Entry]:
@@ -251,18 +261,21 @@ def field_among(known: Collection[str], sought: Sequence[str]) -> str | None:
     return next((name for name in sought if name in known), next((alike[n] for n in folded if n in alike), None))
 
 
-def _resolve(role: str, asked: str | None, known: list[str], source: str) -> str | None:
-    """The field that holds the texts of a role; None for a reference where there is none."""
+def _resolve(role: str, asked: str | None, known: list[str], source: str, *, sure: bool) -> str | None:
+    """The field that holds the texts of a role; None for a reference where there is none, or if it is not known yet.
+
+    ``sure`` says that a field which is not ``known`` is not there.
+    """
     sought = (asked,) if asked else DEFAULT_FIELDS[role]
     chosen = field_among(known, sought) if not asked or asked in known else None
-    if chosen is None and known and (asked or role != "reference"):
+    if chosen is None and sure and (asked or role != "reference"):
         if len(known) == 1 and re.search(r"[,;|\t]", known[0]):
             raise InputError(
                 f"columns are separated by comma, semicolon or tab, in TSV by tab; found: {known[0]}", file=source
             )
         message = f"no field named {' or '.join(sought)}; there are: {', '.join(known)}. Name it with --{role}-field"
         raise InputError(message, file=source)
-    return chosen if known else asked
+    return chosen or asked
 
 
 def _rows(entry: Entry, names: FieldNames, path: str, reference_named: bool) -> Iterator[Row]:

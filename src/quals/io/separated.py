@@ -8,28 +8,40 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from quals.errors import InputError, QualsError
-from quals.io.files import appearing_whole
+from quals.errors import InputError
+from quals.io.files import appearing_whole, not_written
+from quals.io.pieces import RowLines, without_pieces
 from quals.io.text import text_lines
 from quals.io.values import NOT_UTF8, is_text
+
+if TYPE_CHECKING:
+    from quals.io.rows import Entry
 
 _HEADER_LINES = 20  # at most, where quoted names have line ends; a stray quote would have no end
 _QUOTED = re.compile(r'"[^"]*"?')
 _DELIMITER_LINE = re.compile(r'sep=([^"\w\s]|\t)\s*')  # "sep=;", with which some programs tell spreadsheets
 
 
-def separated_rows(path: str, format: str) -> Iterator[tuple[int, dict[str, Any], InputError | None]]:
-    """The rows of a file as `quals.io.rows.Entry`; ``format`` is ``csv`` or ``tsv``.
+def separated_rows(path: str, format: str) -> Iterator[Entry]:
+    """The rows of a file; ``format`` is ``csv`` or ``tsv``.
 
     Raises:
         InputError: the file or its header cannot be read, or two columns have the same name.
     """
-    reader = _reader(text_lines(path), format)
+    begun, delimiter = _begun(text_lines(path), format)
+    return without_pieces(_rows(RowLines(begun), delimiter, path, format), path, delimiter)
+
+
+def _rows(lines: RowLines, delimiter: str, path: str, format: str) -> Iterator[tuple[Entry, str, bool]]:
+    """The rows, each with its text and whether it is no CSV."""
+    reader = _reader(lines, delimiter)
     header: list[str] | None = None
+    width = 0
     while True:
-        line = reader.line_num + 1
+        lines.begin_row()
+        line = lines.number + 1
         try:
             cells = next(reader)
         except StopIteration:
@@ -38,27 +50,37 @@ def separated_rows(path: str, format: str) -> Iterator[tuple[int, dict[str, Any]
             invalid = InputError(f"not valid {format.upper()}: {error}", file=path, line=line)
             if header is None:  # else the first row would become the header
                 raise invalid from error
-            yield line, {}, invalid
+            lines.give_back()
+            yield (line, {}, invalid), lines.text, True
             continue
         if not cells:
             continue
         if header is None:
-            header = _header(cells, path, line)
+            header, width = _header(cells, path, line), len(cells)
         else:
+            if len(cells) == width and not any(cells[len(header) :]):
+                cells = cells[: len(header)]
             fields = dict(zip(header, cells, strict=False))
-            yield line, fields, _count_error(header, cells, path, line) or _bytes_error(fields, path, line)
+            wrong = _count_error(header, cells, path, line) or _bytes_error(fields, path, line)
+            yield (line, fields, wrong), lines.text, False
 
 
 def row_count(path: str, format: str) -> int | None:
     """How many rows there are; None for a file that cannot be read to its end."""
     try:
-        return sum(1 for cells in _reader(text_lines(path), format) if cells) - 1
+        return sum(1 for cells in _reader(*_begun(text_lines(path), format)) if cells) - 1
     except (InputError, csv.Error):
         return None
 
 
-def _reader(lines: Iterable[str], format: str) -> Any:  # typeshed's name for it is private
+def _reader(lines: Iterable[str], delimiter: str) -> Any:  # typeshed's name for it is private
     csv.field_size_limit(2**31 - 1)  # the default, 131,072 characters, is less than a long document
+    # Strict, for otherwise a stray quote silently changes the text.
+    return csv.reader(lines, strict=True, delimiter=delimiter)
+
+
+def _begun(lines: Iterable[str], format: str) -> tuple[Iterator[str], str]:
+    """The lines, and what separates their columns."""
     begin, quotes = [], 0
     for line in (rest := iter(lines)):
         begin.append(line)
@@ -69,8 +91,7 @@ def _reader(lines: Iterable[str], format: str) -> Any:  # typeshed's name for it
     delimiter = told[1] if told else _delimiter("".join(begin), format)
     if told:
         begin[-1] = "\n"  # lines keep their numbers
-    # Strict, for otherwise a stray quote silently changes the text.
-    return csv.reader(chain(begin, rest), strict=True, delimiter=delimiter)
+    return chain(begin, rest), delimiter
 
 
 def _delimiter(header: str, format: str) -> str:
@@ -81,6 +102,10 @@ def _delimiter(header: str, format: str) -> str:
 
 
 def _header(cells: list[str], path: str, line: int) -> list[str]:
+    """The names; without several at the end that are empty, as spreadsheets write columns that were used once."""
+    if cells.count("") > 1 and any(cells):
+        while not cells[-1]:
+            cells = cells[:-1]
     for name in cells:
         if cells.count(name) > 1:
             message = "two columns have this name" if name else "two columns have no name"
@@ -122,7 +147,7 @@ def jsonl_to_separated(source: Path, target: Path) -> None:
                 # A lone carriage return ends a row for many readers, but is not quoted by itself.
                 (quoted if any("\r" in cell for cell in cells) else bare).writerow(cells)
     except OSError as error:
-        raise QualsError(f"{target}: cannot be written: {error}. The results are safe in {source}") from error
+        raise not_written(target, source, error) from error
 
 
 def _objects(source: Path) -> Iterator[dict[str, Any]]:

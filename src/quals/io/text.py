@@ -109,17 +109,30 @@ def _json_object(line: str, file: str, number: int) -> dict[str, Any] | InputErr
     if not is_text(line):
         return InputError("not UTF-8 text", file=file, line=number)
     try:
-        value = json.loads(line.rstrip("\r\n").removeprefix("\ufeff"))  # of a file that was appended to another
+        # The mark is that of a file that was appended to another.
+        value = _JSON.decode(line.rstrip("\r\n").removeprefix("\ufeff"))
     except json.JSONDecodeError as error:
         message = f"not valid JSON at column {error.colno}: {error.msg.removesuffix(' at')}"
         return InputError(message, file=file, line=number)
-    except (ValueError, RecursionError) as error:  # a number too long, brackets too deep
+    except (ValueError, RecursionError) as error:  # a number too long, brackets too deep, a field twice
         return InputError(f"not readable as JSON: {error}", file=file, line=number)
     if line.count("[") + line.count("{") > _DEEPEST and _depth(value) > _DEEPEST:
         return InputError(f"brackets within brackets, over {_DEEPEST} of them", file=file, line=number)
     if not isinstance(value, dict):
         return InputError(f"expected a JSON object, found {type(value).__name__}", file=file, line=number)
     return value
+
+
+def _object(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(fields)
+    if len(value) < len(fields):
+        names = [name for name, _ in fields]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"an object has two fields '{twice}'")
+    return value
+
+
+_JSON = json.JSONDecoder(object_pairs_hook=_object)  # made once, since `json.loads` would make one for each line
 
 
 def _depth(value: Any) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -109,7 +110,8 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def _own_revision(folder: Path) -> str:
-    if folder.parent.name == "snapshots":  # the Hub's cache names its folders by commit
+    # The Hub's cache names its folders by commit.
+    if folder.parent.name == "snapshots" and re.fullmatch("[0-9a-f]{40}", folder.name):
         return folder.name[:8]
     for weights in ("adapter_model.safetensors", "model.safetensors"):
         if (folder / weights).is_file():

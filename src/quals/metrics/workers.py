@@ -15,7 +15,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -90,8 +90,9 @@ class Workers(Metric):
 
     def _results(self, work: Callable[..., Result], arguments: Sequence[tuple[object, ...]]) -> list[Result]:
         """What the work comes to with each of these; a process may be dead already when it is handed out."""
+        futures: list[Future[Result]] = []
         try:
-            futures = [_pool(self.workers).submit(work, *each) for each in arguments]
+            futures.extend(_pool(self.workers).submit(work, *each) for each in arguments)
             return [future.result() for future in futures]
         except BrokenProcessPool as error:
             _pool(self.workers).close()
@@ -101,6 +102,9 @@ class Workers(Metric):
         except (KeyboardInterrupt, SystemExit):
             _pool(self.workers).close()
             raise
+        finally:
+            for future in futures:  # where one has failed, what has not begun is not needed
+                future.cancel()
 
 
 def shares(rows: Sequence[Texts], count: int) -> list[list[int]]:
