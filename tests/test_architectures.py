@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 from test_lm import END, some_targets, some_texts
 from tiny import DECODERS, SEQ2SEQ, plain_log_probs, save_tiny, tiny_pretrained
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -132,6 +133,49 @@ def test_quantised_weights_are_refused(tmp_path: Path) -> None:
     config["quantization_config"] = {"quant_method": "bitsandbytes", "load_in_4bit": True}
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(ModelError, match=r"cannot load the model .*: it is quantised"):
+        load_pretrained(str(tmp_path))
+
+
+def without(folder: Path, *parts: str) -> Path:
+    """The model in a folder, without the weights that have one of these in their names."""
+    weights = load_file(folder / "model.safetensors")
+    kept = {name: values for name, values in weights.items() if not any(part in name for part in parts)}
+    assert len(kept) < len(weights)
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+def test_a_checkpoint_that_lacks_weights_is_refused(tmp_path: Path) -> None:
+    folder = without(save_tiny(tmp_path), "lm_head", "layers.1.mlp")
+    with pytest.raises(ModelError, match=r"cannot load the model .*: 4 of its weights are missing, such as lm_head"):
+        load_pretrained(str(folder))
+
+
+@pytest.mark.parametrize("kind", [*DECODERS, *SEQ2SEQ])
+def test_weights_that_are_others_again_are_not_missing(kind: str, tmp_path: Path) -> None:
+    pretrained = tiny_pretrained(kind)
+    pretrained.model.config.tie_word_embeddings = True
+    pretrained.model.tie_weights()
+    pretrained.model.save_pretrained(tmp_path)
+    pretrained.tokenizer.save_pretrained(tmp_path)
+    assert load_pretrained(str(tmp_path)).model.config.tie_word_embeddings
+
+
+def test_positions_made_of_sines_may_be_missing(tmp_path: Path) -> None:
+    pretrained = made("Pegasus", **BART_LIKE)
+    expected = pretrained.model.get_decoder().embed_positions.create_weight()
+    pretrained.model.save_pretrained(tmp_path)
+    tiny_pretrained("bart").tokenizer.save_pretrained(tmp_path)
+    found = load_pretrained(str(without(tmp_path, "embed_positions"))).model.get_decoder().embed_positions.weight
+    assert torch.equal(found, expected)
+
+
+def test_a_tokenizer_without_places_is_refused(tmp_path: Path) -> None:
+    tiny_pretrained("bart").model.save_pretrained(tmp_path)
+    (tmp_path / "vocab.json").write_text(json.dumps({"__start__": 0, "__end__": 1, "__null__": 2, "__unk__": 3}))
+    (tmp_path / "merges.txt").write_text("#version: 0.2\n")
+    transformers.BlenderbotSmallTokenizer(tmp_path / "vocab.json", tmp_path / "merges.txt").save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match=r"cannot load the model .*: its tokenizer is written in Python"):
         load_pretrained(str(tmp_path))
 
 

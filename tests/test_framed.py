@@ -77,6 +77,28 @@ def test_prompts_behind_one_text_are_answered_in_pieces(monkeypatch: pytest.Monk
     assert sum(sizes) == 30
 
 
+def test_what_follows_one_text_is_halved_where_it_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = framed()
+    text, targets = model.frame("Police said so."), [model.target(f"Ann is {age}.", "yes") for age in range(8)]
+    (expected,) = model.log_probs([text], [targets])
+    sizes: list[int] = []
+    plain = model.lm.log_probs
+
+    def narrow(texts: list[list[int]], behind: list[list[list[int]]]) -> Any:
+        sizes.append(sum(map(len, behind)))
+        if sizes[-1] > 2:
+            raise torch.OutOfMemoryError
+        return plain(texts, behind)
+
+    monkeypatch.setattr(model.lm, "log_probs", narrow)
+    (found,) = model.log_probs([text], [targets])
+    assert sizes == [8, 4, 2, 2, 4, 2, 2]
+    assert found == [pytest.approx(values, abs=1e-5) for values in expected]
+    monkeypatch.setattr(model.lm, "log_probs", lambda *_: narrow([text], [targets]))
+    with pytest.raises(torch.OutOfMemoryError):
+        model.log_probs([text], [targets[:1]])
+
+
 def test_a_long_target_is_read_by_itself() -> None:
     long, short = [1] * 900, [[1] * 30] * 8
     assert list(_pieces([*short[:4], long, *short[4:]], 2000, 0)) == [short[:4], [long], short[4:]]

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from tiny import plain_log_probs, tiny_pretrained
+from tiny import SEQ2SEQ, plain_log_probs, tiny_pretrained
 
 from quals.lm.architectures import language_model
 from quals.lm.batching import in_batches
+from quals.lm.beam import BeamSettings, beam_search
 from quals.lm.model import LanguageModel
 from quals.lm.search import SearchSettings, best_tokens, diverse_beam_search
 from quals.lm.tree import ROOT, Forest
@@ -214,6 +218,34 @@ def test_a_batch_that_does_not_fit_is_halved() -> None:
 
     assert in_batches(list(range(8)), work, cost=lambda _: 1, budget=100) == list(range(8))
     assert sizes == [8, 4, 2, 2, 2, 2]
+
+
+def test_what_is_no_number_is_told_and_ends_no_run() -> None:
+    pretrained = tiny_pretrained("llama")
+    lm = language_model(pretrained)
+    with torch.no_grad():
+        lm.model.get_output_embeddings().weight.fill_(torch.inf)
+    with pytest.raises(FloatingPointError, match="the model's numbers are not finite"):
+        beam_search(lm, [[5, 6]], [[[7]]], END, BeamSettings(width=2))
+
+
+@pytest.mark.parametrize("kind", SEQ2SEQ)
+def test_two_threads_use_one_model(kind: str) -> None:
+    lm = language_model(tiny_pretrained(kind))
+    texts, targets = [[5, 6, 7], [8, 9, 10, 11]], [[6, 7, 8, 9], [9, 5, 8]]
+    expected = [lm.log_probs([text], [[target]]) for text, target in zip(texts, targets, strict=True)]
+    both = threading.Barrier(2, timeout=60)
+
+    def meet(*_: Any) -> None:
+        """Both are in the decoder at the same time."""
+        both.wait()
+
+    lm.model.get_decoder().register_forward_pre_hook(meet)
+    lm.model.get_decoder().register_forward_hook(meet)
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda text, target: lm.log_probs([text], [[target]]), texts, targets))
+    for ((values,),), ((alone,),) in zip(found, expected, strict=True):
+        assert values == pytest.approx(alone, abs=1e-5)
 
 
 def test_trees_do_not_mix() -> None:

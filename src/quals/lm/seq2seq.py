@@ -9,6 +9,7 @@ The decoder reads nodes alone, in one flat row; the texts are what its cross-att
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -81,14 +82,21 @@ class _CrossSession(Session):
 
 @contextlib.contextmanager
 def _positions(decoder: Any, positions: torch.Tensor) -> Iterator[None]:
-    """Let a decoder with embedded positions, such as BART's, use these: it takes none from its caller, but counts."""
+    """Let a decoder with embedded positions, such as BART's, use these: it takes none from its caller, but counts.
+
+    Only in this thread: another one may use the model at the same time.
+    """
     embedding = getattr(decoder, "embed_positions", None)
     if embedding is None:
         yield
         return
-    hook = embedding.register_forward_pre_hook(
-        lambda _, args, kwargs: (args, {**kwargs, "position_ids": positions}), with_kwargs=True
-    )
+    own = threading.get_ident()
+
+    # Called without keywords if another thread's hook is about to be added or removed.
+    def use(_: Any, args: Any, kwargs: Any = None) -> Any:
+        return (args, {**kwargs, "position_ids": positions}) if threading.get_ident() == own else None
+
+    hook = embedding.register_forward_pre_hook(use, with_kwargs=True)
     try:
         yield
     finally:

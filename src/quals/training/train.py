@@ -10,8 +10,9 @@ from typing import Any, ClassVar, TypeVar
 
 import torch
 import transformers
+from safetensors import SafetensorError
 
-from quals.errors import InputError, ModelError
+from quals.errors import InputError, ModelError, QualsError
 from quals.io.files import readable_weights
 from quals.lm import store
 from quals.lm.device import pick_device
@@ -213,14 +214,18 @@ def save_half(pretrained: Pretrained, folder: Path) -> None:
 
     Raises:
         ModelError: some weights are not finite.
+        QualsError: they cannot be written.
     """
     cast(pretrained.model.eval(), torch.float16)
     if not all(bool(weights.isfinite().all()) for weights in pretrained.model.parameters()):
         raise ModelError("training diverged: some weights are not finite; choose a lower --learning-rate")
-    pretrained.model.save_pretrained(folder)
-    if not pretrained.adapted:
-        pretrained.tokenizer.save_pretrained(folder)
-    readable_weights(folder)
+    try:
+        pretrained.model.save_pretrained(folder)
+        if not pretrained.adapted:
+            pretrained.tokenizer.save_pretrained(folder)
+        readable_weights(folder)
+    except (OSError, SafetensorError) as error:
+        raise QualsError(f"{folder}: the model cannot be written: {error}") from error
     pretrained.model.float()
 
 
