@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 import numpy as np
-from common import files_argument
+from common import files_argument, tell_versions
 
 from quals.calibrate import fit
 from quals.cli.outputs import progress_bars
@@ -33,6 +33,8 @@ from quals.scoring.cache import ScoreCache, score_rows
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path))
 def main(files: Sequence[str], name: str, method: str, limit: int | None, output: Path) -> None:
     whole = [read_judged(file) for file in files]
+    for each in whole:
+        tell_versions(each)
     sets = [data.sample(limit, 0) if limit else data for data in whole]
     drawn = {row.texts.document for data in sets for row in data.rows}
     metric = registry.load(name)

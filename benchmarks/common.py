@@ -6,10 +6,16 @@ import datetime
 import json
 import os
 import platform
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from quals.evaluate.labelled import DataSet
 
 FILE = click.Path(exists=True, dir_okay=False)
 file_argument = click.argument("file", type=FILE)
@@ -24,6 +30,20 @@ def write(output: Path | None, content: Mapping[str, object]) -> None:
     """Write the raw figures, if somebody wants them in a file."""
     if output:
         output.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def share_at_highest(values: Sequence[float], chosen: Collection[int]) -> float:
+    """Of the places that have the highest value, the share of ``chosen`` ones: ties favour nobody."""
+    highest = max(values)
+    return fmean(place in chosen for place, value in enumerate(values) if value == highest)
+
+
+def tell_versions(data: DataSet) -> None:
+    """Tell where documents differ in digits, punctuation or spaces alone: they are drawn as if independent."""
+    documents = set(data.documents)
+    articles = {re.sub(r"[\W\d_]+", "", document) for document in documents}
+    if len(articles) < len(documents):
+        click.echo(f"{data.name}: its {len(documents)} documents are versions of {len(articles)}", err=True)
 
 
 def today() -> str:

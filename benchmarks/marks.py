@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import fmean
 
 import click
-from common import files_argument, output_option, write
+from common import files_argument, output_option, share_at_highest, write
 
 from quals.doubts import Losses, loss_of, losses, steps
 from quals.records import Span
@@ -78,6 +78,8 @@ def wrong_words(summary: str, true: list[str]) -> set[int]:
 def figures(found: list[Judged]) -> dict[str, object]:
     """``first``: how often the word with the largest loss is a wrong one, and ``chance`` of a word drawn; the shares of
     wrong and of right words, and of summaries with a wrong word, whose mark is at least of a level.
+
+    Where several words lose most (all of them, if nothing is doubted), the share of wrong ones among them counts.
     """
 
     def shares(level: int) -> dict[str, float]:
@@ -86,7 +88,7 @@ def figures(found: list[Judged]) -> dict[str, object]:
         caught = [any(each.levels[number] >= level for number in each.wrong) for each in found]
         return {"wrong": round(fmean(wrong), 3), "right": round(fmean(right), 3), "summaries": round(fmean(caught), 3)}
 
-    first = [max(range(len(each.losses)), key=each.losses.__getitem__) in each.wrong for each in found]
+    first = [share_at_highest(each.losses, each.wrong) for each in found]
     chance = [len(each.wrong) / len(each.losses) for each in found]
     return {
         "summaries": len(found),

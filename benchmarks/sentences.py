@@ -4,9 +4,9 @@
         -o benchmarks/results/sentences-dev-2026-11-30.json
 
 Of each file: how far the mean and the lowest of a summary's sentence scores agree with people. Where a false summary
-differs from a true one of its document in a single sentence: how often that one has the summary's lowest score (and how
-often a sentence drawn at random is the wrong one), how often it scores below the sentence it was made from, and the
-ROC-AUC of all such sentences. Scores come through the score cache.
+differs from a true one of its document in a single sentence: how often that one has the summary's lowest score (where n
+sentences have it, it counts as 1/n; and how often a sentence drawn at random is the wrong one), how often it scores
+below the sentence it was made from, and the ROC-AUC of all such sentences. Scores come through the score cache.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from statistics import fmean
 
 import click
 import numpy as np
-from common import files_argument, machine, output_option, today, write
+from common import files_argument, machine, output_option, share_at_highest, today, write
 
 from quals.cli.metrics import load_metrics
 from quals.cli.outputs import progress_bars
@@ -75,7 +75,7 @@ def located(found: Sequence[tuple[int, list[Texts], Texts]], values: Values) -> 
         for place, of, before in found
         if values[before] is not None and all(values[part] is not None for part in of)
     ]
-    first = [min(range(len(of)), key=lambda n: values[of[n]] or 0.0) == place for place, of, _ in scored]
+    first = [share_at_highest([-(values[part] or 0.0) for part in of], {place}) for place, of, _ in scored]
     wrong = np.array([values[of[place]] for place, of, _ in scored], dtype=float)
     right = np.array([values[before] for _, _, before in scored], dtype=float)
     return {

@@ -18,11 +18,11 @@ from quals.calibrate import Calibration, Logistic
 from quals.cli.agree import agree
 from quals.cli.metrics import load_metrics
 from quals.errors import InputError
-from quals.evaluate.bootstrap import Bootstrap
+from quals.evaluate.bootstrap import Bootstrap, Estimate
 from quals.evaluate.labelled import JudgedRow, read_judged, with_unique_names
 from quals.evaluate.measure import measure
 from quals.evaluate.report import Options, Report, make_report
-from quals.evaluate.table import notes, to_terminal
+from quals.evaluate.table import notes, to_markdown, to_terminal
 from quals.io.files import sha256
 from quals.metrics.base import Metric
 from quals.metrics.rouge import Rouge2Precision
@@ -400,6 +400,16 @@ def test_terminal_table_fits_80_columns_and_knows_pairs(tmp_path: Path) -> None:
     pearson = report.results[0].agreement.estimates["pearson"]
     for shown in (f"{pearson.value:.3f}", f"{pearson.low:.2f}–{pearson.high:.2f}"):
         assert shown.replace("0.", ".").replace("–1.00", "–1") in text
+
+
+def test_no_minus_before_a_zero(tmp_path: Path) -> None:
+    news = str(written(tmp_path / "news.jsonl", NEWS))
+    report = make_report([news], load_metrics("copy", []), Options(resamples=30), ScoreCache(), lambda *_: str)
+    report.results[0].agreement.estimates["pearson"] = Estimate(-0.0004, -0.0017, 0.11, 6)
+    report.results[0].agreement.estimates["kendall"] = Estimate(-0.0006, None, None, 6)
+    text = to_markdown(report)
+    assert "| 0.000 (0.00–0.11) |" in text
+    assert "| -0.001 |" in text
 
 
 def test_how_often_the_words_of_the_probability_are_right(tmp_path: Path) -> None:

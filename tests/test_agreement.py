@@ -118,6 +118,16 @@ def test_interval_is_withheld_when_most_resamples_have_one_class() -> None:
     assert "resamples have no value" in estimate.reason
 
 
+def test_a_value_that_no_resample_changes_has_no_interval() -> None:
+    # Whole pairs are drawn: each is in order, and the labels lie on a line through the scores.
+    documents, pairs = list("aabbcc"), ["1", "1", "2", "2", "3", "3"]
+    found = agreement([0.1, 0.7] * 3, Labelled(documents, [0.0, 1.0] * 3, pairs), bootstrap=FEW).estimates
+    for measure in ("pearson", "roc_auc", "pairs"):
+        assert found[measure].value == pytest.approx(1.0)
+        assert (found[measure].low, found[measure].high) == (None, None)
+        assert "all resamples have the same value" in found[measure].reason
+
+
 def test_rows_without_a_score_are_left_out_and_counted() -> None:
     labels = [0.0, 1.0, 0.0, 1.0, 0.5, 0.0]
     scores = [0.1, 0.9, None, 0.8, 0.5, None]
@@ -145,7 +155,7 @@ def test_rows_that_name_no_pair_are_told_in_a_file_of_pairs() -> None:
     labelled = Labelled(["d", "d", "e", "e"], [1.0, 0.0, 1.0, 0.0], ["1", "1", None, None])
     assert "2 rows name no pair" in agreement([0.5, 0.1, 0.9, 0.1], labelled, bootstrap=FEW).estimates["pairs"].reason
     nameless = Labelled(labelled.documents, labelled.labels, [None] * 4)
-    assert agreement([0.5, 0.1, 0.9, 0.1], nameless, bootstrap=FEW).estimates["pairs"].reason == ""
+    assert "name no pair" not in agreement([0.5, 0.1, 0.9, 0.1], nameless, bootstrap=FEW).estimates["pairs"].reason
 
 
 def test_comparison_without_a_score_is_left_out_and_told() -> None:

@@ -35,11 +35,12 @@ def test_isotonic_comes_near_the_same_curve_and_never_falls(logistic):
 
 
 def test_isotonic_by_hand():
-    # Pool-adjacent-violators on (1, 0), (2, 1), (3, 0), (4, 1): the middle two become 1/2. Ten of each.
+    # Pool-adjacent-violators on (1, 0), (2, 1), (3, 0), (4, 1): the middle two become 1/2. Ten of each, and one row of
+    # the other kind at either end.
     scores, labels = [1.0, 2.0, 3.0, 4.0] * 10, [0.0, 1.0, 0.0, 1.0] * 10
     curve = fit(scores, labels, signature=SIGNATURE, data=[], method="isotonic").curve
-    assert [curve(x) for x in (1, 2, 3, 4)] == pytest.approx([1 / 42, 0.5, 0.5, 41 / 42])
-    assert curve(1.5) == pytest.approx((1 / 42 + 0.5) / 2)
+    assert [curve(x) for x in (1, 2, 3, 4)] == pytest.approx([1 / 11, 0.5, 0.5, 10 / 11])
+    assert curve(1.5) == pytest.approx((1 / 11 + 0.5) / 2)
 
 
 def test_logistic_with_soft_labels_lies_between():

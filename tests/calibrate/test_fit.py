@@ -57,6 +57,13 @@ def test_isotonic_weighs_scores_by_their_rows_and_takes_soft_labels():
     assert fitted([1.0, 2.0, 3.0] * 20, [0.0, 0.25, 1.0] * 20, method="isotonic").curve(2.0) == pytest.approx(0.25)
 
 
+def test_the_highest_and_the_lowest_row_alone_make_nothing_certain():
+    scores, labels = drawn(1000)
+    labels[scores.argmax()], labels[scores.argmin()] = 1.0, 0.0
+    curve = fitted(scores, labels, method="isotonic").curve
+    assert 0.01 < curve(scores.min()) < curve(scores.max()) < 0.99
+
+
 def test_groups_may_be_an_array():
     scores, labels = drawn(100)
     groups = [i // 2 for i in range(100)]

@@ -50,6 +50,7 @@ def test_new_and_report(files: list[str], tmp_path: Path) -> None:
     fill(Store.open(study), lambda _name, pair: 1 if pair > 1 else -1)
     told = run("report", study, "--to", str(tmp_path / "out"), "--difference", "0.5")
     assert "80% (38-96)" in told.output  # Wilson for 4 of 5
+    assert "sign p: the exact sign test, two-sided" in told.output
     assert {path.name for path in (tmp_path / "out").iterdir()} >= {
         "report.json",
         "results.csv",

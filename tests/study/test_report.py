@@ -22,7 +22,7 @@ from quals.study.report import Report, build_report, write_report
 from quals.study.rows import MetricScores, read_scores
 from quals.study.stats import alpha_value
 from quals.study.store import Store
-from quals.study.text import report_tables
+from quals.study.text import how, report_tables
 from tests.study.conftest import MakeStore, answer, make_systems
 
 # Per pair, what the three annotators say of the first system on consistency.
@@ -93,6 +93,20 @@ def test_the_terminal_shows_of_judgements_what_may_be_quoted(store: Store) -> No
     assert (number, better, p) == ("18", f"61% ({ends[0]}-{ends[1]})", "-")
     number, better, *_, p = shown["consistency", "majority"]
     assert (number, better, p) == ("6", "50% (19-81)", "0.62")  # Wilson for 3 of 6
+
+
+def test_what_is_shown_has_no_minus_before_a_zero_and_a_line_that_says_what_it_is(store: Store) -> None:
+    report = build_report(store)
+    agreement = [{**report.agreement[0], "alpha": -0.001, "low": -0.004, "high": 0.3}]
+    metrics = [{**dict.fromkeys(("attribute", "system", "against", "metric"), "x"), "right": 1, "wrong": 1,
+                 "accuracy": None, "tau": -0.001, "missing": 0}]  # fmt: skip
+    tables = [*report_tables(replace(report, agreement=agreement, metrics=metrics))]
+    cells = [cell for table in tables for column in table.columns for cell in column.cells]
+    assert "0.00 (0.00 to 0.30)" in cells
+    assert "0.00" in cells
+    assert "95% intervals" in how(report)
+    assert "accuracy" not in how(report)
+    assert "accuracy Wilson's" in how(replace(report, metrics=metrics))
 
 
 def test_agreement(store: Store) -> None:
@@ -244,6 +258,17 @@ def test_three_answers_that_others_gave_otherwise_are_one_item() -> None:
     assert (odd.with_others, odd.compared) == (9, 24)
     assert (odd.items_with_others, odd.items_compared) == (3, 8)
     assert not any("agrees" in remark for remark in odd.remarks)
+
+
+def test_one_answer_that_others_gave_otherwise_is_no_remark_even_where_all_others_agree() -> None:
+    alike = [judgement(pair, who, 1 - 2 * (pair % 2)) for pair in range(30) for who in NAMES]
+    everybody = profiles([replace(alike[0], choices={"consistency": 0}), *alike[1:]])
+    assert [(profile.items_with_others, profile.items_compared) for profile in everybody] == [
+        (29, 30),
+        (29, 29),
+        (29, 29),
+    ]
+    assert not any("agrees" in remark for profile in everybody for remark in profile.remarks)
 
 
 def test_nothing_is_compared_with_others_who_differ() -> None:

@@ -116,9 +116,8 @@ def test_alpha_has_no_interval_where_many_resamples_have_none() -> None:
     assert stats.alpha([*nearly, *[[1, 1, 1], [0, 0, 1]] * 5], seed=0).low is not None
 
 
-def test_perfect_agreement_is_one() -> None:
-    interval = stats.alpha([[1, 1], [0, 0], [-1, -1]] * 5, seed=1)
-    assert (interval.value, interval.low, interval.high) == (1, 1, 1)
+def test_perfect_agreement_is_one_and_no_certainty() -> None:
+    assert stats.alpha([[1, 1], [0, 0], [-1, -1]] * 5, seed=1) == stats.Interval(1.0)
 
 
 @pytest.mark.parametrize(
@@ -138,6 +137,15 @@ def test_bootstrap_of_pairs_is_wider_when_votes_on_a_pair_agree() -> None:
         assert interval.low is not None
         assert interval.high is not None
         assert interval.high - interval.low == pytest.approx(2 * 1.96 * math.sqrt(0.25 / size), rel=0.12)
+
+
+def test_shares_that_no_draw_changes_have_wilsons_interval_for_the_pairs() -> None:
+    shares = stats.cluster_shares([[1, 1, 1], [1, 1], [1]], seed=1)
+    assert (shares[1], shares[0], shares[-1]) == (stats.wilson(3, 3), stats.wilson(0, 3), stats.wilson(0, 3))
+    assert shares[1].low == pytest.approx(0.4385, abs=1e-4)
+    mixed = stats.cluster_shares([[1, 1], [1, -1], [-1, -1]], seed=1)
+    assert mixed[0] == stats.wilson(0, 3)
+    assert (mixed[1].low, mixed[1].high) == (0, 1)  # of the draws
 
 
 def power_by_hand(pairs: int, difference: float, ties: float) -> float:

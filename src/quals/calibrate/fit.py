@@ -122,12 +122,11 @@ def _isotonic(x: Floats, y: Floats) -> Isotonic:
     import numpy as np
     from scipy.optimize import isotonic_regression
 
+    # A few labels of one kind prove no certainty: a row of the other kind at either end keeps off 0 and 1.
+    x, y = np.append(x, [x.min(), x.max()]), np.append(y, [1.0, 0.0])
     knots, inverse, counts = np.unique(x, return_inverse=True, return_counts=True)
     means = np.bincount(inverse, weights=y) / counts
     curve = isotonic_regression(means, weights=counts).x
-    # A run of labels of one kind proves no certainty: as with Platt's targets, stay off 0 and 1.
-    edge = 1 / (len(y) + 2)
-    curve = np.clip(curve, edge, 1 - edge)
     if curve[-1] <= curve[0]:
         raise InputError("higher scores do not go with more consistent summaries here: there is nothing to calibrate")
     flat = np.flatnonzero((curve[1:-1] == curve[:-2]) & (curve[1:-1] == curve[2:])) + 1

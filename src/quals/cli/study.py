@@ -164,7 +164,7 @@ def _run(app: Any, host: str, port: int) -> None:
 
 def _print_report(report: Report) -> None:
     from quals.cli.console import Console
-    from quals.study.text import report_tables
+    from quals.study.text import how, report_tables
 
     console = Console(emoji=False)
     head = report.study
@@ -172,3 +172,4 @@ def _print_report(report: Report) -> None:
     console.print(f"{head['title']}: {counts}", markup=False)
     for table in report_tables(report):
         console.print(table)
+    console.print("\n" + how(report), markup=False)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from quals.compare.comparison import Comparison, Measure
 from quals.evaluate.bootstrap import Estimate
+from quals.numbers import fixed
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -148,14 +149,9 @@ def _estimate(estimate: Estimate, digits: int, star: str = "") -> str:
     if estimate.value is None:
         return "–"
     if estimate.low is None or estimate.high is None:
-        return f"{_number(estimate.value, digits)}{star}"
-    low, high = (_number(end, digits) for end in (estimate.low, estimate.high))
-    return f"{_number(estimate.value, digits)}{star} ({low} to {high})"
-
-
-def _number(value: float, digits: int) -> str:
-    text = f"{value:.{digits}f}"
-    return text.lstrip("-") if float(text) == 0 else text
+        return f"{fixed(estimate.value, digits)}{star}"
+    low, high = (fixed(end, digits) for end in (estimate.low, estimate.high))
+    return f"{fixed(estimate.value, digits)}{star} ({low} to {high})"
 
 
 def _p(value: float | None) -> str:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 Rows = NDArray[np.intp]
 
 USABLE_SHARE = 0.9  # of the resamples must have a value, else the interval would speak of the others only
+_ROUNDING = 1e-9  # by which equal values may differ
 
 
 class UndefinedError(Exception):
@@ -78,6 +79,8 @@ class Bootstrap:
             )
         tail = (1 - self.level) / 2
         low, high = np.quantile(values, [tail, 1 - tail])
+        if high - low < _ROUNDING:
+            return None, None, "no interval: (nearly) all resamples have the same value"
         return float(low), float(high), ""
 
     def draws(self, groups: list[Rows]) -> Iterator[Rows]:

@@ -15,6 +15,7 @@ from quals.evaluate.agreement import MEASURES
 from quals.evaluate.bootstrap import Estimate
 from quals.evaluate.measure import Measured
 from quals.evaluate.report import Report
+from quals.numbers import fixed
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -144,8 +145,8 @@ def _cell(estimate: Estimate | None) -> list[str]:
     if estimate.value is None:
         return ["–"]
     if estimate.low is None or estimate.high is None:
-        return [f"{estimate.value:.3f}"]
-    return [f"{estimate.value:.3f}", f"({estimate.low:.2f}–{estimate.high:.2f})"]
+        return [fixed(estimate.value, 3)]
+    return [fixed(estimate.value, 3), f"({fixed(estimate.low, 2)}–{fixed(estimate.high, 2)})"]
 
 
 def _narrow(cell: str) -> str:

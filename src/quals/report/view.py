@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quals.doubts import FRAME_TOKEN, Losses, clip, losses
+from quals.numbers import fixed
 from quals.records import Evidence, PairEvidence, Reading, Span, Status
 from quals.report.facts import MetricFacts
 from quals.report.marks import Marked, Passages, mark, visible
@@ -104,8 +105,7 @@ def view_row(row: ScoredRow, number: int, facts: MetricFacts) -> RowView:
 
 def number_text(value: float, digits: int = 3) -> str:
     """A number with a true minus sign, and none before a zero."""
-    text = f"{value:.{digits}f}"
-    return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
+    return fixed(value, digits).replace("-", "−")
 
 
 def _texts(piece: Evidence) -> list[str]:

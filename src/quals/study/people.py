@@ -13,7 +13,7 @@ from quals.study.records import Judgement
 from quals.study.votes import by_pair, median_seconds, votes
 
 try:
-    from scipy.stats import binomtest
+    from scipy.stats import binomtest, fisher_exact
 except ImportError as error:
     raise MissingExtraError("quals study report", "study") from error
 
@@ -138,8 +138,14 @@ def _remarks(one: Profile, everybody: Sequence[Profile]) -> Iterator[str]:
     usual = median([profile.median_seconds or 0.0 for profile in others]) if others else 0.0
     if one.median_seconds is not None and one.median_seconds < usual / 3:
         yield f"took {one.median_seconds:.0f} s per item, others {usual:.0f} s"
-    compared = sum(profile.items_compared for profile in others)
-    share = sum(profile.items_with_others for profile in others) / compared if compared else 0.0
-    if one.items_compared and binomtest(one.items_with_others, one.items_compared, share, "less").pvalue < _SUSPICIOUS:
-        own = one.items_with_others / one.items_compared
-        yield f"agrees with the others in {own:.0%} of the items, they in {share:.0%}"
+    # Fisher's exact test takes the others' share for an estimate, as the annotator's own is one: few items say little.
+    answers = [_alike_and_other([one]), _alike_and_other(others)]
+    if fisher_exact(answers, alternative="less").pvalue < _SUSPICIOUS:
+        own, theirs = (alike / (alike + other) for alike, other in answers)
+        yield f"agrees with the others in {own:.0%} of the items, they in {theirs:.0%}"
+
+
+def _alike_and_other(everybody: Sequence[Profile]) -> tuple[int, int]:
+    """Compared items in which they agree with the others, and those in which they do not."""
+    alike = sum(profile.items_with_others for profile in everybody)
+    return alike, sum(profile.items_compared for profile in everybody) - alike

@@ -65,6 +65,7 @@ def cluster_shares(units: Sequence[Sequence[int]], seed: int) -> dict[int, Inter
     """The share of each preference among all votes, with a percentile bootstrap interval over the units.
 
     Votes on one pair are not independent of each other; drawing whole pairs allows for that. One pair has no interval.
+    A share that is the same in every draw has Wilson's for as many pairs.
     """
     counts = _counts(units)
     if not counts.sum():
@@ -74,10 +75,13 @@ def cluster_shares(units: Sequence[Sequence[int]], seed: int) -> dict[int, Inter
         return {preference: Interval(float(shares[column])) for column, preference in enumerate(PREFERENCES)}
     drawn = counts[_resamples(len(counts), seed)].sum(axis=1)
     bounds = np.percentile(drawn / drawn.sum(axis=1, keepdims=True), _PERCENT, axis=0)
-    return {
-        preference: Interval(float(shares[column]), float(bounds[0, column]), float(bounds[1, column]))
-        for column, preference in enumerate(PREFERENCES)
-    }
+    found = {}
+    for preference, value, (low, high) in zip(PREFERENCES, shares.tolist(), bounds.T.tolist(), strict=True):
+        if low == high:
+            whole = wilson(round(value * len(counts)), len(counts))
+            low, high = whole.low, whole.high
+        found[preference] = Interval(value, low, high)
+    return found
 
 
 def alpha(units: Sequence[Sequence[int]], seed: int, level: Level = "ordinal") -> Interval:
@@ -85,7 +89,7 @@ def alpha(units: Sequence[Sequence[int]], seed: int, level: Level = "ordinal") -
 
     1 is perfect agreement, 0 what chance gives. It is undefined (None) if no unit has two votes, or if all votes are
     the same. One unit has no interval, nor have units of which more than a tenth of the resamples are like that: it
-    would speak of the others only.
+    would speak of the others only. Nor have units whose resamples all agree as well, which proves nothing of others.
     """
     counts = _paired_counts(units)
     value = _alpha(counts, level)
@@ -96,7 +100,7 @@ def alpha(units: Sequence[Sequence[int]], seed: int, level: Level = "ordinal") -
     if len(defined) < USABLE_SHARE * len(drawn):
         return Interval(value)
     low, high = np.percentile(defined, _PERCENT)
-    return Interval(value, float(low), float(high))
+    return Interval(value) if low == high else Interval(value, float(low), float(high))
 
 
 def alpha_value(units: Sequence[Sequence[int]], level: Level = "ordinal") -> float | None:

@@ -8,6 +8,7 @@ from itertools import groupby
 from rich.markup import escape
 from rich.table import Table
 
+from quals.numbers import fixed
 from quals.study.report import Report, TableRow
 
 _MOST = 10  # pairs that stand out
@@ -27,6 +28,16 @@ def report_tables(report: Report) -> Iterator[Table]:
     yield from _by_systems("Metrics against the majority: ", columns, report.metrics, _metric)
     columns = ["difference", "ties", "power now", "pairs for 80%"]
     yield from _by_systems("Power: ", columns, report.power, _power)
+
+
+def how(report: Report) -> str:
+    """In a few sentences, what the numbers are."""
+    accuracy = ", and of accuracy" if report.metrics else ""
+    return (
+        "In brackets: 95% intervals, by judgement and of alpha from a bootstrap of pairs, by majority"
+        f"{accuracy} Wilson's. sign p: the exact sign test, two-sided, without ties, not corrected for the number of "
+        "tests."
+    )
 
 
 def _by_systems(
@@ -74,7 +85,7 @@ def _item(row: TableRow) -> list[str]:
 
 
 def _metric(row: TableRow) -> list[str]:
-    tau = "-" if row["tau"] is None else f"{row['tau']:.2f}"
+    tau = "-" if row["tau"] is None else fixed(row["tau"], 2)
     decided = row["right"] + row["wrong"]
     return [
         row["metric"],
@@ -107,4 +118,4 @@ def _percent(row: TableRow, value: str, low: str, high: str) -> str:
 def _plain(row: TableRow, value: str, low: str, high: str) -> str:
     if row[value] is None:
         return "-"
-    return f"{row[value]:.2f}" + ("" if row[low] is None else f" ({row[low]:.2f} to {row[high]:.2f})")
+    return fixed(row[value], 2) + ("" if row[low] is None else f" ({fixed(row[low], 2)} to {fixed(row[high], 2)})")
