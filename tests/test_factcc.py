@@ -284,6 +284,19 @@ GOOD = "The mayor resigned on Friday."
             ["Catch `zephyr.TimeoutError` here.", "Go `on.", "It ends."],
         ),
         (
+            "It fell.【1†source】 It rose in May.【2†source】",
+            ["It fell.【1†source】", "It rose in May.【2†source】"],
+        ),
+        ("It fell.[3, 4] It rose in May.", ["It fell.[3, 4]", "It rose in May."]),
+        ("It fell.[3-5][6] It rose in May.", ["It fell.[3-5][6]", "It rose in May."]),
+        ("It fell.[^1] It rose in May. [2]", ["It fell.[^1]", "It rose in May. [2]"]),
+        ("It fell. [1] It rose in May.", ["It fell. [1]", "It rose in May."]),
+        (
+            "● It fell\n○ It rose\n◦ One\n▪ Two\n■ Six\n· Ten\n✅ Done",
+            ["It fell", "It rose", "One", "Two", "Six", "Ten", "Done"],
+        ),
+        ("It fell\n---\nIt rose\n* * *\nIt ended", ["It fell", "It rose", "It ended"]),
+        (
             "**Price:** The fee is 36 euros. Rules:\nNobody may enter.",
             ["**Price:** The fee is 36 euros.", "Rules:", "Nobody may enter."],
         ),
@@ -356,6 +369,25 @@ def test_what_is_wrong_is_named(metric: FactCC) -> None:
 def test_what_a_verdict_names(verdict: str, slip: Slip | None) -> None:
     assert Slip.parse(verdict) == slip
     assert Slip.parse(f" {verdict}") == slip
+
+
+@pytest.mark.parametrize(
+    ("slip", "claim", "mended"),
+    [
+        (Slip("2.48", "1.24"), "The highest bid of £2.48bn was made.", "The highest bid of £1.24bn was made."),
+        (Slip("1970", "1980"), "It came in the 1970s.", "It came in the 1980s."),
+        (Slip("50", "52"), "It is the B50, not the B500.", "It is the B52, not the B500."),
+        (
+            Slip("15", "20"),
+            "The 15km race had 15 runners.",
+            "The 15km race had 20 runners.",
+        ),  # rather a word of its own
+        (Slip("2.48", "1.24"), "It cost 12.48 pounds.", "It cost 12.48 pounds."),
+        (Slip("may", "will"), "The mayor left.", "The mayor left."),
+    ],
+)
+def test_wrong_words_are_mended(slip: Slip, claim: str, mended: str) -> None:
+    assert slip.mend(claim) == mended
 
 
 def test_words_that_do_not_stand_in_claim_or_document_are_not_named(

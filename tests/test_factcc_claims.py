@@ -18,6 +18,7 @@ from quals.errors import InputError, MissingExtraError, ModelError
 from quals.factcc import generate
 from quals.factcc.changes import Change, change_at, starts_with_vowel_sound
 from quals.factcc.generate import Article, ClaimSettings, make_claims, make_false, read_articles
+from quals.factcc.kept import Slip
 from quals.factcc.noise import apply_all, noise
 from quals.factcc.restated import Bases
 from quals.nlp import load_pipeline
@@ -82,7 +83,7 @@ VOWEL_SOUNDS = {"apple": True, "hour": True, "union": False, "European": False, 
                 "one": False, "only": True, "Ukrainian": False, "umbrella": True, "BBC": False, "Nato": False,
                 "honest": True, "honorary": True, "heir": True, "Hour": True, "unimportant": True, "usual": False,
                 "eulogy": False, "once": False, "Ugandan": False, "Uzbek": False, "X-ray": True, "HIV": True,
-                "M25": True, "B52": False,
+                "NASA": False, "NATO": False, "FIFA": False, "M25": True, "B52": False,
                 }  # fmt: skip
 
 
@@ -160,6 +161,21 @@ def test_claims_depend_on_seed_and_document_alone(pipeline: Any) -> None:
     assert made(NEWS, 0) != made(NEWS, 1)
 
 
+def test_what_is_wrong_can_be_mended(pipeline: Any) -> None:
+    article = Article(
+        "The bank paid £2.48bn for its rival in the early 1970s. A 15km road to the old town was built for $700m. "
+        "Sarah Jones said she had never seen the town. The ship weighs 900kg and was sold by Tom Field in May 2014."
+    )
+    mended = []
+    for seed in range(30):
+        for claim in make_claims([article, *NEWS], pipeline, ClaimSettings(seed, noised=0)):
+            if claim.change:
+                slip = Slip(claim.change.new, claim.change.old)
+                assert slip.mend(claim.claim) == claim.sentence
+                mended.append(claim.claim)
+    assert any(re.search(r"£(?!2.48)[\d.]+bn", claim) for claim in mended)
+
+
 def test_noise_falls_on_true_and_false_claims_alike(pipeline: Any) -> None:
     claims = [
         claim
@@ -221,6 +237,10 @@ CLAIMS = [
 ]
 
 
+def test_what_players_say_is_no_claim(pipeline: Any) -> None:
+    assert not generate._is_claim(pipeline("Media playback is not supported on this device.")[:])
+
+
 @pytest.mark.parametrize(("text", "expected"), CLAIMS)
 def test_what_is_a_whole_sentence(pipeline: Any, text: str, expected: bool) -> None:
     assert generate._is_claim(pipeline(text)[:]) is expected
@@ -246,7 +266,7 @@ def test_noise_of_a_rate_falls_beside_the_change(pipeline: Any) -> None:
 def test_a_false_claim_that_the_summary_states_is_none(pipeline: Any) -> None:
     document = "The mayor of the town left the hall."
     denials = "The mayor of the town did not leave the hall. The mayor of the town didn't leave the hall."
-    for summary, kinds in (("", {"none", "denial"}), (denials, {"none", "affirmation"})):
+    for summary, kinds in (("", {"none", "denial"}), (denials, set())):
         made = [make_claims([Article(document, summary)], pipeline, ClaimSettings(seed)) for seed in range(40)]
         assert {claim.kind for claims in made for claim in claims} == kinds
 
@@ -335,6 +355,16 @@ EXACT = [
 def test_names_numbers_and_dates_have_to_be_the_documents(pipeline: Any, sentence: str, based: bool) -> None:
     bases = Bases(list(pipeline("It cost 40 pounds. The mayor of Leeds opened the bridge.").sents))
     assert (bases.of(next(pipeline(sentence).sents)) is not None) is based
+
+
+def test_names_numbers_and_dates_have_to_stand_in_the_basis(pipeline: Any) -> None:
+    """It has most words of the sentence; but a window round it may lack what stands elsewhere."""
+    text = "It cost 40 pounds. It rained. The mayor of Leeds opened the new bridge for everyone."
+    bases = Bases(list(pipeline(text).sents))
+    assert bases.of(next(pipeline("The mayor of Leeds opened the new bridge for 40 pounds.").sents)) is None
+    two = Bases(list(pipeline(text.replace("It rained. ", "")).sents))
+    basis = two.of(next(pipeline("The mayor of Leeds opened the new bridge for 40 pounds.").sents))
+    assert str(basis) == text.replace("It rained. ", "")
 
 
 def test_nothing_is_no_basis(pipeline: Any) -> None:

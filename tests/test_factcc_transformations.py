@@ -43,12 +43,10 @@ def outcomes(pipeline: Any) -> Callable[..., Outcomes]:
 PRONOUNS = [
     ("She told him that her car was gone.", {("She", "He"), ("him", "her"), ("her", "his")}),
     ("The police gave her a lift.", {("her", "him")}),
-    ("We hurt ourselves.", {("We", "They"), ("ourselves", "themselves")}),
-    ("They lost it in our garden.", {("They", "We"), ("our", "their")}),
-    ("Their friends saw us.", {("Their", "Our"), ("us", "them")}),
-    ("He blamed himself, not them.", {("He", "She"), ("himself", "herself"), ("them", "us")}),
-    ("The house is theirs.", {("theirs", "ours")}),
-    ("The house is ours.", {("ours", "theirs")}),
+    ("He blamed himself, not them.", {("He", "She"), ("himself", "herself")}),
+    ("The firm said it had little choice but to go to court to protect our innovations.", set()),
+    ("Residents said they had heard a large explosion.", set()),
+    ('"We took it by force," the government said.', set()),
     ("The house is his.", {("his", "hers")}),
     ("The company cut its forecast for the US market.", set()),
     ("The mayor resigned on Monday.", set()),
@@ -63,7 +61,8 @@ def test_pronoun_swap(outcomes: Any, text: str, expected: Outcomes) -> None:
 def test_no_pronoun_is_put_in_more_often_than_taken_out(pipeline: Any) -> None:
     """Were sentences with "he" 1063 and those with "she" 385, as many would change one way as the other."""
     expected = {
-        "He left.": 385 / 1063, "She left.": 1, "Anna saw them.": 90 / 189, "Anna saw us.": 1,
+        "He left.": 385 / 1063, "She left.": 1,
+        "Tom saw him.": 91 / 171, "Tom saw her.": 1,
         "His car was gone.": 259 / 639, "Her car was gone.": 1,
     }  # fmt: skip
     for text, rate in expected.items():
@@ -143,6 +142,12 @@ def test_all_that_can_stand_for_a_part_of_a_date(outcomes: Any, text: str, old: 
 
 def test_a_day_becomes_one_that_every_month_has() -> None:
     assert {dates._other_day("3", Random(seed)) for seed in range(500)} == {str(day) for day in range(1, 29)} - {"3"}
+
+
+def test_a_record_since_a_year_is_one_since_a_later_year(outcomes: Any) -> None:
+    for text in ("It was the weakest period since 2008.", "It rained for the first time since March 2008."):
+        made = {new for old, new in outcomes(swap_date, f"{text} It rose in 2004 and in 2014.") if old == "2008"}
+        assert made == {"2004"}
 
 
 def test_days_of_a_span_stay(outcomes: Any) -> None:
@@ -286,6 +291,12 @@ def test_a_number_that_the_old_one_implies_is_not_put_in(outcomes: Any) -> None:
 BOUNDED = [
     ("Congress would be required to vote within 48 hours.", {"19", "24", "29", "36"}),
     ("The cost will exceed £60m.", {"75", "90", "120", "150", "180"}),
+    ("The ship will return within the next 60 minutes.", {"24", "30", "36", "45"}),
+    ("The mayor will leave in the next week to 10 days.", {"4", "5", "6", "8"}),
+    ("It was the heaviest rainfall in 40 years.", {"50", "60", "80"}),
+    ("Children under the age of 18 should be treated equally.", set()),
+    ("The law says that workers aged over 25 will receive more.", set()),
+    ("Offenders above 16 will be named.", set()),
     ("The cost can't exceed £60m.", {"24", "30", "36", "45"}),
     ("The debt of the country never exceeded 60% in that time.", {"24", "30", "36", "45"}),
 ]
@@ -338,15 +349,18 @@ def test_a_surname_is_not_swapped_with_its_first_name(outcomes: Any) -> None:
 
 def test_after_a_title_only_the_last_name(outcomes: Any) -> None:
     made = outcomes(
-        swap_entity, "Mr Cameron said he was pleased. Angela Merkel was not there. François Hollande did not attend."
+        swap_entity,
+        "Mr Cameron said he was pleased. Angela Merkel was not there. François Hollande did not attend. "
+        "Mrs Merkel was ill. Mr. Hollande was in Hull. Laurent Fabius came.",
     )
-    assert made == {("Cameron", "Merkel"), ("Cameron", "Hollande")}
+    assert made == {("Cameron", "Hollande")}
 
 
 ENTITIES = [
     ("A German minister came. A French minister left.", {("German", "French")}),
     ("A German minister came. He is French.", set()),
-    ("Mr. Cameron said he was pleased. Angela Merkel was not there.", {("Cameron", "Merkel")}),
+    ("Mr. Cameron said he was pleased. Angela Merkel was not there.", set()),
+    ("Ms Jones was pleased. Mrs Merkel was not there.", {("Jones", "Merkel")}),
     ("He came from Africa. She came from Asia.", {("Africa", "Asia")}),
     ("He moved to Leeds. She moved to London.", {("Leeds", "London")}),
     ("He won at Wembley Stadium. She won at Wimbledon Park.", {("Wembley Stadium", "Wimbledon Park")}),
@@ -389,7 +403,11 @@ PARTS = [
     ("County Durham is large.", "Durham", "GPE", False),
     ("She lives in Durham City", "Durham", "GPE", False),
     ("She lives in Durham.", "Durham", "GPE", True),
-    ("She met Detective Miller.", "Miller", "PERSON", True),
+    ("She met Detective Tom Miller.", "Tom Miller", "PERSON", True),
+    ("She met Mr Miller.", "Miller", "PERSON", True),
+    ("She met Mayor Rahm Emanuel.", "Emanuel", "PERSON", False),
+    ("She met (CNN)Miller.", "CNN)Miller", "PERSON", False),
+    ("She met Giroud) left.", "Giroud)", "PERSON", False),
     ("She met Miller Field.", "Miller", "PERSON", False),
     ("She met Anna\nBerg.", "Anna\nBerg", "PERSON", False),
 ]
@@ -466,6 +484,12 @@ def test_places() -> None:
     assert wider("german", "european")
     assert wider("kenyan", "african")
     assert wider("syrian", "arab")
+    assert wider("libyan", "north african")
+    assert wider("boston", "massachusetts")
+    assert wider("massachusetts", "us")
+    assert wider("betteshanger", "kent")
+    assert not wider("kent", "essex")
+    assert wider("juba", "south sudan")
     assert not wider("england", "leeds")
     assert not wider("france", "germany")
 
@@ -495,6 +519,23 @@ def test_what_a_document_says_of_places(text: str, expected: bool) -> None:
     assert entities._one_in_other("Yorkshire", "Hull", text) is expected
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Tony Alamo left Hull. Alamo, whose real name is Bernie Hoffman, spoke.", "Bernie Hoffman"),
+        ("Tony Alamo left Hull. Alamo, also known as Bernie Hoffman, spoke.", "Bernie Hoffman"),
+    ],
+)
+def test_another_name_of_somebody_is_not_put_in(outcomes: Any, text: str, name: str) -> None:
+    assert name not in {new for _, new in outcomes(swap_entity, text)}
+
+
+def test_initials_in_a_longer_name() -> None:
+    names = {frozenset({"un", "security", "council"})}
+    assert entities._in_one_name("Security Council", "United Nations", names)
+    assert not entities._in_one_name("Security Council", "European Union", names)
+
+
 # ---- negation
 
 NEGATIONS = [
@@ -508,7 +549,17 @@ NEGATIONS = [
     ("They do not always want a deal.", {("do not", "do")}),
     ("He does not carry a gun.", {("does not carry", "carries")}),
     ("She doesn't have a house in Hull.", {("doesn't have", "has")}),
-    ("He didn't go home.", {("didn't", "did")}),
+    ("He didn't go home.", set()),
+    ("He didn't go home. She went home.", {("didn't go", "went")}),
+    ("The firm did not immediately respond. It responded later.", set()),
+    ("Just over a third of the seats have been filled.", set()),
+    ("Thousands of people have been left homeless.", set()),
+    ("Many residents were hurt.", set()),
+    ("Half the seats were filled.", set()),
+    ("The third man was hurt.", {("was", "was not"), ("was", "wasn't")}),
+    ("She asked how the scheme was funded.", {("asked", "did not ask"), ("asked", "didn't ask")}),
+    ("The fee is not only high.", set()),
+    ("He only wants a deal.", set()),
     ("They said they do not.", {("said", "did not say"), ("said", "didn't say"), ("do not", "do")}),
     ("The team won't play on Sunday.", {("won't", "will")}),
     ("He cannot leave the country.", {("cannot", "can")}),
@@ -534,7 +585,7 @@ NEGATIONS = [
     ("He can't go.", {("can't", "can")}),
     ("They don’t want a deal.", {("don’t want", "want")}),
     ("Do not go home.", {("Do not", "Do")}),
-    ("Even Anna did not come.", {("did not", "did")}),
+    ("Even Anna did not come. She came.", {("did not come", "came")}),
     ("He saw some men.", {("saw", "did not see"), ("saw", "didn't see")}),
     ("He ran home and the police came.", {("ran", "did not run"), ("ran", "didn't run")}),
     ("Some left.", set()),

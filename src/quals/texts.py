@@ -16,7 +16,8 @@ def find_answer(answer: str, text: str, *, words_only: bool = False) -> Span | N
     """Where ``answer`` occurs in ``text``, both case-folded; as characters of ``text`` itself.
 
     Of several places the first where it stands as words of their own, if there is one ("May", not "Mayor"), and of
-    those rather one in the same case. With ``words_only`` other places are none.
+    those rather one in the same case. With ``words_only`` other places are none, unless a number stands beside its
+    unit ("2.48bn").
     """
     folded, starts = _folded(text)
     wanted = answer.casefold()
@@ -25,7 +26,7 @@ def find_answer(answer: str, text: str, *, words_only: bool = False) -> Span | N
     places = (match.start() for match in re.finditer(f"(?={re.escape(wanted)})", folded))
     spans = [Span(starts[at], starts[at + len(wanted) - 1] + 1) for at in places]
     if words_only:
-        spans = [span for span in spans if not _inside_word(span, text)]
+        spans = [span for span in spans if not _inside_word(span, text, units=True)]
     return min(spans, key=lambda span: (_inside_word(span, text), span.of(text) != answer), default=None)
 
 
@@ -39,10 +40,11 @@ def _folded(text: str) -> tuple[str, Sequence[int]]:
     return folded, [i for i, character in enumerate(text) for _ in character.casefold()]
 
 
-def _inside_word(span: Span, text: str) -> bool:
-    """Whether a word goes on across one of the edges."""
+def _inside_word(span: Span, text: str, *, units: bool = False) -> bool:
+    """Whether a word goes on across one of the edges; with ``units`` none does from a digit to a letter, or back."""
+    beside = [(text[edge - 1], text[edge]) for edge in (span.start, span.end) if 0 < edge < len(text)]
     return any(
-        0 < edge < len(text) and text[edge - 1].isalnum() and text[edge].isalnum() for edge in (span.start, span.end)
+        one.isalnum() and other.isalnum() and not (units and one.isdigit() != other.isdigit()) for one, other in beside
     )
 
 

@@ -54,12 +54,13 @@ _ARTICLE = re.compile(r"\b(an?)\s+[£$€]?$", re.IGNORECASE)
 _VOWEL_SOUND = re.compile(r"(?:hour|honest|honou?r|heir)|(?:8|11(?!\d)|18(?!\d))", re.IGNORECASE)
 _CONSONANT_SOUND = re.compile(r"(?:uni(?!n|m)|use|usu|euro|eu|one\b|once\b|ukr|uga|uru|uta|uz)", re.IGNORECASE)
 _LETTERS = re.compile(r"[A-Z](?=[A-Z0-9.&]|\b)")  # spoken letter by letter: an MP, a UN envoy
+_AS_WORDS = re.compile(r"(?:FEMA|FIFA|NAFTA|NASA|NATO)\b")
 _VOWEL_LETTERS = "AEFHILMNORSX"
 
 
 def starts_with_vowel_sound(text: str) -> bool:
     """Whether English says "an" before this text (a guess from its spelling)."""
-    if _LETTERS.match(text):
+    if _LETTERS.match(text) and not _AS_WORDS.match(text):
         return text[0] in _VOWEL_LETTERS
     if _VOWEL_SOUND.match(text):
         return True

@@ -9,7 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from quals.factcc.changes import Change, change_at
-from quals.factcc.numbers import YEAR, with_suffix
+from quals.factcc.numbers import RECORD, YEAR, with_suffix
 
 if TYPE_CHECKING:
     from spacy.tokens import Span as Sentence
@@ -35,6 +35,7 @@ _PATTERNS = {
     "unit": re.compile(rf"(?<=\blast )(?:{'|'.join(UNITS)})\b|(?<=\bnext )(?:{'|'.join(UNITS)})\b", re.IGNORECASE),
 }
 _AFTER_MONTH = re.compile(rf"{_MONTH}\.? $")
+_RECORD_SINCE = re.compile(rf"{RECORD}since\s+(?:\w+\s+){{0,2}}$", re.IGNORECASE)
 _SET_NIGHT = re.compile(r"\b(?:last|at|by) night\b", re.IGNORECASE)  # nobody writes "last morning", "at afternoon"
 _FROM_DOCUMENT = {"weekday", "month", "year"}  # of these a document often names several
 
@@ -59,6 +60,8 @@ def swap_date(sentence: Sentence, random: Random) -> Change | None:
     chosen = random.choice(parts)
     new = _from_document(chosen, sentence, random) or _INVENT[chosen.kind](chosen.text, random)
     start = chosen.start - sentence.start_char
+    if chosen.kind == "year" and new > chosen.text and _RECORD_SINCE.search(sentence.text[:start]):
+        return None
     return change_at(sentence, start, start + len(chosen.text), new)
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _SWAPPED = {"PERSON", "ORG", "GPE", "LOC", "NORP", "FAC", "EVENT", "PRODUCT"}
 _ALWAYS_ONE = {"PERSON", "GPE", "LOC"}  # singular, whatever they are tagged: Leeds, Abrams
 _TITLES = {"mr", "mrs", "ms", "miss", "dr", "sir", "lord", "lady", "dame", "prof", "professor", "president", "judge"}
+_HERS = ("mrs", "ms", "miss")
+_ALIAS = ("known as ", "alias ", "real name is ", "real name was ", "real name, ")
 _SMALL = {"the", "of", "and", "for", "de", "la", "al", "st", "new", "north", "south", "east", "west"}
 _ALIKE = 0.8  # share of letters in common from which two names are taken for spellings of one
 _CORE = re.compile(rf"(?:the\s+)?(?:(?:{'|'.join(_TITLES)})\.?\s+)*(.*?)(?:['’]s?)?", re.IGNORECASE | re.DOTALL)
@@ -54,15 +56,16 @@ def swap_entity(sentence: Sentence, random: Random) -> Change | None:
     said = _Said(text, {frozenset(_words(mention.text)) - _SMALL for mention in elsewhere.values()})
     choices = []
     for old in here:
-        if fitting := sorted({new.text for new in elsewhere.values() if _fits(old, new, here, sentence, said)}):
-            choices.append((old, fitting))
+        names = {new.text for new in elsewhere.values() if _fits(old, new, here, sentence, said)}
+        if title := _title(sentence.text[: old.start - sentence.start_char]):
+            names = {name.split()[-1] for name in names if _with_title(title, name, text)}
+        if names:
+            choices.append((old, sorted(names)))
     if not choices:
         return None
     old, fitting = random.choice(choices)
     new = random.choice(fitting)
     start = old.start - sentence.start_char
-    if _after_title(sentence.text[:start]):
-        new = new.split()[-1]
     return change_at(sentence, start, start + len(old.text), new)
 
 
@@ -93,6 +96,8 @@ def _mentions(part: Sentence) -> Iterator[Mention]:
             continue
         if _part_of_longer_name(entity):
             continue
+        if any(name.count(one) != name.count(other) for one, other in ("()", "[]")):
+            continue  # "CNN)Cleveland"
         if "\n" in name or not name[0].isupper() or name.lower() in words:
             continue  # a word that also stands in small letters is no name: "the Group"
         before = entity.doc[entity.start - 1].lower_ if entity.start else ""
@@ -104,9 +109,10 @@ def _mentions(part: Sentence) -> Iterator[Mention]:
 
 def _part_of_longer_name(entity: Sentence) -> bool:
     """Durham in County Durham: what stands beside it is a name too, but not of an entity of its own."""
-    before = entity.start - 1 if entity.label_ != "PERSON" else -1  # before a person it is a title
+    titled = entity.label_ == "PERSON" and len(entity) > 1  # before a whole name it is a title
+    before = entity.start - 1 if not titled else -1
     beside = [entity.doc[place] for place in (before, entity.end) if 0 <= place < len(entity.doc)]
-    return any(token.pos_ == "PROPN" and not token.ent_type_ for token in beside)
+    return any(token.pos_ == "PROPN" and not token.ent_type_ and not _is_title(token.text) for token in beside)
 
 
 def _is_title(word: str) -> bool:
@@ -122,6 +128,8 @@ def _fits(old: Mention, new: Mention, here: list[Mention], sentence: Sentence, s
     after = sentence.text[old.start - sentence.start_char + len(old.text) :]
     if re.match(r"['’](?!s)", after) and not new.text.endswith("s"):
         return False  # James' would become John'
+    if any(link + new.text in said.text for link in _ALIAS):
+        return False  # it may be somebody's in the sentence
     if {*_words(new.text)} - _SMALL & {token.lower_ for token in sentence}:
         return False
     return not any(
@@ -146,14 +154,21 @@ def _one_in_other(one: str, other: str, text: str) -> bool:
 
 
 def _in_one_name(one: str, other: str, names: set[frozenset[str]]) -> bool:
-    """Whether a name in the document has words of both: Iqbal and Hussain, of Iqbal Hussain."""
-    ours, theirs = set(_words(one)), set(_words(other))
+    """Whether a name in the document has words, or the initials, of both: Iqbal and Hussain, of Iqbal Hussain."""
+    ours, theirs = ({*words, "".join(word[0] for word in words)} for words in (_words(one), _words(other)))
     return any(ours & name and theirs & name for name in names)
 
 
-def _after_title(before: str) -> bool:
+def _title(before: str) -> str:
+    """That of a name, without a full stop, by what stands before it; "" if it has none."""
     words = re.findall(r"[\w.]+", before)
-    return bool(words) and _is_title(words[-1]) and before.endswith(" ")
+    return words[-1].lower().rstrip(".") if words and _is_title(words[-1]) and before.endswith(" ") else ""
+
+
+def _with_title(title: str, name: str, text: str) -> bool:
+    """Whether the document has such a title before somebody's last name: a Mr is no Mrs, and no NHS."""
+    titles = "|".join(_HERS) if title in _HERS else title
+    return bool(re.search(rf"\b(?:{titles})\.? {re.escape(name.split()[-1])}\b", text, re.IGNORECASE))
 
 
 def _words(name: str) -> list[str]:

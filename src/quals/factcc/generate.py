@@ -49,6 +49,7 @@ TRANSFORMATIONS: dict[str, tuple[Transformation, float]] = {
 _LEFT, _LEFT_WEIGHT = "left as it is", 0.3
 _OPENING, _ENDING = frozenset("\"“‘'("), frozenset(".!\"”’')")
 _FEWEST_WORDS, _MOST_WORDS = 6, 60
+_NO_NEWS = "Media playback is "  # supported, or not, on your device
 _BETWEEN = "\n\n"  # a document and its summary
 
 log = logging.getLogger(__name__)
@@ -233,6 +234,6 @@ def _is_claim(sentence: Sentence) -> bool:
     """A whole sentence, not a heading, a list or a fragment."""
     text = sentence.text
     words = sum(token.is_alpha for token in sentence)
-    whole = text[:1].isupper() or text[:1] in _OPENING
+    whole = (text[:1].isupper() or text[:1] in _OPENING) and not text.startswith(_NO_NEWS)
     has_verb = any(token.pos_ in ("VERB", "AUX") for token in sentence)
     return _FEWEST_WORDS <= words <= _MOST_WORDS and whole and has_verb and text[-1:] in _ENDING and "\n" not in text

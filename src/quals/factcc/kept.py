@@ -27,7 +27,7 @@ CONSISTENT, INCONSISTENT = "yes", "no"  # single tokens of the usual vocabularie
 RESTATED, LABELLED = "restated", "labelled"
 _LONGEST_SLIP = 34  # words, of both sides; the model writes no more than so many tokens (`LONGEST_VERDICT`)
 _STOPS = ".,;:!?"
-_RULES = 2  # by which claims are made: another number for a change of them, so that kept claims are made again
+_RULES = 3  # by which claims are made: another number for a change of them, so that kept claims are made again
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from quals.factcc.changes import Change
 from quals.records import Span
+from quals.texts import has_words
 
 if TYPE_CHECKING:
     from spacy.tokens import Span as Sentence
@@ -26,7 +27,11 @@ _NEGATIVE = {"no", "nobody", "none", "nothing", "neither", "nor", "nowhere", "ha
 _POLAR = {"any", "anyone", "anybody", "anything", "anywhere", "either", "yet", "until", "only", "just", "necessarily",
           "all", "even", "but"}  # fmt: skip
 # Beside these nobody puts a "not": "will not also".
-_UNDENIED = {"never", *_NOT, "also", "still", "already"}
+_UNDENIED = {"never", *_NOT, "also", "still", "already", "only"}
+# Of what some, or a third, have done others may not have done it.
+_SOME = {"some", "many", "several", "half"}
+_PARTS = {*_SOME, "others", "third", "quarter", "number", "numbers", "hundreds", "thousands", "dozens"}
+_OPEN = {"if", "whether", "how", "what", "why"}
 
 
 def deny(sentence: Sentence, random: Random) -> Change | None:
@@ -59,16 +64,21 @@ def _heads(sentence: Sentence) -> list[Token]:
 
 
 def _leaves_open(child: Token) -> bool:
-    """A verb's subject, auxiliary or conjunction that leaves both open."""
-    subject = child.dep_ in _SUBJECTS and "some" in (child.lower_, *(word.lower_ for word in child.children))
+    """A verb's subject, auxiliary, conjunction or question word that leaves both open."""
+    subject = child.dep_ in _SUBJECTS and (
+        child.lower_ in _PARTS or any(word.lower_ in _SOME for word in child.children)
+    )
     auxiliary = child.dep_ == "aux" and child.lower_ in ("may", "might")
-    return subject or auxiliary or (child.dep_ == "mark" and child.lower_ in ("if", "whether"))
+    return subject or auxiliary or (child.dep_ not in _SUBJECTS and child.lower_ in _OPEN)
 
 
 def _denied(head: Token, sentence: Sentence, contract: bool) -> Change | None:
     if any(child.lower_ in _UNDENIED for child in head.children):
         return None
     auxiliary = next((child for child in head.children if _is_finite_auxiliary(child) and child.i < head.i), None)
+    first = auxiliary or head
+    if any(token.lower_ in _UNDENIED for token in sentence.doc[first.i + 1 : min(first.i + 2, sentence.end)]):
+        return None  # "is not not only"
     if auxiliary is not None:
         return _replaced(auxiliary, _with_not(auxiliary.text, contract), sentence)
     if head.lemma_ == "be" and head.tag_ in _FINITE:  # in "there was", too, where spaCy takes it for no auxiliary
@@ -109,12 +119,16 @@ def _without(denial: Token, sentence: Sentence) -> Change | None:
     if {token.lower_ for token in sentence if token.i > denial.i} & _POLAR:
         return None
     before = sentence.doc[denial.i - 1]
-    if before.lower_ == "ai":  # ain't is short for too many things
+    if before.lower_ == "ai" or not has_words(before.text):  # ain't is short for too many things
         return None
     after = sentence.doc[min(denial.i + 1, sentence.end - 1)]
     if before.lower_ in ("do", "does") and before.i > sentence.start and after.tag_ == "VB" and after.lower_ != "be":
         new = after.text if before.lower_ == "do" else _third_person(after.text)
         return _between(before, after, new, sentence)
+    if before.lower_ == "did" and denial.head.tag_ == "VB" and denial.head.i > denial.i:
+        # "Did ignite" tells a false claim, and only the document can say what the past of "ignite" is.
+        past = next((word.lower_ for word in sentence.doc if word.tag_ == "VBD" and word.lemma_ == after.lemma_), None)
+        return _between(before, after, past, sentence) if past and after == denial.head else None
     stem = before.text
     if denial.lower_ != "not" and before.lower_ in _STEMS:
         stem = _STEMS[before.lower_] if stem.islower() else _STEMS[before.lower_].capitalize()

@@ -31,7 +31,7 @@ _UNIT = r"(?:m|bn|tn|k|p|c|g|km|kg|ft|cm|mm|mph|lb|lbs)?"
 _DIGITS = re.compile(rf"(?<![\w.,/:–-])(?:\d{{1,3}}(?:,\d{{3}})+|\d+)(?:\.\d+)?(?={_UNIT}(?!\w))(?![.,]\d|[–/:-]\d)")
 _SECOND = rf"-(?:one|{'|'.join((*WORDS, *RANKS))})\b|[ -](?:thirds|quarters|fifths)\b"  # of twenty-five, of two thirds
 _WORD = re.compile(rf"(?<![\w-])(?:{'|'.join(WORDS)})(?!\w|{_SECOND})", re.IGNORECASE)
-_RANK_WORD = re.compile(rf"(?<![\w-])(?:{'|'.join(RANKS)})(?![\w-])", re.IGNORECASE)
+_RANK_WORD = re.compile(rf"(?<![\w-])(?:{'|'.join(RANKS)})(?![\w-]| (?:aid|names?)\b)", re.IGNORECASE)
 _RANK_DIGITS = re.compile(r"(?<![\w-])\d+(?:st|nd|rd|th)\b")
 _PATTERNS = {"digits": _DIGITS, "word": _WORD, "rank word": _RANK_WORD, "rank digits": _RANK_DIGITS}
 _ABOVE = "(?:more than|in excess of|exceed(?:s|ed|ing)?)"
@@ -41,10 +41,26 @@ _NO_NOT = r"(?<!\bno )(?<!not )(?<!\bnever )(?<!n['’]t )"
 _MORE = rf"(?:{_NO_NOT}{_ABOVE}|{_NOT}{_BELOW})"
 _LESS = rf"(?:{_NO_NOT}{_BELOW}|{_NOT}{_ABOVE})"
 _SIGN = r"\s+(?:[A-Z]{1,3})?[£$€]?$"
+_NEXT = "(?: the (?:next|last|past|first))?"
 _AT_LEAST = re.compile(rf"\b(?:at least|{_MORE}|over|above|a minimum of){_SIGN}", re.IGNORECASE)
-_AT_MOST = re.compile(rf"\b(?:at most|{_LESS}|under|below|within|up to|as many as|a maximum of){_SIGN}", re.IGNORECASE)
+_AT_MOST = re.compile(
+    rf"\b(?:at most|{_LESS}|under|below|within{_NEXT}|in{_NEXT} \w+ to|up to|as many as|a maximum of){_SIGN}",
+    re.IGNORECASE,
+)
 # Either way: what is higher than 20 feet is higher than 10; what children younger than 6 need, those younger than 4 do.
 _COMPARED = re.compile(rf"(?<!\bfew)er than{_SIGN}", re.IGNORECASE)
+# So is what is said of all who are over, or under, an age.
+_AGED = re.compile(
+    r"\b(?:over|above|under|below) the age of\s+$"
+    r"|\b(?:aged|people|men|women|children|anyone|those|(?!costs|takes|lasts)[a-z]{4,}s)"
+    r" (?:over|above|under|below)\s+$",
+    re.IGNORECASE,
+)
+# The heaviest in 40 years is the heaviest in 20, and since 2008 the heaviest since 2014.
+RECORD = r"\b(?:\w{2,}est|first|most|least)\b(?:\s+[\w'’-]+){0,5}\s+"
+_IN_YEARS = re.compile(
+    rf"{RECORD}(?:in|for)(?: (?:the (?:last|past)|almost|nearly|about|over|more than))?\s+$", re.IGNORECASE
+)
 _FACTORS = ("0.4", "0.5", "0.6", "0.75", "1.25", "1.5", "2", "2.5", "3")
 
 
@@ -76,9 +92,12 @@ def swap_number(sentence: Sentence, random: Random) -> Change | None:
 
 
 def _still_true(before: str, chosen: Numeral, new: str) -> bool:
-    """Whether the old number implies the new, or may: at least 20 are at least 10."""
+    """Whether the old number implies the new, or may: at least 20 are at least 10, the most in 20 years in 10."""
     larger = _value(new, chosen.style) > _value(chosen.text, chosen.style)
-    return bool(_COMPARED.search(before) or (_AT_MOST if larger else _AT_LEAST).search(before))
+    if chosen.label == "DURATION" and not larger and _IN_YEARS.search(before):
+        return True
+    either = _COMPARED.search(before) or _AGED.search(before)
+    return bool(either or (_AT_MOST if larger else _AT_LEAST).search(before))
 
 
 def _numerals(sentence: Sentence) -> Iterator[Numeral]:

@@ -114,16 +114,83 @@ wales: cardiff
 yemen: sanaa
 zambia: lusaka
 zimbabwe: harare
+angola: luanda
+armenia: yerevan
+azerbaijan: baku
+benin: porto-novo
+bolivia: la paz
+botswana: gaborone
+burkina faso: ouagadougou
+burundi: bujumbura
+cameroon: yaounde
+central african republic: bangui
+chad: ndjamena
+costa rica: san jose
+dominican republic: santo domingo
+ecuador: quito
+el salvador: san salvador
+eritrea: asmara
+fiji: suva
+gabon: libreville
+gambia: banjul
+georgia: tbilisi
+guatemala: guatemala city
+guinea: conakry
+honduras: tegucigalpa
+kosovo: pristina
+kyrgyzstan: bishkek
+laos: vientiane
+liberia: monrovia
+luxembourg: luxembourg city
+macedonia: skopje
+madagascar: antananarivo
+malawi: lilongwe
+maldives: male
+mauritania: nouakchott
+mauritius: port louis
+moldova: chisinau
+mongolia: ulan bator
+montenegro: podgorica
+mozambique: maputo
+namibia: windhoek
+nicaragua: managua
+niger: niamey
+oman: muscat
+panama: panama city
+papua new guinea: port moresby
+paraguay: asuncion
+sierra leone: freetown
+south sudan: juba
+tajikistan: dushanbe
+togo: lome
+trinidad and tobago: port of spain
+turkmenistan: ashgabat
+uzbekistan: tashkent
+"""
+# Not those that have the name of a town.
+_REGION_LINES = """
+alabama/alaska/arizona/arkansas/california/colorado/connecticut/delaware/florida/hawaii/idaho/illinois/indiana/iowa
+kansas/kentucky/louisiana/maine/maryland/massachusetts/michigan/minnesota/mississippi/missouri/montana/nebraska/nevada
+new hampshire/new jersey/new mexico/new york state/north carolina/north dakota/ohio/oklahoma/oregon/pennsylvania
+rhode island/south carolina/south dakota/tennessee/texas/utah/vermont/virginia/washington state/west virginia
+wisconsin/wyoming/bedfordshire/berkshire/buckinghamshire/cambridgeshire/cheshire/cornwall/county antrim/county armagh
+county down/county durham/county fermanagh/county londonderry/county tyrone/cumbria/derbyshire/devon/dorset
+east sussex/east yorkshire/essex/gloucestershire/greater manchester/gwent/gwynedd/hampshire/herefordshire/hertfordshire
+kent/lancashire/leicestershire/lincolnshire/merseyside/norfolk/north yorkshire/northamptonshire/northumberland
+nottinghamshire/oxfordshire/pembrokeshire/powys/shropshire/somerset/south yorkshire/staffordshire/suffolk/surrey/sussex
+tyne and wear/warwickshire/west midlands/west sussex/west yorkshire/wiltshire/worcestershire/yorkshire
 """
 _CONTINENTS = {"africa", "asia", "europe", "america", "south america", "north america", "middle east", "west", "world"}
 # A German is a European: in place of the narrower word, these would leave the claim true.
 _WIDE_PEOPLES = {
     "european", "europeans", "african", "africans", "asian", "asians", "american", "americans", "arab", "arabs",
     "western", "westerners", "british", "muslim", "muslims", "islamic", "islamist", "christian", "christians",
+    "north african", "west african", "east african", "south american", "latin american",
 }  # fmt: skip
 
 _SETS = [set(line.replace(": ", "/").split("/")) for line in _LINES.strip().splitlines()]
 COUNTRIES = {name for line in _LINES.strip().splitlines() for name in line.split(": ")[0].split("/")}
+_REGIONS = {name for line in _REGION_LINES.strip().splitlines() for name in line.split("/")}
 
 _PARTIES = [
     {"conservative", "conservatives", "conservative party", "tory", "tories", "tory party"},
@@ -142,11 +209,9 @@ def one_party(one: str, other: str) -> bool:
 
 
 def wider(one: str, other: str) -> bool:
-    """Whether ``other`` is of a wider kind than ``one``: a country for a town, a continent for a country."""
+    """Whether ``other`` is of a wider kind than ``one``: a county or country for a town, a continent for both."""
     return _width(other) > _width(one) or other in _WIDE_PEOPLES
 
 
 def _width(name: str) -> int:
-    if name in _CONTINENTS:
-        return 2
-    return 1 if name in COUNTRIES else 0
+    return next((width for width, names in ((3, _CONTINENTS), (2, COUNTRIES), (1, _REGIONS)) if name in names), 0)

@@ -1,4 +1,4 @@
-"""Pronoun swap: he for she, they for we, and so on."""
+"""Pronoun swap: he for she, her for him, and so on."""
 
 from __future__ import annotations
 
@@ -11,25 +11,20 @@ if TYPE_CHECKING:
     from spacy.tokens import Span as Sentence
     from spacy.tokens import Token
 
-# Only swaps that need no other form of the verb: he and she, we and they. "Its" and "their" are not
-# swapped, since both are said of a company or a team.
+# Only he and she: other swaps need another form of the verb; "its" and "their" are both said of a company or a team;
+# and who reports what others say of themselves writes "they" for "we".
 _AS_PRONOUN = {
     "he": "she", "she": "he", "him": "her", "her": "him", "himself": "herself", "herself": "himself",
     "his": "hers", "hers": "his",
-    "we": "they", "they": "we", "us": "them", "them": "us", "ourselves": "themselves", "themselves": "ourselves",
-    "ours": "theirs", "theirs": "ours",
 }  # fmt: skip
-_AS_POSSESSIVE = {"his": "her", "her": "his", "our": "their", "their": "our"}
+_AS_POSSESSIVE = {"his": "her", "her": "his"}
 # How often each stands in 300 news articles.
-_SEEN_AS_PRONOUN = {
-    "he": 1063, "she": 385, "him": 171, "her": 91, "himself": 34, "herself": 9,
-    "we": 616, "they": 574, "us": 90, "them": 189, "ourselves": 6, "themselves": 23,
-}  # fmt: skip
-_SEEN_AS_POSSESSIVE = {"his": 639, "her": 259, "our": 217, "their": 416}
+_SEEN_AS_PRONOUN = {"he": 1063, "she": 385, "him": 171, "her": 91, "himself": 34, "herself": 9}
+_SEEN_AS_POSSESSIVE = {"his": 639, "her": 259}
 
 
 def swap_pronoun(sentence: Sentence, random: Random) -> Change | None:
-    """Another pronoun of the same case and number in place of one.
+    """The other pronoun of the same case in place of one.
 
     News speak of him more often than of her. Were he swapped for her each time, "she" would give a false claim
     away; so a common pronoun is swapped for a rare one only so often that each comes in as often as it goes.
@@ -48,6 +43,4 @@ def swap_pronoun(sentence: Sentence, random: Random) -> Change | None:
 def _other(token: Token) -> str | None:
     if token.tag_ == "PRP$":
         return _AS_POSSESSIVE.get(token.lower_)
-    if token.tag_ == "PRP" and token.text != "US":
-        return _AS_PRONOUN.get(token.lower_)
-    return None
+    return _AS_PRONOUN.get(token.lower_) if token.tag_ == "PRP" else None

@@ -20,18 +20,20 @@ class Bases:
     def __init__(self, sentences: Sequence[Sentence]) -> None:
         self._sentences = sentences
         self._words = [set(_words(sentence)) for sentence in sentences]
-        self._said = {token.lower_ for sentence in sentences for token in sentence}
+        self._said = [{token.lower_ for token in sentence} for sentence in sentences]
 
     def of(self, sentence: Sentence) -> Sentence | None:
         """The part of the document that has most of a sentence's content words; None if it is not enough of them.
 
-        References do not only say what their documents do. A sentence with a name, number or date that the
-        document lacks has no basis either, whatever its other words.
+        References do not only say what their documents do. A part without a name, number or date of the sentence is no
+        basis of it, whatever its other words: in training, a window round the basis has to bear all of them out.
         """
         words, exact = _words(sentence), {token.lower_ for token in sentence if _exact(token)}
-        if len(words) < _FEWEST_WORDS or not self._sentences or exact - self._said:
+        if len(words) < _FEWEST_WORDS or not self._sentences:
             return None
         places = [(n, m) for m in range(len(self._sentences)) for n in (m, m - 1) if n >= 0]
+        if not (places := [(n, m) for n, m in places if exact <= self._said[n] | self._said[m]]):
+            return None
         first, last = max(places, key=lambda place: self._covered(words, *place) - _SECOND * (place[1] - place[0]))
         if self._covered(words, first, last) < _COVERED:
             return None
