@@ -9,7 +9,16 @@ from word_pairs import WordPairs, scored
 from quals.calibrate import Band, Calibration, Logistic
 from quals.errors import InputError
 from quals.io.scored import OtherEvidence
-from quals.records import Evidence, PairEvidence, Span, Status, SummaryScore
+from quals.records import (
+    ClaimEvidence,
+    Evidence,
+    PairEvidence,
+    QuestionEvidence,
+    Span,
+    Status,
+    SummaryScore,
+    WordEvidence,
+)
 from quals.report import MetricFacts, Report, ScoredRow
 from quals.report.overview import MEANINGS, overview
 from quals.report.view import factor_text, number_text, token_text, view_row
@@ -76,6 +85,21 @@ def test_the_passage_is_named_where_the_model_read_only_part():
     page = Report([row], FACTS).html()
     assert "best read with characters 1 to 9 of 19" in page
     assert "read in 2 overlapping parts" in page
+
+
+@pytest.mark.parametrize(
+    ("piece", "named"),
+    [
+        (ClaimEvidence(0.1, None, Span(0, 3), "Bob left.", "Bob", "Ann"), False),
+        (ClaimEvidence(0.1, None, Span(0, 9), "Bob left.", "Bob"), True),
+        (QuestionEvidence(0.0, None, Span(0, 3), "Who left?", "Bob", "Bob", "Ann"), False),
+        (QuestionEvidence(0.0, None, Span(0, 9), "Who left?", "Bob", "Bob", "Anna"), True),
+        (WordEvidence(0.0, None, Span(0, 9), "Bob", -2.0, -1.0), True),
+    ],
+)
+def test_where_words_were_found_is_not_taken_for_what_the_model_read(piece, named):
+    row = ScoredRow("Ann left. Bob came.", "Bob left.", SummaryScore(0.1, Status.OK, evidence=(piece,)))
+    assert ("best read with" in Report([row]).html()) == named
 
 
 @pytest.mark.parametrize(

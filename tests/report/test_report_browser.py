@@ -5,7 +5,7 @@ from browsing import HOSTILE, SHOWN, fits, open_page, serious_faults, tab_to
 from word_pairs import DOCUMENT, WordPairs, scored
 
 from quals.calibrate import Calibration, Logistic
-from quals.records import PairEvidence, Span, Status, SummaryScore
+from quals.records import PairEvidence, Span, Status, SummaryScore, WordEvidence
 from quals.report import MetricFacts, Report, ScoredRow
 
 CURVE = Calibration(Logistic(4.0, 1.0), WordPairs().signature, ("made up",), 100, 0.5, 5, 0.1, 0.25, 0.3)
@@ -120,6 +120,42 @@ def test_keyboard_only(page, report):
     page.keyboard.press("Enter")
     page.locator(":target.sentence").wait_for()
     tab_to(page, ".tokens > summary, .document")
+
+
+def test_many_numbers_at_a_sentence_wrap(browser, tmp_path):
+    pieces = tuple(WordEvidence(0.1, None, Span(0, 10), "resigned", -9.0, -8.0) for _ in range(50))
+    row = ScoredRow("The mayor resigned.", "He resigned.", SummaryScore(0.1, Status.OK, evidence=pieces))
+    Report([row]).write(tmp_path / "r.html")
+    with open_page(browser, "phone") as page:
+        page.goto((tmp_path / "r.html").as_uri())
+        page.click(".row summary")
+        box = page.locator(".document")
+        assert box.locator("sup").text_content().endswith(" 49 50")
+        assert box.evaluate("box => box.scrollWidth <= box.clientWidth")
+        assert fits(page)
+
+
+def test_the_end_of_a_long_name_can_be_read(page, tmp_path):
+    Report([replace(row, id=f"{'summary' * 12} #12") for row in scored()]).write(tmp_path / "r.html")
+    page.goto((tmp_path / "r.html").as_uri())
+    page.click(".row summary")
+    seen = """name => {
+        name.scrollIntoView({ block: "center", behavior: "instant" });
+        const end = document.createRange();
+        end.setStart(name.firstChild, name.textContent.indexOf("#12"));
+        end.setEnd(name.firstChild, name.textContent.length);
+        const { left, top, width, height } = end.getBoundingClientRect();
+        return document.elementFromPoint(left + width / 2, top + height / 2) === name;
+    }"""
+    names = page.locator(".row").first.get_by_text("#12")
+    assert any(name.is_visible() and name.evaluate(seen) for name in names.all())
+    assert fits(page)
+
+
+def test_links_are_named_by_what_they_show(page, report):
+    page.goto(report)
+    page.click(".row summary")
+    page.locator("#r1").get_by_role("link", name="show in the document, evidence 1").wait_for()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -179,7 +179,7 @@ def test_two_annotators_a_killed_server_and_the_report(browser: Browser, server:
         assert (len(person.clicked), person.checks) == (5, 1)
 
     store = Store.open(str(server.study))
-    report = build_report(store)
+    report = build_report(store, store.judgements())
     for attribute in ATTRIBUTES:
         votes = [[person.clicked[document, False][attribute] for person in people] for document in range(4)]
         flat = [vote for unit in votes for vote in unit]
@@ -252,6 +252,43 @@ def test_the_later_of_two_tabs_is_told(browser: Browser, server: Server) -> None
     first.locator("#mine").click()
     is_saved(first)
     assert store.tasks(1)[0].answer.choices == {"consistency": "left", "informativeness": "right"}
+
+
+@pytest.mark.parametrize("size", [(390, 844), (1000, 700)])
+def test_a_conflict_is_in_sight_and_loses_nothing(browser: Browser, server: Server, size: tuple[int, int]) -> None:
+    store = Store.open(str(server.study))
+    first = open_page(browser, server.links["Ann"] + "1", viewport={"width": size[0], "height": size[1]})
+    second = first.context.new_page()
+    second.goto(first.url)
+    click(first, "consistency", "left")
+    is_saved(first)
+    click(second, "grammar", "right")
+    expect(second.locator("#conflict")).to_be_in_viewport(ratio=1)
+    second.locator("#comment").fill("Said too late")
+    second.locator("#comment").blur()
+    click(second, "informativeness", "equal")
+    second.locator("#next").click()
+    expect(second.locator("#conflict")).to_be_in_viewport(ratio=1)
+    assert second.url == first.url
+    second.reload()
+    expect(second.locator("#conflict")).to_be_in_viewport(ratio=1)
+    expect(second.locator("#comment")).to_have_value("Said too late")
+    assert store.tasks(1)[0].answer.choices == {"consistency": "left"}
+    second.locator("#mine").click()
+    is_saved(second)
+    answer = store.tasks(1)[0].answer
+    assert (answer.choices, answer.comment) == ({"informativeness": "equal", "grammar": "right"}, "Said too late")
+    assert store.tasks(1)[0].version == 2
+
+
+def test_a_reply_that_never_comes_is_not_waited_for(browser: Browser, server: Server) -> None:
+    page = open_page(browser, server.links["Ann"] + "1")
+    page.evaluate("const real = AbortSignal.timeout; AbortSignal.timeout = () => real.call(AbortSignal, 500);")
+    page.route("**/1", lambda route: route.fetch() and None, times=1)  # the server gets the save, and no more happens
+    click(page, "consistency", "left")
+    is_saved(page)
+    task = Store.open(str(server.study)).tasks(1)[0]
+    assert (task.version, task.answer.choices) == (1, {"consistency": "left"})
 
 
 def test_a_lost_connection_loses_and_doubles_nothing(browser: Browser, server: Server) -> None:
@@ -466,11 +503,12 @@ def test_a_stale_link_says_so_and_stops(browser: Browser, server: Server) -> Non
 
 def test_what_is_changed_after_the_link_was_replaced_is_kept(browser: Browser, server: Server) -> None:
     store = Store.open(str(server.study))
-    page = open_page(browser, server.links["Ann"] + "1")
+    page = open_page(browser, server.links["Ann"] + "1", viewport={"width": 390, "height": 500})
     assert store.renew_link(1)
-    click(page, "consistency", "left")
-    expect(page.locator("#problem")).to_contain_text("is kept on this device")
     click(page, "grammar", "right")
+    expect(page.locator("#problem")).to_contain_text("is kept on this device")
+    expect(page.locator("#problem")).to_be_in_viewport(ratio=1)
+    click(page, "consistency", "left")
     page.locator("#comment").fill("Later")
     context = page.context
     page.close()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,8 +17,9 @@ from click.testing import CliRunner, Result
 import quals
 from quals.cli.main import cli
 from quals.errors import QualsError
+from quals.study.records import Judgement
 from quals.study.store import Store
-from tests.study.conftest import make_documents
+from tests.study.conftest import answer, make_documents
 from tests.study.test_report import fill
 
 
@@ -57,6 +61,66 @@ def test_new_and_report(files: list[str], tmp_path: Path) -> None:
         "chart.svg",
         "chart.png",
     }
+
+
+def test_a_report_is_of_one_moment(files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study, folder = str(tmp_path / "s.sqlite"), tmp_path / "out"
+    run("new", study, *files, "--name", "Ann", "--judgements", "1", "--documents", "3")
+    store = Store.open(study)
+    first, second, _ = store.tasks(1)
+    store.save(first.id, answer("left"), bases=[""], write_id="write0001")
+    read = Store.judgements
+
+    def answered_meanwhile(store: Store) -> list[Judgement]:
+        found = read(store)
+        store.save(second.id, answer("left"), bases=[""], write_id="write0002")
+        return found
+
+    monkeypatch.setattr(Store, "judgements", answered_meanwhile)
+    run("report", study, "--to", str(folder))
+    counted = json.loads((folder / "report.json").read_text())["study"]["judgements"]
+    assert counted == len(json.loads((folder / "judgements.json").read_text())) == 1
+
+
+@pytest.mark.parametrize(("options", "told"), [((), True), (("--url", "https://study.example.org"), False)])
+def test_links_that_lead_nobody_here_are_told(
+    files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], told: bool
+) -> None:
+    monkeypatch.setattr("quals.cli.study._run", lambda *_: None)
+    run("new", str(tmp_path / "s.sqlite"), *files, "--documents", "3")
+    served = run("serve", str(tmp_path / "s.sqlite"), "--host", "0.0.0.0", *options)
+    assert ("--url says where people reach it" in served.stderr) == told
+
+
+def test_sigterm_does_not_wait_for_a_request_that_never_comes_whole(files: list[str], tmp_path: Path) -> None:
+    study = str(tmp_path / "s.sqlite")
+    run("new", study, *files, "--name", "Ann", "--judgements", "1", "--documents", "3")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "quals.cli.main", "study", "serve", study, "--port", str(port)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(quals.__file__).parents[1])}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            with _connected(port) as half:
+                path = f"/a/{Store.open(study).annotators()[0].token}/1"
+                half.sendall(f"PUT {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{{".encode())
+                with socket.create_connection(("127.0.0.1", port)) as whole:  # answered after the other has been read
+                    whole.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                    assert whole.recv(1)
+                process.send_signal(signal.SIGTERM)
+                process.wait(20)
+        finally:
+            process.kill()
+
+
+def _connected(port: int) -> socket.socket:
+    for _ in range(600):
+        try:
+            return socket.create_connection(("127.0.0.1", port))
+        except ConnectionRefusedError:
+            time.sleep(0.05)
+    raise AssertionError("the server did not start")
 
 
 def test_a_report_destroys_nothing_that_is_not_its_own(files: list[str], tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def row(rows: list[dict[str, object]], **wanted: object) -> dict[str, object]:
 
 
 def test_results_by_judgement_and_by_majority(store: Store) -> None:
-    report = build_report(store)
+    report = build_report(store, store.judgements())
     every = row(report.results, attribute="consistency", unit="judgement")
     assert (every["system"], every["against"]) == ("conseq", "mle")
     assert (every["n"], every["better"], every["equal"], every["worse"]) == (18, 11, 4, 3)
@@ -84,7 +84,7 @@ def test_results_by_judgement_and_by_majority(store: Store) -> None:
 
 
 def test_the_terminal_shows_of_judgements_what_may_be_quoted(store: Store) -> None:
-    report = build_report(store)
+    report = build_report(store, store.judgements())
     (table, *_) = report_tables(report)
     shown = {cells[:2]: cells[2:] for cells in zip(*(column.cells for column in table.columns), strict=True)}
     every = row(report.results, attribute="consistency", unit="judgement")
@@ -110,28 +110,31 @@ def test_what_is_shown_has_no_minus_before_a_zero_and_a_line_that_says_what_it_i
 
 
 def test_agreement(store: Store) -> None:
-    consistency = row(build_report(store).agreement, attribute="consistency")
+    consistency = row(build_report(store, store.judgements()).agreement, attribute="consistency")
     # Nominal, by hand: ordered pairs that differ, each worth 1/2: 4 + 0 + 4 + 4 + 6 + 0 = 18 halves; 11, 4 and 3
     # of 18 votes.
     expected = 1 - 9 / (2 * (11 * 4 + 11 * 3 + 4 * 3) / 17)
     assert consistency["nominal_alpha"] == pytest.approx(expected)
     assert consistency["pairs"] == 6
-    assert row(build_report(store).agreement, attribute="grammar")["alpha"] is None  # no variation at all
+    assert (
+        row(build_report(store, store.judgements()).agreement, attribute="grammar")["alpha"] is None
+    )  # no variation at all
 
 
 def test_excluding_an_annotator(store: Store) -> None:
-    report = build_report(store, exclude=["Cem"])
+    report = build_report(store, store.judgements(), exclude=["Cem"])
     assert row(report.results, attribute="consistency", unit="judgement")["n"] == 12
     assert len(report.annotators) == 3
     with pytest.raises(InputError, match="no annotator is called 'Dan'"):
-        build_report(store, exclude=["Dan"])
+        build_report(store, store.judgements(), exclude=["Dan"])
     with pytest.raises(InputError, match="exclude: nobody who has judged is left"):
-        build_report(store, exclude=NAMES)
+        build_report(store, store.judgements(), exclude=NAMES)
 
 
 def test_who_is_excluded_is_not_what_others_are_measured_by(store: Store) -> None:
     whole, without = (
-        {row["annotator"]: row for row in build_report(store, exclude=exclude).annotators} for exclude in ([], ["Cem"])
+        {row["annotator"]: row for row in build_report(store, store.judgements(), exclude=exclude).annotators}
+        for exclude in ([], ["Cem"])
     )
     pair = [known for known in store.judgements() if known.annotator != "Cem"]
     alone = {profile.annotator: profile.to_dict() for profile in profiles(pair)}
@@ -147,7 +150,7 @@ def test_scores_are_found_by_text_where_the_file_has_no_ids(store: Store) -> Non
         {"quals": None},
     )
     scores.scores["d0", "mle"] = {"quals": 0.7}
-    rows = build_report(store, scores=scores).metrics
+    rows = build_report(store, store.judgements(), scores=scores).metrics
     assert {(row["pairs"], row["missing"]) for row in rows} == {(6, 0)}
     assert sum(row["metric_ties"] for row in rows if row["attribute"] == "consistency") < 6
 
@@ -160,21 +163,24 @@ def test_attention_checks_alone_are_no_judgements(make_store: MakeStore, monkeyp
     monkeypatch.setattr(store, "judgements", lambda: checks)
     for excluded in ([], ["Ann"]):
         with pytest.raises(InputError, match=r"^nothing has been judged yet$"):
-            build_report(store, exclude=excluded)
+            build_report(store, store.judgements(), exclude=excluded)
 
 
 def test_items_that_stand_out(store: Store) -> None:
-    items = build_report(store).items
+    items = build_report(store, store.judgements()).items
     assert [item["pair"] for item in items if item["remarks"]] == [3, 5]
     assert items[2]["remarks"] == "opposite answers on factual consistency"
     assert (items[4]["consistency_better"], items[4]["consistency_equal"], items[4]["consistency_worse"]) == (1, 1, 1)
 
 
 def test_power_uses_the_observed_ties(store: Store) -> None:
-    power = row(build_report(store, differences=[0.3]).power, attribute="consistency")
+    power = row(build_report(store, store.judgements(), differences=[0.3]).power, attribute="consistency")
     assert power["ties"] == 2 / 6
     assert power["pairs_needed"] > 6  # type: ignore[operator]
-    assert row(build_report(store, differences=[0.9]).power, attribute="consistency")["pairs_needed"] is None
+    assert (
+        row(build_report(store, store.judgements(), differences=[0.9]).power, attribute="consistency")["pairs_needed"]
+        is None
+    )
 
 
 def test_metrics_against_people() -> None:
@@ -286,7 +292,7 @@ def test_a_mere_comment_is_no_judgement(make_store: MakeStore) -> None:
         store.save(task.id, comment, bases=[""], write_id="w")
     for task in store.tasks(judged.id):
         store.save(task.id, answer("left", "left", "left", seconds=10), bases=[""], write_id="w")
-    report = build_report(store)
+    report = build_report(store, store.judgements())
     assert (report.study["judgements"], report.study["annotators"], report.study["median_seconds"]) == (4, 1, 10)
     assert [profile["annotator"] for profile in report.annotators] == [judged.name]
 
@@ -304,13 +310,13 @@ def test_everything_is_written(store: Store, tmp_path: Path) -> None:
         "id,system,quals\n"
         + "".join(f"d{n},{s},{n if s == 'mle' else 0}\n" for n in range(6) for s in ("mle", "conseq"))
     )
-    report = build_report(store, scores=read_scores([str(scores)]))
+    report = build_report(store, store.judgements(), scores=read_scores([str(scores)]))
     written = write_report(report, store.judgements(), tmp_path / "out")
     assert sorted(path.name for path in written) == [
         "agreement.csv", "annotators.csv", "items.csv", "judgements.csv", "judgements.json", "metrics.csv",
         "power.csv", "report.json", "results.csv",
     ]  # fmt: skip
-    write_report(build_report(store), store.judgements(), tmp_path / "out")
+    write_report(build_report(store, store.judgements()), store.judgements(), tmp_path / "out")
     assert not (tmp_path / "out" / "metrics.csv").exists()  # of the report before
     write_report(report, store.judgements(), tmp_path / "out")
     loaded = Report(**json.loads((tmp_path / "out" / "report.json").read_text()))
@@ -321,7 +327,7 @@ def test_everything_is_written(store: Store, tmp_path: Path) -> None:
 
 
 def test_the_chart_shows_the_shares(store: Store, tmp_path: Path) -> None:
-    results = [{**each, "system": "<script>$x^2$"} for each in build_report(store).results]
+    results = [{**each, "system": "<script>$x^2$"} for each in build_report(store, store.judgements()).results]
     draw_chart(results, tmp_path / "chart.svg")
     text = (tmp_path / "chart.svg").read_text()
     words = [element.text for element in ET.fromstring(text).iter("{http://www.w3.org/2000/svg}text")]
@@ -349,13 +355,13 @@ def test_harmless_cells_are_left_alone() -> None:
 def test_repeats_and_checks_are_in_no_table(make_store: MakeStore) -> None:
     made = make_store(systems=make_systems(8), names=NAMES, documents=6, judgements=3, repeats=1, checks=1)
     fill(made, lambda name, pair: 1)
-    report = build_report(made)
+    report = build_report(made, made.judgements())
     assert (report.study["pairs"], report.study["judgements"], len(report.items)) == (6, 18, 6)
     votes = [item[f"consistency_{name}"] for item in report.items for name in ("better", "equal", "worse")]
     assert sum(votes) == 18
 
 
 def test_alpha_is_ordinal(store: Store) -> None:
-    found = row(build_report(store).agreement, attribute="consistency")
+    found = row(build_report(store, store.judgements()).agreement, attribute="consistency")
     assert found["alpha"] == pytest.approx(alpha_value([list(votes) for votes in VOTES], "ordinal"))
     assert abs(found["alpha"] - found["nominal_alpha"]) > 0.01

@@ -370,7 +370,7 @@ def test_openapi_describes_every_refusal(service):
     described = service.get("/openapi.json").json()
     assert set(described["paths"]) == {"/v1/score", "/v1/scores", "/health", "/version"}
     answers = described["paths"]["/v1/scores"]["post"]["responses"]
-    assert set(answers) == {"200", "401", "413", "422", "429", "503", "504"}
+    assert set(answers) == {"200", "401", "403", "413", "422", "429", "503", "504"}
     assert all("Problem" in json.dumps(answers[status]) for status in answers if status != "200")
     assert service.get("/docs").status_code == 404
 

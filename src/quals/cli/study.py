@@ -94,6 +94,8 @@ def serve(study: str, host: str, port: int, url: str | None) -> None:
     app = make_app(store)
     if host not in ("127.0.0.1", "::1", "localhost") and not (url or "").startswith("https:"):
         click.echo("quals: links and answers are not encrypted on the way; see docs/study.md", err=True)
+    if host in ("0.0.0.0", "::") and not url:
+        click.echo("quals: these links work on this machine only; --url says where people reach it", err=True)
     shown_host = f"[{host}]" if ":" in host else host
     _show_links(store, (url or f"http://{shown_host}:{port}").rstrip("/"))
     _run(app, host, port)
@@ -131,13 +133,14 @@ def report(
             refuse_same_file(folder / name, [split_source(source)[1] for source in scores])
     found = read_scores(scores) if scores else None
     complain(found.problems if found else (), "quals: left out: ")
-    result = build_report(store, scores=found, exclude=exclude, differences=differences or DIFFERENCES)
+    judgements = store.judgements()  # once: more may come meanwhile
+    result = build_report(store, judgements, scores=found, exclude=exclude, differences=differences or DIFFERENCES)
     written: list[Path] = []
     if folder is not None:  # first: who reads the tables may stop
         from quals.study.chart import draw_chart
 
         charts = [folder / "chart.svg", folder / "chart.png"]
-        written = [*write_report(result, store.judgements(), folder), *charts]
+        written = [*write_report(result, judgements, folder), *charts]
         for chart in charts:
             draw_chart(result.results, chart)
     _print_report(result)
@@ -154,8 +157,15 @@ def _show_links(store: Store, url: str) -> None:
 def _run(app: Any, host: str, port: int) -> None:
     import uvicorn
 
-    # No access log: its lines would hold the secret links.
-    server = uvicorn.Server(uvicorn.Config(app, host=host, port=port, access_log=False, log_level="warning"))
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        access_log=False,  # its lines would hold the secret links
+        log_level="warning",
+        timeout_graceful_shutdown=5,  # seconds; whoever has still not sent all of a request waits in vain
+    )
+    server = uvicorn.Server(config)
     try:
         server.run()
     except SystemExit as error:

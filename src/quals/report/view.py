@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quals.doubts import FRAME_TOKEN, Losses, clip, losses
 from quals.numbers import fixed
-from quals.records import Evidence, PairEvidence, Reading, Span, Status
+from quals.records import ClaimEvidence, Evidence, PairEvidence, QuestionEvidence, Reading, Span, Status
 from quals.report.facts import MetricFacts
 from quals.report.marks import Marked, Passages, mark, visible
 from quals.report.overview import MEANINGS
 from quals.report.rows import ScoredRow, facts_of
-from quals.texts import has_words
+from quals.texts import find_answer, has_words
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class EvidenceView:
     words: str
     level: int
     sentence: str  # anchor of the nearest sentence, or empty
-    passage: str  # the part of the document the model read, where that was not all of it
+    passage: str  # the part of the document the model read, where that is known and not all of it
     tokens: tuple[TokenView, ...]
     means: tuple[str, str]
     facts: tuple[tuple[str, str], ...]
@@ -152,7 +153,7 @@ def _evidence(
         words=factor_text(pair.score) if pair else "",
         level=facts.level(piece),
         sentence=f"{anchor}-s{sentence.start}" if sentence else "",
-        passage=_passage(piece.document_span, document),
+        passage=_passage(piece, document),
         tokens=_tokens(pair) if pair else (),
         means=_means(pair) if pair else ("", ""),
         facts=() if pair else tuple((visible(key), _plain(value)) for key, value in facts_of(piece).items()),
@@ -168,10 +169,19 @@ def factor_text(score: float) -> str:
     return f"{size} times {'less' if score < 0 else 'more'} likely per token given the document"
 
 
-def _passage(span: Span | None, document: str) -> str:
-    if span is None or (span := clip(span, len(document))) == Span(0, len(document)):
+def _passage(piece: Evidence, document: str) -> str:
+    if (span := piece.document_span) is None or (span := clip(span, len(document))) == Span(0, len(document)):
         return ""
+    if find_answer(_found(piece), unicodedata.normalize("NFC", document[span.start : span.end])):
+        return ""  # the place of these words, and not what the model read
     return f"characters {span.start + 1:,} to {span.end:,} of {len(document):,}"
+
+
+def _found(piece: Evidence) -> str:
+    """What the evidence has found in the document, whose place it then gives; mostly nothing."""
+    if isinstance(piece, ClaimEvidence):
+        return piece.instead
+    return piece.document_answer if isinstance(piece, QuestionEvidence) else ""
 
 
 def _means(pair: PairEvidence) -> tuple[str, str]:

@@ -63,15 +63,17 @@ TABLES = tuple(f"{field.name}.csv" for field in fields(Report) if field.name != 
 
 def build_report(
     store: Store,
+    judgements: Sequence[Judgement],
     *,
     scores: MetricScores | None = None,
     exclude: Collection[str] = (),
     differences: Sequence[float] = DIFFERENCES,
 ) -> Report:
-    """Compute every table from what has been answered so far.
+    """Compute every table.
 
     Args:
         store: the study.
+        judgements: what has been said in it, see `Store.judgements`.
         scores: what metrics say of the summaries, see `rows.read_scores`.
         exclude: names of annotators whose answers are not counted (they stay in the table of annotators).
         differences: shares better less worse to compute the power for.
@@ -82,9 +84,9 @@ def build_report(
     names = [annotator.name for annotator in store.annotators()]
     if unknown := [name for name in exclude if name not in names]:
         raise InputError(f"no annotator is called '{unknown[0]}'; there are {', '.join(names)}", field="exclude")
-    everything = [judgement for judgement in store.judgements() if judgement.choices]  # not a mere comment
-    judgements = [judgement for judgement in everything if judgement.annotator not in exclude]
-    groups = by_systems(judgements)
+    everything = [judgement for judgement in judgements if judgement.choices]  # not a mere comment
+    counted = [judgement for judgement in everything if judgement.annotator not in exclude]
+    groups = by_systems(counted)
     if not groups:
         if by_systems(everything):
             raise InputError("nobody who has judged is left", field="exclude")
@@ -92,12 +94,12 @@ def build_report(
     seed = int(store.settings["seed"])
     results = [row for systems, group in groups.items() for row in _result_rows(systems, group, seed)]
     return Report(
-        study=_head(store, judgements, exclude),
+        study=_head(store, counted, exclude),
         results=results,
         agreement=[row for systems, group in groups.items() for row in _agreement_rows(systems, group, seed)],
         annotators=[profile.to_dict() for profile in profiles(everything, exclude)],
-        items=_item_rows(judgements),
-        metrics=metric_rows(judgements, _found(scores, store), list(scores.metrics)) if scores else [],
+        items=_item_rows(counted),
+        metrics=metric_rows(counted, _found(scores, store), list(scores.metrics)) if scores else [],
         power=[row for result in results if result["unit"] == "majority" for row in _power_rows(result, differences)],
     )
 

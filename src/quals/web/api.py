@@ -29,6 +29,7 @@ BySentence = Annotated[
 _described = Security(HTTPBearer(auto_error=False, description="Needed if the service was started with a token."))
 _refusals = {
     401: "The token is missing or wrong.",
+    403: "The request comes from another site's page, or under another host's name.",
     413: "Too many or too long; the field says where.",
     422: "Not a valid request; the field says where.",
     429: "Too many summaries are waiting; Retry-After says when to come back.",

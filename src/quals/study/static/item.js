@@ -88,7 +88,10 @@ function take() {
 
 function change() {
   goal = null;
-  if (conflict) return;
+  if (conflict) { // kept for the next visit; sent once it is decided which answer holds
+    current = { bases: current.bases, write: newName(), ...shown() };
+    return keep();
+  }
   current = { bases: [confirmed, ...sent], write: newName(), ...shown() };
   keep();
   if (!dead && !sending && !retry) send();
@@ -107,9 +110,10 @@ async function send() {
       method: "PUT",
       headers: { "Content-Type": "application/json" },
       body,
+      signal: AbortSignal.timeout?.(15000), // some connections are lost without a word
       keepalive: new Blob([body]).size < 60000, // browsers refuse to outlive the page with more than 64 KiB
     });
-  } catch { /* no connection */ }
+  } catch { /* no connection, or no answer in time */ }
   const reply = await response?.json().catch(() => null);
   if (sending === mine) sending = null;
   if (!reply || response.status >= 500) return again();
@@ -143,7 +147,7 @@ function refused(other) {
   goal = null;
   conflict = other;
   tell("");
-  document.getElementById("conflict").hidden = false;
+  reveal("conflict");
 }
 
 function settle(mine) {
@@ -163,9 +167,15 @@ function stop(message) {
   dead = true;
   goal = null;
   tell("");
-  const problem = document.getElementById("problem");
-  problem.textContent = message;
-  problem.hidden = false;
+  document.getElementById("problem").textContent = message;
+  reveal("problem");
+}
+
+function reveal(id) {
+  // The notices stand at the top, and on a small screen what is answered is far below.
+  const notice = document.getElementById(id);
+  notice.hidden = false;
+  notice.scrollIntoView({ block: "center" });
 }
 
 function tell(message, waiting = false) {
@@ -176,8 +186,10 @@ function tell(message, waiting = false) {
 
 function leave(event) {
   flush();
-  if (conflict) event.preventDefault();
-  else if (current && !dead) {
+  if (conflict) {
+    event.preventDefault();
+    reveal("conflict");
+  } else if (current && !dead) {
     event.preventDefault();
     goal = event.currentTarget.href;
     if (retry) send();
