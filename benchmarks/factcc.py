@@ -18,8 +18,9 @@ from common import FILE, output_option, write
 
 from quals.factcc.evaluate import by_kind, judged, without_the_document
 from quals.factcc.generate import ClaimSettings, make_claims, read_articles
-from quals.factcc.kept import CONSISTENT, Slip, passage_of
+from quals.factcc.kept import passage_of
 from quals.factcc.model import ClaimChecker
+from quals.factcc.verdict import CONSISTENT, Slip
 from quals.lm.chunks import chunks
 from quals.metrics.factcc import FactCCSettings
 from quals.nlp import load_pipeline

@@ -8,7 +8,7 @@ from pathlib import Path
 from test_train import DAYS, NAMES, passages
 from tiny import save_tiny
 
-from quals.factcc.kept import ClaimPair, Slip
+from quals.factcc.verdict import ClaimPair, Slip
 from quals.qagen.judged import JudgedPair
 from quals.qagen.model import QAGen
 from quals.training.data import Passage

@@ -11,14 +11,15 @@ import pytest
 from claims import ARTICLES, NEWS, RESTATED, write
 
 from quals.errors import InputError
-from quals.factcc import data, kept
+from quals.factcc import data, kept, verdict
 from quals.factcc.data import training_claims, with_unsupported
 from quals.factcc.generate import Article, ClaimSettings
-from quals.factcc.kept import ClaimPair, kept_claims
+from quals.factcc.kept import kept_claims
+from quals.factcc.verdict import ClaimPair
 from quals.nlp import load_pipeline
 from quals.texts import padded_words
 from quals.training.data import Passage
-from quals.training.examples import plan_examples
+from quals.training.plan import plan_examples
 from quals.training.settings import ClaimTrainSettings
 
 
@@ -103,7 +104,7 @@ def test_each_sentence_gives_a_true_and_a_false_claim_at_its_place(pipeline: Any
 
 def test_claims_of_a_summary_stand_where_the_document_says_the_same(pipeline: Any, tmp_path: Path) -> None:
     (passage,) = kept_claims([RESTATED], pipeline, ClaimSettings(noised=0.0), tmp_path)
-    restated = [pair for pair in passage.pairs if isinstance(pair, ClaimPair) and pair.kind == kept.RESTATED]
+    restated = [pair for pair in passage.pairs if isinstance(pair, ClaimPair) and pair.kind == verdict.RESTATED]
     assert [pair.answer == "yes" for pair in restated] == [True, False]
     assert restated[0].question == "Three men were arrested in Leeds by police on Monday."
     assert kept_claims([ARTICLES[0]], pipeline, ClaimSettings(noised=0.0), tmp_path) != [passage]

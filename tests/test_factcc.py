@@ -21,9 +21,9 @@ from quals.errors import InputError, ModelError
 from quals.factcc import kept
 from quals.factcc.data import with_unsupported
 from quals.factcc.evaluate import BLIND, Judged, accuracies, balanced_accuracy, by_kind, without_the_document
-from quals.factcc.kept import ClaimPair, Slip
 from quals.factcc.model import ClaimChecker
 from quals.factcc.train import train_checker
+from quals.factcc.verdict import ClaimPair, Slip
 from quals.io.results import output_row
 from quals.io.rows import Row
 from quals.io.scored import score_from_dict

@@ -413,7 +413,13 @@ def test_missing_spacy_or_pipeline_is_told(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_nothing_heavy_is_imported_with_the_modules() -> None:
-    code = "import sys, quals.factcc.generate, quals.metrics.registry, quals.cli.agree\n"
+    code = "import sys, quals.factcc.generate, quals.factcc.labelled, quals.metrics.registry, quals.cli.agree\n"
     code += "print({'spacy', 'torch', 'scipy', 'numpy', 'rich'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_the_metric_does_not_import_the_rules_that_make_claims() -> None:
+    code = "import sys, quals.metrics.factcc; print('quals.factcc.generate' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

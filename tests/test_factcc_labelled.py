@@ -14,8 +14,8 @@ from click.testing import CliRunner
 from quals.cli.main import cli
 from quals.errors import InputError
 from quals.factcc.data import training_claims, with_unsupported
-from quals.factcc.kept import LABELLED, ClaimPair, Slip
 from quals.factcc.labelled import labelled_claims
+from quals.factcc.verdict import LABELLED, ClaimPair, Slip
 from quals.nlp import load_pipeline
 from quals.training.data import Passage
 from quals.training.settings import ClaimTrainSettings

@@ -36,7 +36,7 @@ from quals.qagen.judged import JudgedPair, judged_pairs
 from quals.qagen.model import QAGen
 from quals.qagen.train import train_grounding
 from quals.training.data import Pair, Passage
-from quals.training.examples import IGNORE, with_mask
+from quals.training.packing import IGNORE, with_mask
 from quals.training.settings import GroundingTrainSettings
 
 

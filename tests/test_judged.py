@@ -15,7 +15,8 @@ from judging import judged_as, tiny_qagen, toy
 from test_train import DAYS, NAMES
 
 from quals.factcc.generate import Article, ClaimSettings
-from quals.factcc.kept import RESTATED, ClaimPair, Slip, kept_claims
+from quals.factcc.kept import kept_claims
+from quals.factcc.verdict import RESTATED, ClaimPair, Slip
 from quals.nlp import load_pipeline
 from quals.qagen import judged
 from quals.qagen.judged import FOREIGN, JudgedPair, about_claims, judged_pairs, twins, with_foreign
@@ -24,7 +25,7 @@ from quals.qagen.select import GeneratedPair
 from quals.records import Span
 from quals.texts import padded_words
 from quals.training.data import Pair, Passage
-from quals.training.examples import plan_examples
+from quals.training.plan import plan_examples
 
 
 @pytest.fixture(scope="module")

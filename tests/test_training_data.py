@@ -21,17 +21,9 @@ from quals.lm.architectures import language_model
 from quals.lm.format import QA, QAGEN, QG, PairFormat, Task, text_ids
 from quals.qags.answer import QuestionAnswerer
 from quals.training.data import Pair, Passage, answerable, read_passages
-from quals.training.examples import (
-    IGNORE,
-    Collator,
-    lower_cased,
-    of_like_length,
-    plan_examples,
-    sentence_starts,
-    with_mask,
-    within_room,
-)
 from quals.training.negatives import with_unanswerable
+from quals.training.packing import IGNORE, Collator, with_mask, within_room
+from quals.training.plan import lower_cased, of_like_length, plan_examples, sentence_starts
 
 CONTEXT = (
     "Anna Berg won the race on Sunday. She finished in 2 hours and 31 minutes. The second place went to Maria "

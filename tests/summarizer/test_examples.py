@@ -13,7 +13,7 @@ from quals.lm.model import LanguageModel
 from quals.summarizer.data import Encoded
 from quals.summarizer.examples import Collator, Contrast, contrasted
 from quals.summarizer.loss import conseq_loss
-from quals.training.examples import IGNORE, with_mask
+from quals.training.packing import IGNORE, with_mask
 
 LONG, SHORT = TEXT, "Who resigned?"
 

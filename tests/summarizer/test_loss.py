@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from quals.summarizer.loss import FLOOR, conseq_loss, log_not, log_not_any
-from quals.training.examples import IGNORE
+from quals.training.packing import IGNORE
 
 
 def plain(logits, labels, negative, smoothing, smooth_negatives, floor=FLOOR):

@@ -1,1 +1,1 @@
-"""FactCC (Kryscinski et al. 2020): claims made true or false by small edits, for training its classifier."""
+"""FactCC (Kryscinski et al. 2020): a classifier of claims, its training, and its data: made claims and judged ones."""

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from quals.errors import InputError
 from quals.factcc.generate import Article, ClaimSettings, read_articles
-from quals.factcc.kept import INCONSISTENT, LABELLED, RESTATED, ClaimPair, kept_claims
+from quals.factcc.kept import kept_claims
 from quals.factcc.labelled import labelled_claims
+from quals.factcc.verdict import INCONSISTENT, LABELLED, RESTATED, ClaimPair
 from quals.nlp import load_pipeline
 from quals.texts import padded_words
 from quals.training.data import Passage
-from quals.training.examples import plan_examples
+from quals.training.plan import plan_examples
 from quals.training.run import tell_left_out
 from quals.training.settings import ClaimTrainSettings
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from quals.factcc.kept import CONSISTENT, ClaimPair
 from quals.factcc.model import ClaimChecker
+from quals.factcc.verdict import CONSISTENT, ClaimPair
 from quals.training.data import Passage
 
 ALL, BLIND = "balanced accuracy", "without the document"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quals.errors import InputError
-from quals.factcc.kept import CONSISTENT, INCONSISTENT, LABELLED, ClaimPair, Slip
+from quals.factcc.verdict import CONSISTENT, INCONSISTENT, LABELLED, ClaimPair, Slip
 from quals.io.labels import COPIED, SentenceLabels, label_of
 from quals.io.rows import DEFAULT_FIELDS, entries_by_suffix, field_among
 from quals.io.values import document_text, single_text
@@ -19,7 +19,7 @@ from quals.nlp import sentences
 from quals.records import Span
 from quals.texts import words
 from quals.training.data import Passage
-from quals.training.examples import sentence_starts
+from quals.training.plan import sentence_starts
 
 if TYPE_CHECKING:
     from spacy.language import Language

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from quals.errors import ModelError
-from quals.factcc.kept import CONSISTENT, INCONSISTENT, Slip
+from quals.factcc.verdict import CONSISTENT, INCONSISTENT, Slip
 from quals.lm.beam import BeamSettings
 from quals.lm.chunks import in_parts
 from quals.lm.format import FACTCC, Task, text_ids

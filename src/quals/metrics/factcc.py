@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import ClassVar
 
-from quals.factcc.kept import Slip
 from quals.factcc.model import LONGEST_VERDICT, ClaimChecker
+from quals.factcc.verdict import Slip
 from quals.lm.chunks import Chunk, chunks
 from quals.lm.format import text_ids
 from quals.metrics.grouped import GroupedMetric, Problem

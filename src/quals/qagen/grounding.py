@@ -25,7 +25,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from quals.qagen.judged import JudgedPair
 from quals.qagen.model import QAGen
 from quals.training.data import Passage
-from quals.training.examples import IGNORE, Blank, Collator, with_mask
+from quals.training.packing import IGNORE, Blank, Collator, with_mask
 from quals.training.train import PairTrainer
 
 WEIGHT, RARE, SLOPE, THRESHOLD = 1.5, 3.0, 3.0, -1.5  # w, r, k and c

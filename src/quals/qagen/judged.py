@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import quals
 from quals.factcc.changes import change_at
-from quals.factcc.kept import CONSISTENT, RESTATED, ClaimPair, Slip
+from quals.factcc.verdict import CONSISTENT, RESTATED, ClaimPair, Slip
 from quals.lm.search import Beam, SearchSettings
 from quals.qagen.model import QAGen
 from quals.qagen.select import choose, parse

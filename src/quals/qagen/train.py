@@ -13,7 +13,7 @@ from quals.qagen.grounding import GroundingTrainer, told_apart
 from quals.qagen.judged import about_claims, judged_pairs, twins, with_foreign
 from quals.qagen.model import QAGen
 from quals.training.data import Passage
-from quals.training.examples import plan_examples
+from quals.training.plan import plan_examples
 from quals.training.settings import GroundingTrainSettings
 from quals.training.train import train_model, training_arguments
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from quals.lm.load import Pretrained
 from quals.summarizer.data import Encoded
-from quals.training.examples import Blank, Packer, Target, unlearnt
+from quals.training.packing import Blank, Packer, Target, unlearnt
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import math
 
 import torch
 
-from quals.training.examples import IGNORE
+from quals.training.packing import IGNORE
 
 # No smaller 1 - p is told apart (as in unlikelihood training, Welleck et al. 2019): a negative's token that the
 # model is that sure of has a loss of 11.5 nats and no gradient. Most such tokens are no errors, but the second

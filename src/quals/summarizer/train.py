@@ -27,7 +27,7 @@ from quals.summarizer.model import SUMMARIZER, Summarizer
 from quals.summarizer.monitor import SummaryMonitor
 from quals.summarizer.settings import RATES, ConseqSettings, FitSettings, SummarizerSettings
 from quals.texts import plain
-from quals.training.examples import IGNORE, with_mask
+from quals.training.packing import IGNORE, with_mask
 from quals.training.run import claim_folder, go_on, is_first_process
 from quals.training.train import COSINE, PairTrainer, save_half, start_from, training_arguments
 

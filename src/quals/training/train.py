@@ -22,17 +22,9 @@ from quals.lm.load import Pretrained, load_pretrained, saved_alone, without_futu
 from quals.lm.model import cast
 from quals.training.card import write_card
 from quals.training.data import Passage
-from quals.training.examples import (
-    IGNORE,
-    Blank,
-    Collator,
-    lower_cased,
-    of_like_length,
-    plan_examples,
-    with_mask,
-    within_room,
-)
 from quals.training.monitor import Measure, Monitor
+from quals.training.packing import IGNORE, Blank, Collator, with_mask, within_room
+from quals.training.plan import lower_cased, of_like_length, plan_examples
 from quals.training.run import claim_folder, go_on
 from quals.training.settings import TrainSettings
 
