@@ -15,11 +15,19 @@
 #                 and calibration.py find them
 #   conseq        the rest of the experiment
 #
-# Figures and tables go to OUTPUT/results, what is said to OUTPUT/logs. Given again, a command goes on where it stopped.
+# Figures and tables go to OUTPUT/results, what is said to OUTPUT/logs. Given again, a command goes on where it stopped, by
+# what stands in OUTPUT and in the cache folder ($QUALS_CACHE): where a machine is lent, keep both between calls.
 set -uo pipefail
 data=$1 judged=$2 output=$3
 shift 3
 [ $# -gt 0 ] || set -- train+summarizers adopt speed figures+readings+conseq
+for part in ${*//+/ }; do
+    case $part in train | summarizers | adopt | speed | figures | readings | conseq) ;; *)
+        echo "no part '$part'" >&2
+        exit 2
+        ;;
+    esac
+done
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$output"/{models,results,logs}
 export TOKENIZERS_PARALLELISM=true OMP_NUM_THREADS=2 HF_HUB_OFFLINE=1
@@ -27,7 +35,9 @@ export TOKENIZERS_PARALLELISM=true OMP_NUM_THREADS=2 HF_HUB_OFFLINE=1
 export PYTHONPATH="$(dirname "$here")/src${PYTHONPATH:+:$PYTHONPATH}"
 python -c "from quals.lm.store import base_model_folder as f; f()" || exit 1
 
-train() { "$here/train_all.sh" "$data" "$output/models"; }
+# Processes that are at work at the same time share the GPU: what they are given, below, comes to less than 1. Trainings
+# keep to no share but where they look at held-out data; theirs is what three of them side by side are reckoned with.
+train() { QUALS_GPU_SHARE=.2 "$here/train_all.sh" "$data" "$output/models"; }
 
 # conseq_run OPTIONS...: both data sets side by side
 conseq_run() {
@@ -40,8 +50,8 @@ conseq_run() {
     for pid in "${pids[@]}"; do wait "$pid" || failed=1; done
     return $failed
 }
-summarizers() { QUALS_GPU_SHARE=.35 conseq_run --jobs 2 --until cool; }
-conseq() { QUALS_GPU_SHARE=.12 conseq_run --jobs 6; }
+summarizers() { QUALS_GPU_SHARE=.08 conseq_run --jobs 2 --until cool; }
+conseq() { QUALS_GPU_SHARE=.05 conseq_run --jobs 6; }
 
 adopt() {
     local folder target
@@ -66,6 +76,7 @@ speed() {
 
 figures() {
     local heldout="$data/qa/heldout/squad_v11_dev.jsonl.gz" results="$output/results" failed=0
+    local -x QUALS_GPU_SHARE=.1
     python "$here/qagen.py" "$heldout" "$data/summarization/xsum.jsonl.gz" --contexts 120 \
         -o "$results/qagen-quals-small.json" || failed=1
     python "$here/qa.py" "$heldout" -o "$results/qa-small.json" || failed=1
@@ -78,7 +89,7 @@ figures() {
 readings() {
     local metric failed=0
     for metric in quals factcc pmi qags; do
-        QUALS_GPU_SHARE=.25 python -m quals agree "$judged"/*.jsonl.gz --metric $metric \
+        QUALS_GPU_SHARE=.2 python -m quals agree "$judged"/*.jsonl.gz --metric $metric \
             -o "$output/results/read-$metric.md" > "$output/logs/read-$metric.log" 2>&1 || failed=1
     done
     return $failed
@@ -88,11 +99,6 @@ failed=0
 for group in "$@"; do
     pids=()
     for part in ${group//+/ }; do
-        case $part in train | summarizers | adopt | speed | figures | readings | conseq) ;; *)
-            echo "no part '$part'" >&2
-            exit 2
-            ;;
-        esac
         {
             started=$SECONDS
             if "$part" > "$output/logs/$part.log" 2>&1; then said=done; else said="failed, see $output/logs/$part.log"; fi

@@ -6,16 +6,19 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+import transformers
 from safetensors.torch import load_file, save_file
 from test_train import FAST, passages
 from tiny import save_tiny
 
-from quals.errors import InputError
+from quals.errors import InputError, QualsError
 from quals.lm.device import pick_device
 from quals.qagen.model import QAGen
+from quals.training.loss import held_out_loss
 from quals.training.run import newest_checkpoint
 from quals.training.settings import TrainSettings
 from quals.training.train import deal, train_model, training_arguments
@@ -59,10 +62,59 @@ def test_a_finished_run_is_not_taken_for_another(base: Path, tmp_path: Path) -> 
     assert (folder / "adapter_model.safetensors").read_bytes() == weights
     with pytest.raises(InputError, match="holds a run with seed 0, not 5; choose another --output"):
         train_model(QAGen, passages(9), passages(2), folder, replace(settings, seed=5))
+    with pytest.raises(InputError, match="micro_batch 8, not 4, by which examples are put together; choose another"):
+        train_model(QAGen, passages(9), passages(2), folder, replace(settings, micro_batch=4))
     with pytest.raises(InputError, match="holds a run with data"):
         train_model(QAGen, passages(9, seed=3), passages(2), folder, settings)
     assert "| seed | 0 |" in card
     assert (folder / "README.md").read_text().replace("save_every | 3", "save_every | 2") == card
+
+
+def test_the_card_has_the_rank_of_the_adapter_that_was_trained_on(base: Path, tmp_path: Path) -> None:
+    settings = TrainSettings(model=str(base), **SHORT)
+    train_model(QAGen, passages(9), [], tmp_path / "first", settings)
+    for rank in (0, 16):
+        further = replace(settings, model=str(tmp_path / "first"), lora_rank=rank)
+        for _ in range(2):  # the second finds it finished
+            train_model(QAGen, passages(9), [], tmp_path / str(rank), further)
+        assert json.loads((tmp_path / str(rank) / "quals.json").read_text())["training"]["lora_rank"] == 4
+        assert "| lora_rank | 4 |" in (tmp_path / str(rank) / "README.md").read_text()
+
+
+def test_a_full_disk_is_told_and_the_run_goes_on(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings, folder, save = TrainSettings(model=str(base), **SHORT), tmp_path / "model", torch.save
+    usage, free = shutil.disk_usage(tmp_path), 10**9
+
+    def broken(content: Any, path: Any, *more: Any, **named: Any) -> None:
+        if "checkpoint-4" in str(path):
+            raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 50752 vs 50640")
+        save(content, path, *more, **named)
+
+    monkeypatch.setattr(torch, "save", broken)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=free))
+    with pytest.raises(RuntimeError, match="enforce fail"):  # there is room: something else is wrong
+        train_model(QAGen, passages(9), [], folder, settings)
+    free = 1000
+    with pytest.raises(
+        QualsError, match=r"model: no space left for a checkpoint \(.*\); free some and give the command"
+    ):
+        train_model(QAGen, passages(9), [], folder, settings)
+    assert newest_checkpoint(folder) == folder / "checkpoints" / "checkpoint-2"
+    monkeypatch.undo()
+    train_model(QAGen, passages(9), [], folder, settings)
+    assert (folder / "quals.json").is_file()
+
+
+def test_what_was_trained_in_half_precision_computes_in_the_type_that_it_says(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = transformers.TrainingArguments
+    monkeypatch.setattr(transformers, "TrainingArguments", lambda **given: arguments(**given | {"bf16": True}))
+    settings = TrainSettings(model=str(base), **SHORT | {"lora_rank": 0})
+    model = train_model(QAGen, passages(9), [], tmp_path / "model", settings)
+    loaded = QAGen.load(str(tmp_path / "model"), device="cpu")
+    assert model.dtype == loaded.dtype == "float32"
+    assert held_out_loss(model, passages(3)).both == pytest.approx(held_out_loss(loaded, passages(3)).both, abs=1e-6)
 
 
 def test_a_model_from_a_relative_folder_loads_from_anywhere(

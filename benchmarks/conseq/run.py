@@ -10,12 +10,13 @@ anybody can run:
     table  against-rouge
 
 Give the command again: a finished stage is skipped, an interrupted one goes on, and one whose command or input is
-another than before (a size was edited, a metric has come) starts anew. OUTPUT/stages.jsonl tells when which stage
-started and ended. The tables go to benchmarks/results/; pages with the summaries stay in OUTPUT.
+another than before (a size was edited, a metric has come, or a shipped model is a new one) starts anew.
+OUTPUT/stages.jsonl tells when which stage started and ended. The tables go to benchmarks/results/; pages with the
+summaries stay in OUTPUT.
 
 On a GPU many small processes are at work most of the time on the CPU, so that several do more: `--jobs 6` runs stages
 beside each other, what each says goes to a file .log in OUTPUT, and `--only` in two runs takes both data sets at once.
-Each stage then fills .12 of the GPU's memory with its batches, or what QUALS_GPU_SHARE says. `--until cool` stops
+Each stage then fills .08 of the GPU's memory with its batches, or what QUALS_GPU_SHARE says. `--until cool` stops
 where the metrics come in.
 
 No summarizer is trained on what is held out. But factcc-small, and a successor of quals-small by train_grounding.sh,
@@ -51,7 +52,7 @@ DATA_SETS = ("xsum", "cnndm")  # names of the files and of the presets of `quals
 PROGRAMS = {"quals": ["-m", "quals.cli.main"]}
 PROGRAMS |= {name: [str(HERE / f"{name}.py")] for name in ("split", "dpo", "lead")}
 METRICS = "rouge1,rouge2,rougeL,quals,qags,factcc"  # of the tables
-_SMALL_SHARE = "0.12"  # of a GPU's memory, for each of the stages that run beside each other, also for both data sets
+_SMALL_SHARE = "0.08"  # of a GPU's memory, for each of the stages that run beside each other, also for both data sets
 _OF_SETS = ("counts", "means", "copying", "thresholds")  # of their summary.json
 _PAUSE = 0.1  # seconds between looks at the stages at work
 Json = dict[str, Any]
@@ -285,5 +286,7 @@ def main(
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the stage at work is ended, too
+    # So that the stages at work are ended, too, also where a shell started this in the background, deaf to Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     main()

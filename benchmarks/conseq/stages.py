@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from quals.lm import store
+
 
 @dataclass(frozen=True)
 class Size:
@@ -119,7 +121,7 @@ SIZES = {
         micro_batch=16,
         loaders=2,
         batch_rows=1024,
-        save_every=1000,
+        save_every=50,
         page=50,
     ),
     "smoke": Size(
@@ -317,8 +319,12 @@ class Plan:
         return self._stage(name, f"{name}.json", "quals", "compare", *files, "-m", self.metrics, *outputs, *more)
 
     def keys(self) -> dict[str, str]:
-        """Stage -> what changes when its command or what it reads does; where the files lie does not matter."""
+        """Stage -> what changes when its command or what it reads does; where the files lie does not matter.
+
+        What scores reads the shipped models, too.
+        """
         made: dict[str, str] = {}
+        models = [f"{name} {store.revision(folder)}" for name, folder in store.shipped_models().items()]
         earlier: list[Stage] = []
         with self.file.open("rb") as stream:
             data = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -326,6 +332,7 @@ class Plan:
             words = [word.replace(str(self.folder), "").replace(str(self.file), "") for word in stage.command]
             inputs = [made[other.name] for other in earlier if stage.reads(other.result)]
             inputs += [data] if stage.reads(self.file) else []
+            inputs += models if stage.command[1] in ("contrast", "compare") else []
             made[stage.name] = hashlib.sha256(json.dumps([words, inputs]).encode()).hexdigest()[:12]
             earlier.append(stage)
         return made

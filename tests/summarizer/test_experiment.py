@@ -19,7 +19,9 @@ import pytest
 from click.testing import CliRunner, Result
 from summarizer.conftest import read, rows, run
 
+from quals.lm import store
 from quals.metrics import registry
+from quals.summarizer.settings import ConseqSettings, SummarizerSettings
 
 FOLDER = Path(__file__).parents[2] / "benchmarks" / "conseq"
 ROOT = Path(__file__).parents[2]
@@ -166,16 +168,21 @@ def test_the_whole_experiment(
     )
 
 
-def test_a_killed_run_goes_on_where_it_was(data: Path, base: Path, tmp_path: Path) -> None:
-    """In processes of its own: ended by a signal while the second stage is at work."""
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 1)])
+def test_a_killed_run_goes_on_where_it_was(
+    sent: signal.Signals, code: int, data: Path, base: Path, tmp_path: Path
+) -> None:
+    """In processes of its own: ended by a signal while the second stage is at work, and started as in a background."""
     words = [FOLDER / "run.py", data, tmp_path / "output", "--smoke", "--only", "xsum", "--model", base]
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, *map(str, words), "--results", str(tmp_path / "results")]
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does for what it starts in the background
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
     assert process.stderr is not None
     assert any(line.startswith("xsum mle: quals train summarizer") for line in process.stderr)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 143
+    process.send_signal(sent)
+    assert process.wait(30) == code
     events = [(event["stage"], event["event"]) for event in read(tmp_path / "output" / "stages.jsonl")]
     assert events == [("split", "started"), ("split", "finished"), ("mle", "started")]
 
@@ -329,6 +336,31 @@ def test_a_stage_starts_anew_when_the_data_is_another_and_none_loses_what_it_rea
         stream.write(json.dumps(rows(1)[0]) + "\n")
     after = found.keys()
     assert all(after[name] != before[name] for name in before)
+
+
+def test_what_scores_starts_anew_with_another_model(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stages, weights = module("stages"), tmp_path / "shipped" / "model.safetensors"
+    weights.parent.mkdir()
+    weights.write_bytes(b"old")
+    monkeypatch.setattr(store, "shipped_models", lambda: {"quals-small": weights.parent})
+    plan = stages.Plan(stages.SIZES["smoke"], data / "xsum.jsonl.gz", tmp_path / "out", "xsum", "base", "rouge1")
+    before = plan.keys()
+    weights.write_bytes(b"new")
+    same = [name for name, key in plan.keys().items() if key == before[name]]
+    assert same == ["split", "mle", "samples", "cool", "summaries-mle", "summaries-lead"]
+
+
+def test_a_full_training_has_checkpoints_before_its_half() -> None:
+    size = module("stages").SIZES["full"]
+    pairs = 450  # of the documents sampled, about so many are in the contrast sets
+    steps = [
+        size.train * size.epochs / SummarizerSettings().batch,
+        pairs * size.contrast_epochs / ConseqSettings().batch,
+        pairs * size.dpo_epochs / ConseqSettings().batch,
+    ]
+    assert size.save_every < min(steps) / 2
 
 
 def test_negative_numbers_of_documents_and_too_few_are_refused_in_a_line(data: Path, tmp_path: Path) -> None:

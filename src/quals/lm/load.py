@@ -42,6 +42,11 @@ class Pretrained:
         """Whether it has an adapter of its own, to be trained or saved without the rest."""
         return hasattr(self.model, "peft_config")
 
+    @property
+    def rank(self) -> int:
+        """The rank of its adapter; 0 without one."""
+        return next((config.r for config in getattr(self.model, "peft_config", {}).values() if hasattr(config, "r")), 0)
+
 
 @without_collecting()
 def load_pretrained(name: str, *, trainable: bool = False) -> Pretrained:

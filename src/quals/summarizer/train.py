@@ -143,13 +143,6 @@ class _Start:
         if is_first_process() and used.data.sources:
             print(used, file=sys.stderr)
 
-    @property
-    def in_use(self) -> FitSettings:
-        """The settings, with the rank that the adapter has: one to go on from keeps its own."""
-        adapters = getattr(self.pretrained.model, "peft_config", {})
-        ranks = [config.r for config in adapters.values() if hasattr(config, "r")]
-        return replace(self.settings, lora_rank=ranks[0]) if ranks else self.settings
-
 
 def _start(command: str, settings: FitSettings, folder: Path) -> _Start:
     """Load the model, and choose what is left open in the settings."""
@@ -195,7 +188,8 @@ def _fit(
     go_on(trainer, folder)
     if trainer.is_world_process_zero():
         save_half(pretrained, folder)
-        write_card(folder, start.command, start.form, start.in_use, everything, monitor.read())
+        used_settings = replace(settings, lora_rank=pretrained.rank)  # an adapter to go on from keeps its own
+        write_card(folder, start.command, start.form, used_settings, everything, monitor.read())
     pretrained.model.eval()
     return model
 

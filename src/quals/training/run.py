@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import transformers
 
-from quals.errors import InputError, ModelError
+from quals.errors import InputError, ModelError, QualsError
 from quals.io.files import write_whole
 from quals.lm import store
 from quals.lm.framed import CARD
@@ -58,8 +59,9 @@ def claim_folder(folder: Path, settings: Mapping[str, Any], data: Mapping[str, s
     before = json.loads(path.read_text()) if path.is_file() and begun else run
     for name in {**run, **before}:
         if name not in free and run.get(name) != before.get(name) and not (name == _WEIGHTS and name not in before):
+            why = ", by which examples are put together" if name == "micro_batch" else ""
             raise InputError(
-                f"holds a run with {name} {before.get(name)}, not {run.get(name)}; choose another --output",
+                f"holds a run with {name} {before.get(name)}, not {run.get(name)}{why}; choose another --output",
                 file=str(folder),
             )
     if is_first_process():
@@ -81,6 +83,9 @@ def go_on(trainer: transformers.Trainer, folder: Path) -> None:
     """Train, from the newest checkpoint if there is one; at the end of the run it is only loaded.
 
     Processes that trained together are then on their own.
+
+    Raises:
+        QualsError: there is no space left for a checkpoint.
     """
     checkpoint = newest_checkpoint(folder)
     state = _state(checkpoint) if checkpoint else None
@@ -89,10 +94,24 @@ def go_on(trainer: transformers.Trainer, folder: Path) -> None:
         trainer._load_from_checkpoint(str(checkpoint))
         trainer.state = state
     else:
-        trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
+        try:
+            trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
+        except Exception as error:  # torch, safetensors and tokenizers each tell of a full disk by another
+            if shutil.disk_usage(folder).free > _checkpoint_size(trainer.model):
+                raise
+            raise QualsError(
+                f"{folder}: no space left for a checkpoint ({error}); free some and give the command again"
+            ) from error
+        # On a GPU the trainer has put bfloat16 around it; what uses it from here on finds the type that it says.
+        vars(trainer.model).pop("forward", None)
     # Where one leaves without a word, what the others still wait for may abort them.
     trainer.accelerator.wait_for_everyone()
     trainer.accelerator.end_training()
+
+
+def _checkpoint_size(model: Any) -> int:
+    """Bytes of the weights that are trained and of the optimizer's two moments of each."""
+    return 3 * sum(int(weights.nbytes) for weights in model.parameters() if weights.requires_grad)
 
 
 def newest_checkpoint(folder: Path) -> Path | None:

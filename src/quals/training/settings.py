@@ -29,7 +29,9 @@ class TrainSettings(Settings):
     joined_max: int = setting(380, "Words of the longest joined context.", least=1)
     lowercase: float = setting(0.0, "Share of examples wholly in lower case.", least=0, most=1)
     max_context: int = setting(512, "Tokens of a context kept in training.", least=1)
-    lora_rank: int = setting(16, "Rank of the adapter; 0 fine-tunes all weights.", least=0)
+    lora_rank: int = setting(
+        16, "Rank of the adapter; 0 trains all weights. An adapter to go on from keeps its own.", least=0
+    )
     learning_rate: float = setting(4e-4, "Peak learning rate; a cosine takes it to 2 %.", above=0)
     warmup: int = setting(20, "Steps of linear warm-up.", least=0)
     batch: int = setting(8, "Contexts a step, over all devices.", least=1)

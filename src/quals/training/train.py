@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -174,7 +175,8 @@ def train_model(
     go_on(running, folder)
     if running.is_world_process_zero():
         save_half(pretrained, folder)
-        write_card(folder, kind.task, form, settings, passages, len(examples), monitor.read())
+        used = replace(settings, lora_rank=pretrained.rank)  # an adapter to go on from keeps its own
+        write_card(folder, kind.task, form, used, passages, len(examples), monitor.read())
     return model
 
 
