@@ -71,16 +71,19 @@ def _memory(field: str) -> float:
 
 
 def plot(results: dict[str, list[dict[str, float]]], path: Path) -> None:
-    """Seconds and memory against each quantity."""
+    """Seconds, and below them memory, against each quantity."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, len(results), figsize=(3.2 * len(results), 2.8), layout="constrained")
-    for axis, (quantity, points) in zip(axes, results.items(), strict=True):
+    size = (3.2 * len(results), 4.8)
+    figure, axes = plt.subplots(2, len(results), figsize=size, sharex="col", squeeze=False, layout="constrained")
+    for (above, below), (quantity, points) in zip(axes.T, results.items(), strict=True):
         values = [point["value"] for point in points]
-        axis.plot(values, [point["seconds"] for point in points], "o-", label="seconds")
-        axis.plot(values, [point["peak_mib"] / 1024 for point in points], "s--", label="peak GiB above idle")
-        axis.set(xlabel=quantity + (", tokens" if quantity in ("document", "summary") else ""), ylim=(0, None))
-    axes[0].legend()
+        above.plot(values, [point["seconds"] for point in points], "o-")
+        below.plot(values, [point["peak_mib"] for point in points], "s--")
+        above.set(ylim=(0, None))
+        below.set(ylim=(0, None), xlabel=quantity + (", tokens" if quantity in ("document", "summary") else ""))
+    axes[0, 0].set(ylabel="seconds")
+    axes[1, 0].set(ylabel="peak MiB above idle")
     figure.savefig(path, metadata={"Date": None})
 
 

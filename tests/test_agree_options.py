@@ -15,6 +15,7 @@ from quals.evaluate.agreement import Labelled, agreement
 from quals.evaluate.bootstrap import Bootstrap
 from quals.evaluate.labelled import read_judged
 from quals.evaluate.measure import measure
+from quals.io.rows import FieldNames
 from quals.scoring.cache import ScoreCache
 
 FEW = Bootstrap(resamples=20)
@@ -73,6 +74,29 @@ def test_intervals_are_made_as_asked_for(tmp_path: Path) -> None:
     labelled = Labelled(data.documents, [one.label for one in data.rows])
     expected = agreement([float(i) for i in range(30)], labelled, bootstrap=Bootstrap(40, seed=3))
     assert found.agreement.estimates["pearson"] == expected.estimates["pearson"]
+
+
+def test_texts_are_in_the_fields_that_are_named(tmp_path: Path) -> None:
+    rows = [{"doc": f"the mayor {i}", "prediction": "the mayor" if i > 2 else "a b", "label": i / 6} for i in range(6)]
+    rows = [{**one, "gold": "the mayor", "summary": "not this", "target": "not this"} for one in rows]
+    news, table = written(tmp_path / "n.jsonl", rows), tmp_path / "t.json"
+    common = (news, "-m", "copy,rouge1", "--resamples", 20, "--positive-from", 0.5, "-o", table)
+    named = ("--document-field", "doc", "--summary-field", "prediction", "--reference-field", "gold")
+    done = run(*common, *named)
+    assert done.exit_code == 0, done.output
+    found = json.loads(table.read_text())
+    assert [one["estimates"]["roc_auc"]["value"] for one in found["results"]] == [1.0, 1.0]
+    assert found["options"]["fields"] == {"document": "doc", "summary": "prediction", "reference": "gold"}
+    done = run(*common)
+    fields = "doc, prediction, label, gold, summary, target"
+    assert str(done.exception) == f"{news}:1: document: missing; the row has: {fields}. Name it with --document-field"
+
+
+def test_a_reference_that_is_named_has_to_be_a_text(tmp_path: Path) -> None:
+    rows = [row("D", "S", 1) | {"gold": gold} for gold in ("R", None, 7)]
+    data = read_judged(written(tmp_path / "x.jsonl", rows), names=FieldNames(reference="gold"))
+    assert [one.texts.reference for one in data.rows] == ["R", None]
+    assert [str(problem) for problem in data.problems] == [f"{tmp_path}/x.jsonl:3: gold: expected text, found int"]
 
 
 @pytest.mark.parametrize(("asked", "there"), [("Consistency", "consistency"), ("consistency", " Consistency ")])

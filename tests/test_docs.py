@@ -53,6 +53,7 @@ def blocks(name: str) -> list[str]:
         ("README.md", 1, r"True ok metric:quals\|.*\n4 22 23 3\n"),
         ("docs/python.md", 3, r"2 \S+ ok\n.*"),
         ("docs/answers.md", 3, r".* passage 1 from character 27\n"),
+        ("docs/new-metric.md", 1, r"0\.5 \['8'\]\n"),
     ],
 )
 def test_python(

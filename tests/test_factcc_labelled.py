@@ -71,6 +71,19 @@ def test_all_files_and_fields_that_scores_are_made_of_are_read(pipeline: Any, tm
     assert passage.context == f"{NEWS[0]}\n\n{NEWS[1]}"
 
 
+def test_document_and_claim_are_in_the_fields_that_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{"doc": NEWS[0], "prediction": claim, "label": label} for claim, label in ((TRUE, 1), (FALSE, 0))]
+    path = rows_file(tmp_path / "a.jsonl", *rows)
+    trained: list[list[Passage]] = []
+    monkeypatch.setattr("quals.factcc.train.train_checker", lambda passages, *_: trained.append(passages))
+    command = ["train", "factcc", "--labelled", str(path), "-o", str(tmp_path / "model")]
+    done = CliRunner().invoke(cli, [*command, "--document-field", "doc", "--summary-field", "prediction"])
+    assert done.exit_code == 0, done.output
+    assert verdicts(trained[0]) == {TRUE: "yes", FALSE: "no"}
+    missing = "document: missing; the row has: doc, prediction, label. Name it with --document-field"
+    assert f"{path}:1: {missing}" in CliRunner().invoke(cli, command).stderr
+
+
 def test_what_is_wrong_in_a_text_of_several_sentences_is_not_guessed(pipeline: Any, tmp_path: Path) -> None:
     path = rows_file(tmp_path / "a.jsonl", row(f"{TRUE} Miller said thanks.", 1), row(f"{FALSE} He left.", 0))
     found, problems = read(path, pipeline)

@@ -1,5 +1,6 @@
 """Reading rows: formats, field names, and what is wrong with a row."""
 
+import csv
 import datetime
 import decimal
 import gzip
@@ -133,7 +134,7 @@ def test_a_field_called_target_need_not_be_text_unless_it_was_asked_for(tmp_path
         (b'{"document": null, "summary": "S"}', "{}:2: document: expected text, found null"),
         (b'{"document": "D", "summary": 3}', "{}:2: summary: expected text, found int"),
         (b'{"document": ["D", 1], "summary": "S"}', "{}:2: document: expected text, found a list with int at place 1"),
-        (b'{"document": "[\'D\', \'E\']", "summary": "S"}', "{}:2: document: a list written out as text"),
+        (b'{"document": "[\'D\', \'E\']", "summary": "S"}', "{}:2: document: passages written as Python writes a list"),
         (b'{"document": "D", "summary": [["S"]]}', "{}:2: summary: expected text, found a list of texts"),
         (b'{"document": "D", "text": "S"}', "{}:2: summary: missing; the row has: document, text"),
         (b'{"document": "D", "summary": []}', "{}:2: summary: an empty list"),
@@ -273,6 +274,19 @@ def test_a_list_in_a_csv_cell_is_an_error(tmp_path):
     found = errors(read_rows(write(tmp_path / "a.csv", "document,summary\n" + cells)))
     assert found[3:] == [None] * len(texts)
     assert all(": summary: a list written out as text" in error for error in found[:3])
+
+
+def test_passages_in_a_csv_cell_are_json(tmp_path):
+    cells = [json.dumps(["One.", "Two."]), str(["One.", "Two."]), '["One.", 3]', '["One.", null]', "['One.', 3]"]
+    path = tmp_path / "a.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([["contexts", "answer"], *([cell, "A"] for cell in cells)])
+    first, *others = read_rows(path)
+    assert (first.document, first.error) == ("One.\n\nTwo.", None)
+    python = "passages written as Python writes a list; in CSV write them as JSON (json.dumps), or use JSONL or Parquet"
+    kinds = [f"expected text, found a list with {kind} at place 1" for kind in ("int", "null")]
+    expected = [f"{path}:{line}: contexts: {said}" for line, said in enumerate([python, *kinds, python], 3)]
+    assert [str(row.error) for row in others] == expected
 
 
 def test_a_list_of_passages_is_one_document(tmp_path):

@@ -352,7 +352,7 @@ def test_which_fields_were_read_is_told_where_it_had_to_be_guessed(tmp_path):
     file = jsonl(tmp_path / "a.jsonl", row)
     told = "quals: document from 'text', summary from 'answer'; --document-field names another field"
     assert told in score(file).stderr
-    assert told not in score(file, "--quiet").stderr
+    assert told in score(file, "--quiet").stderr
     assert "from" not in score(file, "--document-field", "text", "--summary-field", "answer").stderr
     assert "from" not in score(jsonl(tmp_path / "b.jsonl", GOOD)).stderr
 

@@ -57,7 +57,7 @@ def split(rows: Iterable[Row], heldout: int, valid: int, train: int, sampled: in
 @click.option("--sampled", default=0, show_default=True, type=_COUNT, help="Of those, documents to sample; 0: all.")
 @click.option("--max-words", type=click.IntRange(1), help="Leave out longer documents.")
 @click.option("--document-field", metavar="NAME", help="Default: as `quals score` finds it.")
-@click.option("--summary-field", metavar="NAME", help="Default: summary, highlights or hypothesis.")
+@click.option("--summary-field", metavar="NAME", help="Default: as `quals score` finds it.")
 def main(
     file: str,
     folder: Path,

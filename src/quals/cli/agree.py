@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from quals.cli.fields import document_field, reference_field, summary_field
 from quals.cli.metrics import load_metrics, settings_option, workers_option
 from quals.cli.outputs import check_endings, check_outputs, progress_bars, write_tables
 from quals.cli.ranges import FiniteRange
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 @settings_option
 @workers_option
 @click.option("--label", default="label", show_default=True, help="Field with the human label; higher is better.")
+@document_field
+@summary_field
+@reference_field
 @click.option(
     "--positive-from",
     default=1.0,
@@ -55,6 +59,9 @@ def agree(
     settings: Sequence[str],
     workers: int,
     label: str,
+    document_field: str | None,
+    summary_field: str | None,
+    reference_field: str | None,
     positive_from: float,
     tune_on: Sequence[str],
     limit: int | None,
@@ -64,8 +71,9 @@ def agree(
 ) -> None:
     """How far metrics agree with people on FILES of judged summaries.
 
-    Each FILE is JSONL, CSV or TSV (also .gz) or Parquet with the fields document, summary and label, and where
-    there are such, reference and pair. Scores are kept in the cache folder: a second table costs nothing.
+    Each FILE is JSONL, CSV or TSV (also .gz) or Parquet with the fields document, summary and label (or what the
+    options name), and where there are such, reference and pair. Scores are kept in the cache folder: a second table
+    costs nothing.
     """
     from quals.evaluate.table import FORMATS
 
@@ -74,9 +82,11 @@ def agree(
     metrics = load_metrics(names, settings, workers=workers)
 
     from quals.evaluate.report import Options, make_report
+    from quals.io.rows import FieldNames
     from quals.scoring.cache import ScoreCache
 
-    options = Options(label, positive_from, limit, seed, resamples)
+    fields = FieldNames(document_field, summary_field, reference_field)
+    options = Options(label, positive_from, limit, seed, resamples, fields=fields)
     with progress_bars() as progress:
         report = make_report(files, metrics, options, ScoreCache(), progress, tune_on)
     write_tables(report, outputs, FORMATS)  # first: who reads the table may stop

@@ -198,8 +198,7 @@ def _rows(options: Options) -> Iterator[Row]:
     first = next(found, None)
     if first is None:  # told before an output is opened, and so emptied
         raise InputError("holds no rows", file=options.file)
-    if not options.quiet:
-        _tell_guesses(first, names)
+    _tell_guesses(first, names)
     return chain([first], found)
 
 

@@ -94,12 +94,16 @@ def qa(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, **settings
 @_training(ClaimTrainSettings, data_required=False)
 @click.option("--labelled", multiple=True, type=_FILE, help="Judged sentences to learn from as well; repeatable.")
 @click.option("--valid-labelled", multiple=True, type=_FILE, help="Held-out judged sentences; repeatable.")
+@document_field
+@summary_field
 @click.option("--claims-only", is_flag=True, help="Make the claims and stop: the same command without it goes on.")
 def factcc(
     data: tuple[Path, ...],
     valid: tuple[Path, ...],
     labelled: tuple[Path, ...],
     valid_labelled: tuple[Path, ...],
+    document_field: str | None,
+    summary_field: str | None,
     output: Path,
     claims_only: bool,
     **settings: Any,
@@ -108,17 +112,25 @@ def factcc(
 
     DATA: JSONL rows {document} or {document, summary}, plain or gzipped. True and false claims are made of the
     sentences, once, and kept in OUTPUT/claims. --labelled: JSONL, CSV, TSV or Parquet rows of a document, a sentence
-    about it and its label, 1 or 0 (the rows of `quals score --sentences`, with labels); with it DATA may be left out.
+    about it and its label, 1 or 0 (the rows of `quals score --sentences`, with labels); with it DATA may be left out,
+    and --document-field and --summary-field name the fields of these rows.
     Documents that are held out are left out of the rest. Rows that cannot be read, and resuming: as for qagen.
     """
     from quals.factcc.data import training_claims
     from quals.factcc.train import train_checker
+    from quals.io.rows import FieldNames
 
     if not data and not labelled:
         raise click.UsageError("Missing argument 'DATA...' or option '--labelled'.")
     chosen = made_of(settings, ClaimTrainSettings)
     passages, validation = training_claims(
-        data, valid, output / "claims", chosen, labelled=labelled, valid_labelled=valid_labelled
+        data,
+        valid,
+        output / "claims",
+        chosen,
+        labelled=labelled,
+        valid_labelled=valid_labelled,
+        names=FieldNames(document_field, summary_field),
     )
     if not claims_only:
         train_checker(passages, validation, output, chosen)

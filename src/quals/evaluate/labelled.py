@@ -13,9 +13,9 @@ import numpy as np
 from quals.errors import InputError
 from quals.evaluate.bootstrap import clusters
 from quals.io.numbers import judgement
-from quals.io.rows import DEFAULT_FIELDS, FORMATS, entries_by_suffix, field_among, row_id
+from quals.io.rows import DEFAULT_FIELDS, FORMATS, FieldNames, entries_by_suffix, field_among, row_id, text_field
 from quals.io.text import suffix_of
-from quals.io.values import document_text, is_text, single_text
+from quals.io.values import document_text, is_text, single_text, text_value
 from quals.records import Texts
 
 _LARGEST = 1e100  # of a label; the squares of larger ones could not be summed up
@@ -60,12 +60,13 @@ class DataSet:
         return replace(self, rows=tuple(self.rows[place] for place in places))
 
 
-def read_judged(path: str | Path, label: str = "label") -> DataSet:
-    """Read a file with a document, a summary and perhaps a reference (`DEFAULT_FIELDS`), a label, perhaps ``pair``.
+def read_judged(path: str | Path, label: str = "label", names: FieldNames | None = None) -> DataSet:
+    """Read a file with a document, a summary and perhaps a reference, a label, perhaps ``pair``.
 
     Args:
         path: of a JSONL, CSV, TSV (also ``.gz``) or Parquet file; without such a suffix it is JSONL.
         label: the field that holds the label, a number; its case may differ.
+        names: the fields that hold the texts; by default each row's first of `DEFAULT_FIELDS`.
 
     Raises:
         InputError: the file cannot be read, or no row of it has this label.
@@ -74,6 +75,7 @@ def read_judged(path: str | Path, label: str = "label") -> DataSet:
     problems: list[InputError] = []
     unlabelled = 0
     fields: set[str] = set()
+    names = names or FieldNames()
     for line, row, error in entries_by_suffix(path):
         try:
             if error:
@@ -83,7 +85,7 @@ def read_judged(path: str | Path, label: str = "label") -> DataSet:
             if row.get(field) in (None, ""):  # CSV has no null
                 unlabelled += 1
             else:
-                rows.append(_judged(row, field))
+                rows.append(_judged(row, field, names))
         except InputError as problem:
             problems.append(error or problem.at(str(path), line))
     if not rows:
@@ -100,17 +102,23 @@ def with_unique_names(sets: Sequence[DataSet]) -> list[DataSet]:
     ]
 
 
-def _judged(row: dict[str, Any], label: str) -> JudgedRow:
-    document, summary = (field_among(row, DEFAULT_FIELDS[role]) or role for role in ("document", "summary"))
-    texts = document_text(row.get(document), document), single_text(row.get(summary), summary)
-    others = [name for name in row if name != label]
-    reference = row.get(field_among(others, DEFAULT_FIELDS["reference"]) or "")
-    if not isinstance(reference, str) or not is_text(reference):
-        reference = None  # the field may well hold something else
+def _judged(row: dict[str, Any], label: str, names: FieldNames) -> JudgedRow:
+    document, summary = text_field(row, "document", names.document), text_field(row, "summary", names.summary)
+    texts = document_text(row[document], document), single_text(row[summary], summary)
+    reference = _reference(row, label, names.reference)
     number = judgement(row[label])
     if number is None or abs(number) > _LARGEST:
         raise InputError(f"expected a number, found {_kind(row[label])}", field=label)
     return JudgedRow(Texts(*texts, reference), number, row_id(row, "pair"))
+
+
+def _reference(row: dict[str, Any], label: str, asked: str | None) -> str | None:
+    if asked:
+        name = text_field(row, "reference", asked)
+        return None if row[name] is None else text_value(row[name], name)
+    others = [name for name in row if name != label]
+    found = row.get(field_among(others, DEFAULT_FIELDS["reference"]) or "")
+    return found if isinstance(found, str) and is_text(found) else None  # the field may well hold something else
 
 
 def _name(path: str | Path) -> str:

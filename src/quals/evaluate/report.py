@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from quals.errors import InputError
@@ -11,6 +11,7 @@ from quals.evaluate.bootstrap import Bootstrap
 from quals.evaluate.labelled import DataSet, read_judged, with_unique_names
 from quals.evaluate.measure import Measured, measure
 from quals.io.files import sha256
+from quals.io.rows import FieldNames
 from quals.metrics.base import Metric
 from quals.scoring.cache import ScoreCache
 from quals.scoring.progress import Progress
@@ -27,6 +28,7 @@ class Options:
         seed: of the draw, the folds and the resamples.
         resamples: of documents, for the intervals.
         level: share of the resamples that an interval covers.
+        fields: those that hold the texts.
     """
 
     label: str = "label"
@@ -35,6 +37,7 @@ class Options:
     seed: int = 0
     resamples: int = 1000
     level: float = 0.95
+    fields: FieldNames = field(default_factory=FieldNames)
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ def make_report(
 def _read(file: str, options: Options) -> DataSet:
     if file == "-":
         raise InputError("agreement is told of files, by their hash: standard input has none", file=file)
-    data = read_judged(file, options.label)
+    data = read_judged(file, options.label, options.fields)
     return data.sample(options.limit, options.seed) if options.limit else data
 
 

@@ -13,6 +13,7 @@ from quals.factcc.generate import Article, ClaimSettings, read_articles
 from quals.factcc.kept import kept_claims
 from quals.factcc.labelled import labelled_claims
 from quals.factcc.verdict import INCONSISTENT, LABELLED, RESTATED, ClaimPair
+from quals.io.rows import FieldNames
 from quals.nlp import load_pipeline
 from quals.texts import padded_words
 from quals.training.data import Passage
@@ -29,11 +30,13 @@ def training_claims(
     *,
     labelled: Iterable[str | Path] = (),
     valid_labelled: Iterable[str | Path] = (),
+    names: FieldNames | None = None,
 ) -> tuple[list[Passage], list[Passage]]:
     """Claims of a draw of the documents in ``data``, and all that are ``labelled``; and windows of held-out ones.
 
     Documents in ``valid`` and ``valid_labelled`` are held out. Claims that are made are kept in ``folder``, and made
-    only if they are not there yet. Rows that cannot be used are told and left out.
+    only if they are not there yet. ``names`` are the fields of what is labelled. Rows that cannot be used are told and
+    left out.
 
     Raises:
         InputError: a file cannot be read, or there is nothing to train on.
@@ -43,7 +46,7 @@ def training_claims(
     pipeline = load_pipeline(settings.pipeline)
     articles, held_out = (_distinct(read_articles(paths, left_out)) for paths in (data, valid))
     judged, judged_held_out = (
-        labelled_claims(paths, pipeline, settings.window_max, left_out) for paths in (labelled, valid_labelled)
+        labelled_claims(paths, pipeline, settings.window_max, left_out, names) for paths in (labelled, valid_labelled)
     )
     tell_left_out(left_out)
     away = {*held_out, *(padded_words(passage.context) for passage in judged_held_out)}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from quals.errors import InputError
 from quals.factcc.verdict import CONSISTENT, INCONSISTENT, LABELLED, ClaimPair, Slip
 from quals.io.labels import COPIED, SentenceLabels, label_of
-from quals.io.rows import DEFAULT_FIELDS, entries_by_suffix, field_among
+from quals.io.rows import FieldNames, entries_by_suffix, field_among, text_field
 from quals.io.values import document_text, single_text
 from quals.nlp import sentences
 from quals.records import Span
@@ -30,18 +30,23 @@ _CORRECTION = "correction"
 
 
 def labelled_claims(
-    paths: Iterable[str | Path], pipeline: Language, most: int, left_out: list[InputError]
+    paths: Iterable[str | Path],
+    pipeline: Language,
+    most: int,
+    left_out: list[InputError],
+    names: FieldNames | None = None,
 ) -> list[Passage]:
     """Rows with a document, a claim and a label, brought together by document.
 
     Args:
-        paths: of JSONL, CSV, TSV or Parquet files. The document and the claim (a summary, an answer or a sentence of
-            it) are in one of `DEFAULT_FIELDS`; a label of 0.5 or more means that it is consistent. A wrong claim may
-            have a ``correction``, which is a claim, too, and tells which words are wrong.
+        paths: of JSONL, CSV, TSV or Parquet files. The claim is a summary, an answer or a sentence of it; a
+            label of 0.5 or more means that it is consistent. A wrong claim may have a ``correction``, which is a
+            claim, too, and tells which words are wrong.
         pipeline: finds the sentences of claims that have several. What is right is right in each of them; of what is
             wrong it cannot be known which one is, so that no claim is made of it.
         most: words of the part of a longer document that a claim is taken to rest on.
         left_out: what is wrong with rows that could not be used is added here.
+        names: the fields of document and claim; by default each row's first of `DEFAULT_FIELDS`.
 
     Raises:
         InputError: a file cannot be read.
@@ -54,7 +59,7 @@ def labelled_claims(
                 if error:
                     raise error
                 label = label_of(row)
-                document, found = _judged(row, label, pipeline)
+                document, found = _judged(row, label, pipeline, names or FieldNames())
                 known = verdicts.setdefault(document, {})
                 if any(
                     (known.get(claim, verdict) == CONSISTENT) != (verdict == CONSISTENT)
@@ -76,13 +81,13 @@ def labelled_claims(
     ]
 
 
-def _judged(row: dict[str, Any], label: float, pipeline: Language) -> tuple[str, dict[str, str]]:
+def _judged(row: dict[str, Any], label: float, pipeline: Language, names: FieldNames) -> tuple[str, dict[str, str]]:
     """A row's document, and its claims with their verdicts."""
-    field = field_among(row, DEFAULT_FIELDS["document"]) or "document"
-    document = document_text(row.get(field), field)
+    field = text_field(row, "document", names.document)
+    document = document_text(row[field], field)
     if not words(document):
         raise InputError("has no words", field=field)
-    field = field_among(row, DEFAULT_FIELDS["summary"]) or "summary"
+    field = text_field(row, "summary", names.summary)
     claims = _sentences(row, field, pipeline)
     if label >= 0.5:
         return document, dict.fromkeys(claims, CONSISTENT)

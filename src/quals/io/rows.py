@@ -261,6 +261,18 @@ def field_among(known: Collection[str], sought: Sequence[str]) -> str | None:
     return next((name for name in sought if name in known), next((alike[n] for n in folded if n in alike), None))
 
 
+def text_field(fields: Mapping[str, Any], role: str, asked: str | None = None) -> str:
+    """The field of a single row that holds the text of a role: the one asked for, or the first of `DEFAULT_FIELDS`.
+
+    Raises:
+        InputError: the row has none such.
+    """
+    name = asked or field_among(fields, DEFAULT_FIELDS[role]) or role
+    if name not in fields:
+        raise InputError(f"missing; the row has: {', '.join(fields)}. Name it with --{role}-field", field=name)
+    return name
+
+
 def _resolve(role: str, asked: str | None, known: list[str], source: str, *, sure: bool) -> str | None:
     """The field that holds the texts of a role; None for a reference where there is none, or if it is not known yet.
 

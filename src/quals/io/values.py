@@ -53,7 +53,13 @@ def document_text(value: Any, field: str) -> str:
     Raises:
         InputError: see `single_text`.
     """
-    return single_text(joined_passages(value), field)
+    text = text_value(joined_passages(value), field)
+    if _is_written_list(text):
+        message = (
+            "passages written as Python writes a list; in CSV write them as JSON (json.dumps), or use JSONL or Parquet"
+        )
+        raise InputError(message, field=field)
+    return text
 
 
 def _is_written_list(text: str) -> bool:
@@ -68,17 +74,16 @@ def _is_written_list(text: str) -> bool:
 def joined_passages(value: Any) -> Any:
     """One text made of a list of texts, such as the passages that were retrieved, with a blank line between them.
 
-    Where none were retrieved it is empty. The list may be written as JSON, as it is in CSV files. Whatever else
-    ``value`` is comes back as it is.
+    Where none were retrieved it is empty. The list may be written as JSON, as it is in CSV files; one in which
+    something is no text comes back as a list. Whatever else ``value`` is comes back as it is.
     """
-    passages = value
     if isinstance(value, str) and _LIST_OF_TEXTS.match(value):
         try:
-            passages = json.loads(value)
+            value = json.loads(value)
         except (ValueError, RecursionError):
             return value
-    if isinstance(passages, list) and all(isinstance(passage, str) for passage in passages):
-        return "\n\n".join(passages)
+    if isinstance(value, list) and all(isinstance(passage, str) for passage in value):
+        return "\n\n".join(value)
     return value
 
 

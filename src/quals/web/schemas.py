@@ -31,7 +31,7 @@ def _whole(text: str) -> str:
 def _joined(value: Any) -> Any:
     joined = joined_passages(value)
     if not isinstance(joined, str):
-        raise ValueError(f"expected a text or a list of texts, found {described(value)}")
+        raise ValueError(f"expected a text or a list of texts, found {described(joined)}")
     return joined
 
 
