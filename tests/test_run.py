@@ -154,7 +154,7 @@ def test_a_device_that_is_not_there_is_an_error(device: str, tmp_path: Path, mon
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     with pytest.raises(InputError, match=r"^device: (must be auto, cpu or cuda, not 'gpu'|torch finds no GPU)"):
-        training_arguments(tmp_path, device=device, batch=4, micro_batch=1)
+        training_arguments(tmp_path, TrainSettings(device=device))
     with pytest.raises(InputError, match=r"^device: (no device goes by 'gpu'|torch finds no GPU)"):
         pick_device(device)
 

@@ -33,6 +33,7 @@ from quals.summarizer.model import SUMMARIZER
 from quals.summarizer.settings import RATES, ConseqSettings
 from quals.training.card import table, write_both
 from quals.training.run import claim_folder, go_on
+from quals.training.settings import RunSettings
 from quals.training.train import save_half, training_arguments
 
 Json = dict[str, Any]
@@ -88,17 +89,14 @@ def arguments(folder: Path, settings: Json, adapter: bool) -> DPOConfig:
     """The trainer's arguments: those of our own training, and what DPO adds."""
     common = training_arguments(
         folder,
-        device=settings["device"],
-        batch=settings["batch"],
-        micro_batch=settings["micro_batch"],
+        RunSettings(
+            learning_rate=settings["learning_rate"] or RATES[ConseqSettings][adapter],
+            warmup=10,
+            **{name: settings[name] for name in ("batch", "micro_batch", "save_every", "seed", "loaders", "device")},
+        ),
         num_train_epochs=settings["epochs"],
-        learning_rate=settings["learning_rate"] or RATES[ConseqSettings][adapter],
         lr_scheduler_type="constant_with_warmup",
-        warmup_steps=10,
         max_grad_norm=1.0,
-        save_steps=settings["save_every"],
-        seed=settings["seed"],
-        dataloader_num_workers=settings["loaders"],
     )
     loss: Json = {"loss_type": ["sigmoid"]}
     if settings["sft"]:

@@ -96,7 +96,7 @@ def test_the_terminal_shows_of_judgements_what_may_be_quoted(store: Store) -> No
 
 
 def test_what_is_shown_has_no_minus_before_a_zero_and_a_line_that_says_what_it_is(store: Store) -> None:
-    report = build_report(store)
+    report = build_report(store, store.judgements())
     agreement = [{**report.agreement[0], "alpha": -0.001, "low": -0.004, "high": 0.3}]
     metrics = [{**dict.fromkeys(("attribute", "system", "against", "metric"), "x"), "right": 1, "wrong": 1,
                  "accuracy": None, "tau": -0.001, "missing": 0}]  # fmt: skip

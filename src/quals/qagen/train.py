@@ -39,7 +39,7 @@ def train_grounding(
         settings: see there.
     """
     # What would be refused after the pairs are made is refused before.
-    training_arguments(folder, device=settings.device, batch=settings.batch, micro_batch=settings.micro_batch)
+    training_arguments(folder, settings)
     documents, windows = _judged(data, held_out, folder, settings)
     return train_model(
         QAGen,

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from quals.errors import InputError
-from quals.settings import LARGEST_SEED, Settings, setting
+from quals.settings import Settings, setting
+from quals.training.settings import RunSettings
 
 
 @dataclass(frozen=True)
@@ -48,17 +49,14 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class FitSettings(Settings):
+class FitSettings(RunSettings):
     """Options that all training of summarizers shares."""
 
-    model: str = setting("", "What to start from.")
     epochs: float = setting(1.0, "How often every example is seen.", above=0)
     batch: int = setting(16, "Examples a step, over all devices.", least=1)
-    micro_batch: int = setting(1, "Examples in one forward pass of a device; 1 wastes nothing on padding.", least=1)
     learning_rate: float = setting(
         0.0, "Peak learning rate; 0: what is usual for an adapter or for all weights.", least=0
     )
-    warmup: int = setting(20, "Steps of linear warm-up.", least=0)
     weight_decay: float = setting(0.01, "Decoupled weight decay.", least=0)
     clip: float = setting(0.1, "Greatest norm of the gradient.", above=0)
     label_smoothing: float = setting(0.1, "Share of probability spread evenly over the vocabulary.", least=0, below=1)
@@ -66,22 +64,13 @@ class FitSettings(Settings):
         512, "Tokens of a document that are read; the tails of longer ones are cut, counted.", least=1
     )
     max_summary: int = setting(256, "Rows with a longer summary than so many tokens are left out, counted.", least=1)
-    lora_rank: int = setting(
-        16, "Rank of the adapter; 0 trains all weights. An adapter to go on from keeps its own.", least=0
-    )
-    seed: int = setting(0, "Seed of the adapter, the order and the dropout.", least=0, most=LARGEST_SEED)
-    save_every: int = setting(50, "Steps between checkpoints.", least=1)
-    evaluate_every: int = setting(200, "Steps between looks at the validation data.", least=1)
     validate: int = setting(40, "Validation examples looked at.", least=0)
-    loaders: int = setting(0, "Processes that prepare batches while the device computes.", least=0)
-    device: str = setting("auto", "cpu, cuda, or auto.")
 
 
 @dataclass(frozen=True)
 class SummarizerSettings(FitSettings):
     """Options of ``quals train summarizer``; the rates are 3e-5 for all weights, 4e-4 for an adapter."""
 
-    model: str = setting("smollm2-135m-instruct", "What to fine-tune: a shipped name, a folder or a Hub id.")
     filter_corrupt: bool = setting(False, "Leave out rows with scraped boilerplate.")
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 
 from quals.errors import InputError
 from quals.lm import store
@@ -146,7 +145,7 @@ class _Start:
 
 def _start(command: str, settings: FitSettings, folder: Path) -> _Start:
     """Load the model, and choose what is left open in the settings."""
-    pretrained, form = start_from(settings.model, settings.lora_rank, settings.seed)
+    pretrained, form = start_from(settings)
     rate = settings.learning_rate or RATES[type(settings)][pretrained.adapted]
     return _Start(command, folder, replace(settings, learning_rate=rate), pretrained, form)
 
@@ -176,9 +175,17 @@ def _fit(
     if is_first_process():
         for each in everything:
             each.data.write_dropped(folder / f"dropped-{each.role.replace(' ', '-')}.jsonl")
+    arguments = training_arguments(
+        folder,
+        settings,
+        num_train_epochs=settings.epochs,
+        max_grad_norm=settings.clip,
+        label_smoothing_factor=settings.label_smoothing,
+        **schedule,
+    )
     trainer = trainer_class(
         model=pretrained.model,
-        args=_arguments(folder, settings, schedule),
+        args=arguments,
         train_dataset=examples,
         data_collator=Collator(pretrained),
         callbacks=[monitor],
@@ -215,22 +222,3 @@ def _in_both(data: Data, others: Sequence[Data]) -> int:
 
 def _digest(text: str) -> bytes:
     return hashlib.sha256(plain(text).encode()).digest()
-
-
-def _arguments(folder: Path, settings: FitSettings, schedule: dict[str, Any]) -> transformers.TrainingArguments:
-    return training_arguments(
-        folder,
-        device=settings.device,
-        batch=settings.batch,
-        micro_batch=settings.micro_batch,
-        num_train_epochs=settings.epochs,
-        learning_rate=settings.learning_rate,
-        warmup_steps=settings.warmup,
-        weight_decay=settings.weight_decay,
-        max_grad_norm=settings.clip,
-        label_smoothing_factor=settings.label_smoothing,
-        save_steps=settings.save_every,
-        seed=settings.seed,
-        dataloader_num_workers=settings.loaders,
-        **schedule,
-    )

@@ -1,4 +1,4 @@
-"""Options of training on question-answer pairs and on claims."""
+"""Options of training: those that every training has, and those of training on question-answer pairs and on claims."""
 
 from __future__ import annotations
 
@@ -10,7 +10,28 @@ from quals.settings import LARGEST_SEED, Settings, fixed, setting
 
 
 @dataclass(frozen=True)
-class TrainSettings(Settings):
+class RunSettings(Settings):
+    """Options that every training has."""
+
+    model: str = setting("smollm2-135m-instruct", "What to fine-tune: a shipped name, a folder or a Hub id.")
+    lora_rank: int = setting(
+        16, "Rank of the adapter; 0 trains all weights. An adapter to go on from keeps its own.", least=0
+    )
+    learning_rate: float = setting(4e-4, "Peak learning rate; a cosine takes it to 2 %.", above=0)
+    warmup: int = setting(20, "Steps of linear warm-up.", least=0)
+    batch: int = setting(8, "Examples a step, over all devices.", least=1)
+    micro_batch: int = setting(1, "Examples in one forward pass of a device; 1 wastes nothing on padding.", least=1)
+    weight_decay: float = setting(0.0, "Decoupled weight decay.", least=0)
+    seed: int = setting(0, "Seed of the adapter, the order and all else that is random.", least=0, most=LARGEST_SEED)
+    save_every: int = setting(50, "Steps between checkpoints.", least=1)
+    evaluate_every: int = setting(200, "Steps between looks at the validation data.", least=1)
+    validate: int = setting(60, "Validation examples looked at.", least=0)
+    loaders: int = setting(0, "Processes that prepare batches while the device computes.", least=0)
+    device: str = setting("auto", "cpu, cuda, or auto.")
+
+
+@dataclass(frozen=True)
+class TrainSettings(RunSettings):
     """Options of all tasks, with the values used for the shipped models.
 
     ``command`` is what is said behind ``quals train``, where that is not the task's name.
@@ -18,7 +39,6 @@ class TrainSettings(Settings):
 
     command: ClassVar[str] = ""
 
-    model: str = setting("smollm2-135m-instruct", "What to fine-tune: a shipped name, a folder or a Hub id.")
     contexts: int = setting(10_000, "Training examples in all, repeated epochs counted.", least=1)
     max_pairs: int = setting(6, "Pairs of one context in one example.", least=1)
     crop: float = setting(0.65, "Share of contexts cut to a window of a few sentences.", least=0, most=1)
@@ -29,20 +49,6 @@ class TrainSettings(Settings):
     joined_max: int = setting(380, "Words of the longest joined context.", least=1)
     lowercase: float = setting(0.0, "Share of examples wholly in lower case.", least=0, most=1)
     max_context: int = setting(512, "Tokens of a context kept in training.", least=1)
-    lora_rank: int = setting(
-        16, "Rank of the adapter; 0 trains all weights. An adapter to go on from keeps its own.", least=0
-    )
-    learning_rate: float = setting(4e-4, "Peak learning rate; a cosine takes it to 2 %.", above=0)
-    warmup: int = setting(20, "Steps of linear warm-up.", least=0)
-    batch: int = setting(8, "Contexts a step, over all devices.", least=1)
-    micro_batch: int = setting(1, "Contexts in one forward pass, of like length; 1 wastes nothing on padding.", least=1)
-    weight_decay: float = setting(0.0, "Decoupled weight decay.", least=0)
-    seed: int = setting(0, "Seed of the adapter, the order and the windows.", least=0, most=LARGEST_SEED)
-    save_every: int = setting(50, "Steps between checkpoints.", least=1)
-    evaluate_every: int = setting(200, "Steps between looks at the validation data.", least=1)
-    validate: int = setting(60, "Validation contexts looked at.", least=0)
-    loaders: int = setting(0, "Processes that prepare batches while the device computes.", least=0)
-    device: str = setting("auto", "cpu, cuda, or auto.")
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from quals.training.monitor import Measure, Monitor
 from quals.training.packing import IGNORE, Blank, Collator, with_mask, within_room
 from quals.training.plan import lower_cased, of_like_length, plan_examples
 from quals.training.run import claim_folder, go_on
-from quals.training.settings import TrainSettings
+from quals.training.settings import RunSettings, TrainSettings
 
 Model = TypeVar("Model", bound=PairModel)
 
@@ -149,7 +149,7 @@ def train_model(
     """
     if not passages:
         raise InputError("no question-answer pairs to train on", field="data")
-    pretrained, form = start_from(settings.model, settings.lora_rank, settings.seed)
+    pretrained, form = start_from(settings)
     examples = plan_examples(
         passages,
         count=settings.contexts,
@@ -180,19 +180,19 @@ def train_model(
     return model
 
 
-def start_from(name: str, rank: int, seed: int) -> tuple[Pretrained, PairFormat]:
-    """A model to train, and its frame; with a fresh adapter of this rank, unless that is 0 or it has one of its own.
+def start_from(settings: RunSettings) -> tuple[Pretrained, PairFormat]:
+    """A model to train, and its frame; with a fresh adapter of the rank, unless that is 0 or it has one of its own.
 
     What is random from here on is seeded.
 
     Raises:
         ModelError: the model cannot be loaded, or its tokenizer has no token free to serve as separator.
     """
-    transformers.set_seed(seed)
-    pretrained = load_pretrained(name, trainable=True)
+    transformers.set_seed(settings.seed)
+    pretrained = load_pretrained(settings.model, trainable=True)
     form = form_of(pretrained)
-    if rank and not pretrained.adapted:
-        pretrained.model = add_adapter(pretrained, rank)
+    if settings.lora_rank and not pretrained.adapted:
+        pretrained.model = add_adapter(pretrained, settings.lora_rank)
     return pretrained, form
 
 
@@ -251,19 +251,10 @@ def _trainer(
 ) -> PairTrainer:
     arguments = training_arguments(
         folder,
-        device=settings.device,
-        batch=settings.batch,
-        micro_batch=settings.micro_batch,
+        settings,
         num_train_epochs=1,  # the plan holds the epochs, and is in random order
         train_sampling_strategy="sequential",
-        dataloader_num_workers=settings.loaders,
-        dataloader_prefetch_factor=4 if settings.loaders else None,
-        learning_rate=settings.learning_rate,
-        warmup_steps=settings.warmup,
-        weight_decay=settings.weight_decay,
         max_grad_norm=1.0,
-        save_steps=settings.save_every,
-        seed=settings.seed,
         **COSINE,
     )
     collator = kind.collator(pretrained, model.form, model.task)
@@ -272,15 +263,14 @@ def _trainer(
     )
 
 
-def training_arguments(
-    folder: Path, *, device: str, batch: int, micro_batch: int, **more: Any
-) -> transformers.TrainingArguments:
+def training_arguments(folder: Path, settings: RunSettings, **more: Any) -> transformers.TrainingArguments:
     """Arguments of the trainer, with what follows from the devices and ``more`` under the trainer's own names.
 
     Raises:
-        InputError: there is no such device, there are several GPUs and this is the only process, or ``batch`` cannot be
+        InputError: there is no such device, there are several GPUs and this is the only process, or the batch cannot be
             dealt out evenly.
     """
+    device = settings.device
     if device not in ("auto", "cpu", "cuda"):
         raise InputError(
             f"must be auto, cpu or cuda, not '{device}'; CUDA_VISIBLE_DEVICES chooses GPUs", field="device"
@@ -292,11 +282,16 @@ def training_arguments(
             "there are several GPUs: start with torchrun --nproc-per-node N, or choose one with CUDA_VISIBLE_DEVICES",
             field="device",
         )
-    micro_batch, passes = deal(batch, micro_batch, processes)
+    micro_batch, passes = deal(settings.batch, settings.micro_batch, processes)
     return transformers.TrainingArguments(
         output_dir=str(folder / "checkpoints"),
         per_device_train_batch_size=micro_batch,
         gradient_accumulation_steps=passes,
+        learning_rate=settings.learning_rate,
+        warmup_steps=settings.warmup,
+        weight_decay=settings.weight_decay,
+        seed=settings.seed,
+        save_steps=settings.save_every,
         logging_steps=10,
         logging_nan_inf_filter=False,  # it would wait for the device in every step
         save_total_limit=2,
@@ -305,6 +300,8 @@ def training_arguments(
         ddp_backend="gloo" if cpu and processes > 1 else None,
         ddp_find_unused_parameters=False,
         remove_unused_columns=False,
+        dataloader_num_workers=settings.loaders,
+        dataloader_prefetch_factor=4 if settings.loaders else None,
         dataloader_pin_memory=not cpu,
         report_to=[],
         **more,
