@@ -239,7 +239,8 @@ def _print(result: dict[str, Any]) -> None:
     click.echo(f"{'':12s} rows  s/summary  summaries/s  tokens/summary  time, as a multiple of the first system's")
     for name, system in result["systems"].items():
         ratio = result["ratios"][name]
-        spread = f"{ratio['median']:.1f} ({ratio['lowest']:.1f} to {ratio['highest']:.1f})"
+        digits = 1 if ratio["median"] >= 1 else 2
+        spread = "{median:.{0}f} ({lowest:.{0}f} to {highest:.{0}f})".format(digits, **ratio)
         seconds = system["seconds_per_summary"]
         speeds = f"{seconds:9.3f}  {1 / seconds:11.3f}  {system['tokens_per_summary']:14.0f}"
         click.echo(f"{name:12s} {system['rows']:4d}  {speeds}  {spread}")

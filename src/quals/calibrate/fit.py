@@ -34,7 +34,8 @@ def fit(
 
     Args:
         scores: raw scores, all made with ``signature``; higher is more consistent.
-        labels: for each, 1 (consistent) to 0 (inconsistent); in between where annotators disagreed.
+        labels: for each, 1 (consistent) to 0 (inconsistent); in between where annotators disagreed or only
+            a part is right, and then in part for either side.
         signature: of the scores.
         data: names of the labelled data, for the record.
         groups: for each row, what it must share a fold with (its document), so that none is judged by its siblings.
