@@ -18,7 +18,7 @@ from quals.lm.search import SearchSettings
 from quals.qagen.model import QAGen
 from quals.qagen.select import parse
 from quals.training.data import read_passages
-from quals.training.loss import held_out_loss
+from quals.training.held_out import held_out_loss
 
 
 def answer_filter_share(qagen: QAGen, texts: Sequence[str]) -> float:

@@ -18,7 +18,7 @@ from tiny import save_tiny
 from quals.errors import InputError, QualsError
 from quals.lm.device import pick_device
 from quals.qagen.model import QAGen
-from quals.training.loss import held_out_loss
+from quals.training.held_out import held_out_loss
 from quals.training.run import newest_checkpoint
 from quals.training.settings import TrainSettings
 from quals.training.train import deal, train_model, training_arguments

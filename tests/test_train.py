@@ -31,7 +31,7 @@ from quals.metrics import registry
 from quals.metrics.quals import QualsSettings
 from quals.qagen.model import QAGen
 from quals.training.data import Pair, Passage
-from quals.training.loss import held_out_loss
+from quals.training.held_out import held_out_loss
 from quals.training.settings import TrainSettings
 from quals.training.train import save_half, train_model
 

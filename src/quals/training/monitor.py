@@ -15,7 +15,7 @@ import transformers
 from quals.io.files import write_whole
 from quals.lm.framed import PairModel
 from quals.training.data import Passage
-from quals.training.loss import held_out_loss
+from quals.training.held_out import held_out_loss
 
 Measure = Callable[[Any, Sequence[Passage]], dict[str, float]]  # model and passages -> figures by name
 
