@@ -148,6 +148,7 @@ def test_the_end_of_a_long_name_can_be_read(page, tmp_path):
         return document.elementFromPoint(left + width / 2, top + height / 2) === name;
     }"""
     names = page.locator(".row").first.get_by_text("#12")
+    page.locator(".row .whole-name").first.wait_for()  # an opened row is filled by the script
     assert any(name.is_visible() and name.evaluate(seen) for name in names.all())
     assert fits(page)
 
