@@ -15,7 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from quals.errors import InputError
+from quals.io.pieces import RowLines
 from quals.io.rows import FieldNames, count_rows, read_documents, read_rows, read_texts, row_id
+from quals.io.separated import separated_rows
 
 LINES = b'{"document": "D1", "summary": "S1", "id": 7}\n\n{"document": "D2", "summary": "S2", "id": 8}\n'
 
@@ -194,6 +196,8 @@ def test_a_bad_csv_row_does_not_end_the_run(tmp_path, row, message):
         (['"D,S', "D,S", '"D" x,S', *["D,S"] * 30], list(range(5, 35))),
         (['"D" 5" x,S', *["D,S"] * 25, 'a 5",S', 'the "D",S'], list(range(3, 30))),
         (['"D"x,S', 'a 5",S', "D,S"], [3, 4]),
+        (['D,"S "x" y"', 'D,"a, b"', "D,S"], [3, 4]),
+        (['D,"S "x y"', *['D,"a, b"'] * 30], list(range(3, 33))),
     ],
 )
 def test_no_piece_of_a_damaged_csv_row_is_a_row(tmp_path, lines, sound):
@@ -203,6 +207,33 @@ def test_no_piece_of_a_damaged_csv_row_is_a_row(tmp_path, lines, sound):
     assert rows[0].line == 2
     told = [str(row.error) for row in rows[1:] if row.error and "not valid" not in str(row.error)]
     assert all("may belong to the damaged row of line 2" in error or "columns, but" in error for error in told)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";"])
+@pytest.mark.parametrize("bad", ['1{}"He said "hi" there"{}"s"', '1{}"He said "hi there"{}"s"'])
+def test_rows_whose_first_cell_is_not_quoted_are_no_pieces(tmp_path, delimiter, bad):
+    damaged = bad.replace("{}", delimiter)
+    rows = [delimiter.join([str(number), f'"d, {number}"', f'"s; {number}"']) for number in range(100)]
+    path = write(tmp_path / "a.csv", "\n".join([delimiter.join(["id", "document", "summary"]), damaged, *rows, ""]))
+    assert [row.error is None for row in read_rows(path)] == [False, *[True] * 100]
+
+
+def test_many_damaged_rows_are_read_in_time_and_memory(tmp_path, monkeypatch):
+    """Neither does what is given back pile up, nor what is held."""
+    path = write(tmp_path / "a.csv", "document,summary\n" + '"D,S\n' * 20_000)
+    assert sum(1 for _ in read_rows(path)) == 20_000
+    rows = ['"D" x,S' if number % 15 == 0 else "D,S" for number in range(3_000)]
+    path = write(tmp_path / "b.csv", "\n".join(["document,summary", *rows, ""]))
+    lines = []
+    found = iter(separated_rows(str(path), "csv"))
+    monkeypatch.setattr(RowLines, "__next__", _told(RowLines.__next__, lines))
+    assert next(found)
+    assert len(lines) < 500
+    assert sum(1 for _ in found) == 2_999
+
+
+def _told(read, lines):
+    return lambda self: (lines.append(1), read(self))[1]
 
 
 def test_rows_held_back_are_read_where_the_file_breaks_off(tmp_path):

@@ -23,7 +23,7 @@ _ITEM = r"(?:[-*+•‣–●○◦▪■·✅]|\(?\d{1,2}[.)]|\(?[a-zA-Z]\))(?:
 _MARK = re.compile(rf"\s*(?P<quote>(?:>\s*)*)(?P<mark>(?:#{{1,6}}|{_ITEM})(?:\s+|$))?")
 _ROW = re.compile(r"\s*\|.*\|\s*")  # of a table
 _FENCE = re.compile(r"\s*(?:```|~~~)[\w+#.-]*\s*")  # before and after code, perhaps with its language
-_BREAK = re.compile(r"\s*(?:(?:[-*_][^\S\n]*){3,})?\s*")  # an empty line, or one drawn
+_BREAK = re.compile(r"\s*+(?:(?:[-*_][^\S\n]*+){3,}+)?\s*")  # an empty line, or one drawn
 _CITATION = r"(?:\[\^?\d+(?:\s?[-–,;]\s?\d+)*\]|【[^】\n]*】)"
 _CITATIONS = re.compile(rf"(?:[^\S\n]?{_CITATION})+")
 _CITED = re.compile(rf"[.!?](?:[^\S\n]?{_CITATION})+\s+(?=[A-Z])")  # the end of a sentence that spaCy may not see
@@ -124,18 +124,19 @@ def _blocks(text: str) -> list[Span]:
 
 def _sentences(doc: Doc) -> Iterator[Span]:
     """Its sentences: none ends in a word of `code`, before what it cites, or with the label of what follows."""
-    code = {place for match in _CODE.finditer(doc.text) for place in range(match.start() + 1, match.end())}
+    text = doc.text  # joined anew each time it is asked for
+    code = {place for match in _CODE.finditer(text) for place in range(match.start() + 1, match.end())}
     citing = {
         place
-        for match in _CITATIONS.finditer(doc.text)
-        if doc.text[: match.start()].rstrip(" ")[-1:] in (".", "!", "?")
+        for match in _CITATIONS.finditer(text)
+        if text[: match.start()].rstrip(" ")[-1:] in (".", "!", "?")
         for place in range(*match.span())
     }
-    cited = [match.end() for match in _CITED.finditer(doc.text)]
+    cited = [match.end() for match in _CITED.finditer(text)]
     start, ends = 0, sorted({*cited, *(sentence.end_char for sentence in doc.sents)})
     for end in ends:
-        said = doc.text[start:end]
-        in_code = end in code and not doc.text[end].isspace()
+        said = text[start:end]
+        in_code = end in code and not text[end].isspace()
         if end != ends[-1] and (in_code or end in citing or _LABEL.search(said)):
             continue
         yield Span(start + len(said) - len(said.lstrip()), start + len(said.rstrip()))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from quals.errors import InputError
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     from quals.io.rows import Entry
 
 _SOUND = 20  # rows of the right length, one after another, are no lines of a text
+_LONGEST = 200  # lines that a text may have, and rows that are held back at most
 
 
 class RowLines(Iterator[str]):
@@ -21,10 +21,11 @@ class RowLines(Iterator[str]):
     def __init__(self, lines: Iterable[str]) -> None:
         self._lines = iter(lines)
         self._row: list[str] = []
+        self._again: str | None = None
         self.number = 0
 
     def __next__(self) -> str:
-        line = next(self._lines)
+        line, self._again = self._again if self._again is not None else next(self._lines), None
         self.number += 1
         self._row.append(line)
         return line
@@ -41,7 +42,7 @@ class RowLines(Iterator[str]):
     def give_back(self) -> None:
         """Of a row that failed, read the last line again if it may begin a row: an open quote had taken it in."""
         if len(self._row) > 1 and self._row[-1].startswith('"'):
-            self._lines = chain([self._row.pop()], self._lines)
+            self._again = self._row.pop()
             self.number -= 1
 
 
@@ -50,8 +51,9 @@ def without_pieces(rows: Iterator[tuple[Entry, str, bool]], path: str, delimiter
     it failed.
 
     Rows that follow one that failed are held back until it is clear what they are. An odd number of quotes means that
-    a text may go on: up to a row that begins with a quote, or one in which a quote ends a cell, they are pieces. After
-    an even number they are pieces only if one of them holds the end of a quoted cell and the beginning of the next.
+    a text may go on: up to a row that begins with a quote, or one in which the text's quote ends a cell, they are
+    pieces. After an even number they are pieces only if one of them holds the end of that cell and the beginning of the
+    next. The row that ends a text has an odd number of quotes: a sound one opens as many cells as it closes.
     """
     between = f'"{delimiter}"'
     end_of_cell = re.compile(rf'"(?:{re.escape(delimiter)}|\s*\Z)')
@@ -65,6 +67,7 @@ def without_pieces(rows: Iterator[tuple[Entry, str, bool]], path: str, delimiter
             line, _, error = entry
             is_odd = text.count('"') % 2 == 1
             quoted = text.startswith('"')
+            ends = not quoted and is_odd and bool(end_of_cell.search(text) if odd else between in text)
             if failed:
                 damaged, odd, right = damaged or line, odd != is_odd, 0
             elif quoted and not error:
@@ -72,14 +75,14 @@ def without_pieces(rows: Iterator[tuple[Entry, str, bool]], path: str, delimiter
                 yield entry
                 held, damaged, odd, right = [], 0, False, 0
                 continue
-            elif not quoted and (end_of_cell.search(text) if odd else between in text):
+            elif ends:
                 yield from _pieces([*held, entry], path, damaged)
-                held, odd, right = [], odd != is_odd, 0
+                held, damaged, odd, right = [], 0, False, 0
                 continue
             else:
                 right = 0 if error else right + 1
             held.append(entry)
-            if right == _SOUND:
+            if right == _SOUND or len(held) == _LONGEST:
                 yield from held
                 held, damaged, odd, right = [], 0, False, 0
     except InputError:  # the file breaks off

@@ -39,8 +39,17 @@ def wilson(successes: int, trials: int) -> Interval:
     """A proportion with its Wilson score interval (Wilson 1927), without continuity correction."""
     if trials == 0:
         return Interval(None)
-    bounds = scipy_stats.binomtest(successes, trials).proportion_ci(1 - LEVEL, method="wilson")
-    return Interval(successes / trials, float(bounds.low), float(bounds.high))
+    share = successes / trials
+    return Interval(share, *_wilson_bounds(share, trials))
+
+
+def _wilson_bounds(share: float, trials: int) -> tuple[float, float]:
+    """Of a share that need not be one of whole trials, as where votes on one trial differ."""
+    z = float(scipy_stats.norm.isf(LEVEL / 2))
+    shrink = 1 + z * z / trials
+    centre = (share + z * z / (2 * trials)) / shrink
+    half = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials)) / shrink
+    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def sign_test(better: int, worse: int) -> float | None:
@@ -78,8 +87,7 @@ def cluster_shares(units: Sequence[Sequence[int]], seed: int) -> dict[int, Inter
     found = {}
     for preference, value, (low, high) in zip(PREFERENCES, shares.tolist(), bounds.T.tolist(), strict=True):
         if low == high:
-            whole = wilson(round(value * len(counts)), len(counts))
-            low, high = whole.low, whole.high
+            low, high = _wilson_bounds(value, len(counts))
         found[preference] = Interval(value, low, high)
     return found
 
