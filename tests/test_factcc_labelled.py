@@ -82,6 +82,8 @@ def test_document_and_claim_are_in_the_fields_that_are_named(tmp_path: Path, mon
     assert verdicts(trained[0]) == {TRUE: "yes", FALSE: "no"}
     missing = "document: missing; the row has: doc, prediction, label. Name it with --document-field"
     assert f"{path}:1: {missing}" in CliRunner().invoke(cli, command).stderr
+    alone = CliRunner().invoke(cli, ["train", "factcc", str(path), "-o", "model", "--document-field", "doc"])
+    assert (alone.exit_code, "go with --labelled" in alone.stderr) == (2, True)
 
 
 def test_what_is_wrong_in_a_text_of_several_sentences_is_not_guessed(pipeline: Any, tmp_path: Path) -> None:

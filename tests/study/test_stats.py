@@ -143,6 +143,9 @@ def test_shares_that_no_draw_changes_have_wilsons_interval_for_the_pairs() -> No
     shares = stats.cluster_shares([[1, 1, 1], [1, 1], [1]], seed=1)
     assert (shares[1], shares[0], shares[-1]) == (stats.wilson(3, 3), stats.wilson(0, 3), stats.wilson(0, 3))
     assert shares[1].low == pytest.approx(0.4385, abs=1e-4)
+    split = stats.cluster_shares([[1, -1]] * 3, seed=1)
+    assert split[1] == split[-1]
+    assert (split[1].value, split[1].low + split[1].high) == (0.5, pytest.approx(1))
     mixed = stats.cluster_shares([[1, 1], [1, -1], [-1, -1]], seed=1)
     assert mixed[0] == stats.wilson(0, 3)
     assert (mixed[1].low, mixed[1].high) == (0, 1)  # of the draws

@@ -94,8 +94,8 @@ def qa(data: tuple[Path, ...], valid: tuple[Path, ...], output: Path, **settings
 @_training(ClaimTrainSettings, data_required=False)
 @click.option("--labelled", multiple=True, type=_FILE, help="Judged sentences to learn from as well; repeatable.")
 @click.option("--valid-labelled", multiple=True, type=_FILE, help="Held-out judged sentences; repeatable.")
-@document_field
-@summary_field
+@click.option("--document-field", metavar="NAME", help="Of the rows of --labelled; default: as for `quals score`.")
+@click.option("--summary-field", metavar="NAME", help="Of the rows of --labelled; default: as for `quals score`.")
 @click.option("--claims-only", is_flag=True, help="Make the claims and stop: the same command without it goes on.")
 def factcc(
     data: tuple[Path, ...],
@@ -122,6 +122,8 @@ def factcc(
 
     if not data and not labelled:
         raise click.UsageError("Missing argument 'DATA...' or option '--labelled'.")
+    if (document_field or summary_field) and not (labelled or valid_labelled):
+        raise click.UsageError("--document-field and --summary-field go with --labelled; DATA has document and summary")
     chosen = made_of(settings, ClaimTrainSettings)
     passages, validation = training_claims(
         data,

@@ -155,7 +155,8 @@ def _one_in_other(one: str, other: str, text: str) -> bool:
 
 def _in_one_name(one: str, other: str, names: set[frozenset[str]]) -> bool:
     """Whether a name in the document has words, or the initials, of both: Iqbal and Hussain, of Iqbal Hussain."""
-    ours, theirs = ({*words, "".join(word[0] for word in words)} for words in (_words(one), _words(other)))
+    both = (_words(one), _words(other))
+    ours, theirs = ({*words, "".join(word[0] for word in words)} if len(words) > 1 else {*words} for words in both)
     return any(ours & name and theirs & name for name in names)
 
 

@@ -41,10 +41,10 @@ _NO_NOT = r"(?<!\bno )(?<!not )(?<!\bnever )(?<!n['’]t )"
 _MORE = rf"(?:{_NO_NOT}{_ABOVE}|{_NOT}{_BELOW})"
 _LESS = rf"(?:{_NO_NOT}{_BELOW}|{_NOT}{_ABOVE})"
 _SIGN = r"\s+(?:[A-Z]{1,3})?[£$€]?$"
-_NEXT = "(?: the (?:next|last|past|first))?"
+_NEXT = " the (?:next|last|past|first)"
 _AT_LEAST = re.compile(rf"\b(?:at least|{_MORE}|over|above|a minimum of){_SIGN}", re.IGNORECASE)
 _AT_MOST = re.compile(
-    rf"\b(?:at most|{_LESS}|under|below|within{_NEXT}|in{_NEXT} \w+ to|up to|as many as|a maximum of){_SIGN}",
+    rf"\b(?:at most|{_LESS}|under|below|within(?:{_NEXT})?|in{_NEXT} \w+ to|up to|as many as|a maximum of){_SIGN}",
     re.IGNORECASE,
 )
 # Either way: what is higher than 20 feet is higher than 10; what children younger than 6 need, those younger than 4 do.
@@ -52,8 +52,8 @@ _COMPARED = re.compile(rf"(?<!\bfew)er than{_SIGN}", re.IGNORECASE)
 # So is what is said of all who are over, or under, an age.
 _AGED = re.compile(
     r"\b(?:over|above|under|below) the age of\s+$"
-    r"|\b(?:aged|people|men|women|children|anyone|those|(?!costs|takes|lasts)[a-z]{4,}s)"
-    r" (?:over|above|under|below)\s+$",
+    r"|\b(?:aged|people|men|women|children|boys|girls|adults|anyone|those|(?:offend|work|driv|teenag|prison)ers"
+    r"|patients|pupils|students|residents|voters|pensioners) (?:over|above|under|below)\s+$",
     re.IGNORECASE,
 )
 # The heaviest in 40 years is the heaviest in 20, and since 2008 the heaviest since 2014.

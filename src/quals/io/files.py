@@ -18,6 +18,8 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+locks = fcntl is not None  # whether files can be locked here
+
 
 def open_alone(path: Path, *, append: bool) -> BinaryIO:
     """Open a file for writing at its end, first emptied unless ``append``; while it is open, no other run can do so.
@@ -38,6 +40,9 @@ def open_alone(path: Path, *, append: bool) -> BinaryIO:
             raise QualsError(f"{path}: another run is writing to it") from error
         except OSError:  # a file system without locks
             pass
+        if not path.exists() or not os.path.samestat(os.fstat(stream.fileno()), path.stat()):
+            stream.close()  # the run that had it has finished meanwhile, and removed it
+            return open_alone(path, append=append)
         if not append:
             stream.truncate(0)
     return stream

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from quals.errors import InputError, QualsError
-from quals.io.files import open_alone
+from quals.io.files import locks, open_alone
 from quals.io.rows import FORMATS, PLACES, Row, format_of
 from quals.io.separated import jsonl_to_separated
 from quals.io.values import is_text
@@ -165,9 +165,11 @@ class TableWriter(JsonlWriter):
                 jsonl_to_parquet(spool, self._target, self._schema)
             elif kind is None:
                 jsonl_to_separated(spool, self._target)
+            if kind is None and locks:
+                spool.unlink()
         finally:
             super().__exit__(kind, error, trace)
-        if kind is None:
+        if kind is None and not locks:  # an open file cannot be removed
             spool.unlink()
 
 

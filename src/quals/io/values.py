@@ -53,7 +53,7 @@ def document_text(value: Any, field: str) -> str:
     Raises:
         InputError: see `single_text`.
     """
-    text = text_value(joined_passages(value), field)
+    text = text_value(joined_passages(_written_passages(value)), field)
     if _is_written_list(text):
         message = (
             "passages written as Python writes a list; in CSV write them as JSON (json.dumps), or use JSONL or Parquet"
@@ -74,17 +74,23 @@ def _is_written_list(text: str) -> bool:
 def joined_passages(value: Any) -> Any:
     """One text made of a list of texts, such as the passages that were retrieved, with a blank line between them.
 
-    Where none were retrieved it is empty. The list may be written as JSON, as it is in CSV files; one in which
-    something is no text comes back as a list. Whatever else ``value`` is comes back as it is.
+    Where none were retrieved it is empty. The list may be written as JSON, as it is in CSV files. Whatever else
+    ``value`` is comes back as it is.
     """
-    if isinstance(value, str) and _LIST_OF_TEXTS.match(value):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            return value
-    if isinstance(value, list) and all(isinstance(passage, str) for passage in value):
-        return "\n\n".join(value)
+    passages = _written_passages(value)
+    if isinstance(passages, list) and all(isinstance(passage, str) for passage in passages):
+        return "\n\n".join(passages)
     return value
+
+
+def _written_passages(value: Any) -> Any:
+    """The list that a text is, written as JSON; else the value as it is."""
+    if not isinstance(value, str) or not _LIST_OF_TEXTS.match(value):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
 
 
 def described(value: Any) -> str:

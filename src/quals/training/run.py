@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 import transformers
 
 from quals.errors import InputError, ModelError, QualsError
@@ -96,6 +97,8 @@ def go_on(trainer: transformers.Trainer, folder: Path) -> None:
     else:
         try:
             trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
+        except (QualsError, torch.OutOfMemoryError):
+            raise
         except Exception as error:  # torch, safetensors and tokenizers each tell of a full disk by another
             if shutil.disk_usage(folder).free > _checkpoint_size(trainer.model):
                 raise
