@@ -79,13 +79,12 @@ class Rows:
     Args:
         places: (rows, width) which token stands there; a token may stand at several places, or at none for filling.
         back: for each token one of its places, counted row by row; None if the flat row need only be cut up.
-        device: where the tokens are.
     """
 
-    def __init__(self, places: torch.Tensor, back: torch.Tensor | None, device: torch.device) -> None:
+    def __init__(self, places: torch.Tensor, back: torch.Tensor | None) -> None:
         self.count, self.width = places.shape
-        self._places = None if back is None else places.flatten().to(device)
-        self._back = None if back is None else back.to(device)
+        self._places = None if back is None else places.flatten()
+        self._back = back
 
     def spread(self, flat: torch.Tensor) -> torch.Tensor:
         """(heads, tokens, ...) to (heads, rows, width, ...)."""
@@ -117,10 +116,10 @@ def by_text(counts: Sequence[int], device: torch.device) -> tuple[Rows, torch.Te
     ends, tokens = lengths.cumsum(0), torch.arange(total, device=device)
     starts, owners = ends - lengths, torch.searchsorted(ends, tokens, right=True)
     if width * len(counts) == total:
-        return Rows(starts[:, None] + columns, None, device), None, owners
+        return Rows(starts[:, None] + columns, None), None, owners
     real = columns < lengths[:, None]
     places = torch.where(real, starts[:, None] + columns, 0)
-    return Rows(places, owners * width + tokens - starts[owners], device), real, owners
+    return Rows(places, owners * width + tokens - starts[owners]), real, owners
 
 
 class Nodes:

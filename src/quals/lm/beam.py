@@ -65,7 +65,7 @@ def beam_search(
     texts: Sequence[Ids],
     prompts: Sequence[Sequence[Ids]],
     end: int,
-    settings: BeamSettings | None = None,
+    settings: BeamSettings,
     constraints: Constraints | None = None,
 ) -> list[list[list[Hypothesis]]]:
     """For each text, for each of its prompts, the best continuations, best first.
@@ -78,7 +78,6 @@ def beam_search(
         settings: see `BeamSettings`; ``width`` hypotheses are found for each prompt.
         constraints: what is never written; a prompt counts as written.
     """
-    settings = BeamSettings.given(settings)
     if not any(prompts):
         return [[] for _ in texts]
     different = [list(dict.fromkeys(map(tuple, group))) for group in prompts]

@@ -37,7 +37,7 @@ class _TextSession(Session):
     @torch.inference_mode()
     def __init__(self, lm: DecoderModel, texts: Sequence[Ids]) -> None:
         lengths = [len(text) for text in texts]
-        super().__init__(lm, TextMemory(lengths, lm.device), lengths, None)
+        super().__init__(lm, TextMemory(lengths, lm.device), lengths)
         positions = torch.cat([torch.arange(length) for length in lengths])
         tokens = torch.tensor([token for text in texts for token in text])
         lm.evaluated += len(tokens)

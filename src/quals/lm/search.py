@@ -90,7 +90,7 @@ class _Nodes:
 
 @torch.inference_mode()
 def diverse_beam_search(
-    lm: LanguageModel, texts: Sequence[Ids], end: int, settings: SearchSettings | None = None
+    lm: LanguageModel, texts: Sequence[Ids], end: int, settings: SearchSettings
 ) -> list[list[Beam]]:
     """Search from each text; ``settings.groups`` beams each, in the order of their groups.
 
@@ -102,7 +102,6 @@ def diverse_beam_search(
         end: the token that ends a sequence.
         settings: see `SearchSettings`.
     """
-    settings = SearchSettings.given(settings)
     session = lm.begin(texts)
     log_probs, steps = session.first, list[_Step]()
     places = lm.tensor(range(len(texts)))[:, None].expand(-1, settings.groups)

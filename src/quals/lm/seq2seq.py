@@ -56,9 +56,8 @@ class _CrossSession(Session):
     @torch.inference_mode()
     def __init__(self, lm: Seq2SeqModel, texts: Sequence[Ids]) -> None:
         lengths = [len(text) for text in texts]
-        memory = CrossMemory(lengths, lm.device)
-        super().__init__(lm, memory, [0] * len(texts), None)
-        self.cache = EncoderDecoderCache(memory, DynamicCache())
+        super().__init__(lm, CrossMemory(lengths, lm.device), [0] * len(texts))
+        self.cache = EncoderDecoderCache(self.memory, DynamicCache())
         missing = [max(lengths) - length for length in lengths]
         ids = lm.tensor([[*text, *[0] * count] for text, count in zip(texts, missing, strict=True)])
         mask = lm.tensor([[1] * len(text) + [0] * count for text, count in zip(texts, missing, strict=True)])

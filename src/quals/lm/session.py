@@ -38,14 +38,15 @@ class Session(ABC):
         lm: the model.
         memory: of the texts.
         starts: position of the first node behind each text.
-        logits: after each text; None if something has to be read before the model says what follows.
 
     Attributes:
+        logits: after each text; None if something has to be read before the model says what follows.
         counts: of each text, the nodes of the latest call of `grow`; at first its prompts.
     """
 
-    def __init__(self, lm: LanguageModel, memory: Memory, starts: Sequence[int], logits: torch.Tensor | None) -> None:
-        self.lm, self.memory, self.logits = lm, memory, logits
+    def __init__(self, lm: LanguageModel, memory: Memory, starts: Sequence[int]) -> None:
+        self.lm, self.memory = lm, memory
+        self.logits: torch.Tensor | None = None
         self.starts, self.lengths = lm.tensor(starts), np.array(starts)
         # Of the nodes of the latest call; at first there is nothing but each text. A path ends at its node's depth,
         # and is filled up to one that none exceeds; depths are None if all paths are as long as that.
@@ -88,7 +89,7 @@ class Session(ABC):
             self.paths = pad(paths, (0, 1)).scatter(1, columns[:, None], places[:, None])
             self.depths = columns + 1
         self.counts, depth = counts, paths.shape[1]
-        reading = Nodes(counts, self.paths, Rows(places[:, None], None, self.lm.device), columns)
+        reading = Nodes(counts, self.paths, Rows(places[:, None], None), columns)
         self.memory.reach = int(self.lengths[np.array(counts) > 0].max()) + depth + 1
         return self._read(reading, depth if columns is None else columns, tokens).float().log_softmax(-1)
 
@@ -154,8 +155,7 @@ class Session(ABC):
         back = np.empty_like(forest.tokens)
         back[paths[row, column]] = row * paths.shape[1] + column
         places, columns = self.lm.tensor(paths.clip(0)), self.lm.tensor(forest.depths)
-        rows = Rows(places, self.lm.tensor(back), self.lm.device)
-        reading = Nodes(forest.counts, places, rows, columns, single=single)
+        reading = Nodes(forest.counts, places, Rows(places, self.lm.tensor(back)), columns, single=single)
         texts = np.repeat(np.arange(len(forest.counts)), forest.counts)
         self.memory.reach = int((self.lengths[texts] + forest.depths).max()) + 1
         kept = None if keep is None else self.lm.tensor(keep)
