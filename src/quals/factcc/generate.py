@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -85,26 +85,23 @@ class Claim:
     """A sentence to be checked against its document.
 
     Attributes:
-        consistent: the label.
         kind: which transformation made it false, or ``none``.
         basis: the part of the document that bears out what is true in it.
         sentence: what it was made from: the basis itself, or a sentence of the summary that says the same.
         change: what made it false, in terms of ``sentence``; None for a true claim.
-        noise: further changes that leave the meaning alone, in terms of the text after ``change``.
     """
 
     document: str
     claim: str
-    consistent: bool
     kind: str
     basis: str
     sentence: str
     change: Change | None
-    noise: tuple[Change, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values."""
-        return asdict(self)
+    @property
+    def consistent(self) -> bool:
+        """The label."""
+        return self.change is None
 
 
 def read_articles(paths: Iterable[str | Path], left_out: list[InputError] | None = None) -> Iterator[Article]:
@@ -214,10 +211,9 @@ def _claim(
 ) -> Claim:
     text = change.apply(sentence) if change else sentence
     protected = Span(change.span.start, change.span.start + len(change.new)) if change else None
-    slips = []
     if random.random() < settings.noised:
-        slips = noise(text, random, rate=settings.noise_rate, protected=protected)
-    return Claim(document, apply_all(slips, text), change is None, kind, basis, sentence, change, tuple(slips))
+        text = apply_all(noise(text, random, rate=settings.noise_rate, protected=protected), text)
+    return Claim(document, text, kind, basis, sentence, change)
 
 
 def _trimmed(sentence: Sentence) -> Sentence:

@@ -14,7 +14,7 @@ _DROPPED = {"the", "a", "an", "of", "that"}  # without these a sentence still sa
 _WORD = re.compile(r"(?<![\w.,])[^\W\d_]+(?:[-'’][^\W\d_]+)*")
 
 
-def noise(text: str, random: Random, *, rate: float = 0.05, protected: Span | None = None) -> list[Change]:
+def noise(text: str, random: Random, *, rate: float, protected: Span | None = None) -> list[Change]:
     """Words said twice or left out, each word with probability ``rate``, none within ``protected``.
 
     Only articles, "of" and "that" are left out. The changes speak of the text as given, in order, and do not overlap.
