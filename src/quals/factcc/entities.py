@@ -15,7 +15,7 @@ from quals.factcc.places import one_party, one_place, wider
 if TYPE_CHECKING:
     from spacy.tokens import Span as Sentence
 
-_SWAPPED = {"PERSON", "ORG", "GPE", "LOC", "NORP", "FAC", "EVENT", "PRODUCT"}
+NAMES = {"PERSON", "ORG", "GPE", "LOC", "NORP", "FAC", "EVENT", "PRODUCT"}  # spaCy's labels of what is swapped
 _ALWAYS_ONE = {"PERSON", "GPE", "LOC"}  # singular, whatever they are tagged: Leeds, Abrams
 _TITLES = {"mr", "mrs", "ms", "miss", "dr", "sir", "lord", "lady", "dame", "prof", "professor", "president", "judge"}
 _HERS = ("mrs", "ms", "miss")
@@ -92,7 +92,7 @@ def _mentions(part: Sentence) -> Iterator[Mention]:
     words = {token.text for token in part.doc}
     for entity in part.ents:
         core = _CORE.fullmatch(entity.text)
-        if entity.label_ not in _SWAPPED or core is None or not (name := core.group(1).strip()):
+        if entity.label_ not in NAMES or core is None or not (name := core.group(1).strip()):
             continue
         if _part_of_longer_name(entity):
             continue

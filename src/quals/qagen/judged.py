@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import quals
 from quals.factcc.changes import change_at
+from quals.factcc.entities import NAMES
 from quals.factcc.verdict import CONSISTENT, RESTATED, ClaimPair, Slip
 from quals.lm.search import Beam, SearchSettings
 from quals.qagen.model import QAGen
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
     from spacy.tokens import Span as Entity
 
 FOREIGN = "foreign"  # the kind of a document's claims with a name, number or date of another document
-_SWAPPED = {"PERSON", "ORG", "GPE", "LOC", "NORP", "FAC", "EVENT", "PRODUCT"}
-_SWAPPED |= {"CARDINAL", "ORDINAL", "DATE", "TIME", "MONEY", "PERCENT", "QUANTITY"}
+_SWAPPED = NAMES | {"CARDINAL", "ORDINAL", "DATE", "TIME", "MONEY", "PERCENT", "QUANTITY"}
 # By themselves these say nothing wrong.
 _SMALL = {"a", "an", "the", "of", "in", "on", "at", "to", "for", "by", "and", "or", "from", "with", "as"}
 _DENIALS = {"not", "t", "cannot"}  # "didn't" is two words
