@@ -190,7 +190,7 @@ def test_claims_are_made_and_cut_as_the_settings_say(
     passages, _ = training_claims([files[0]], [files[1]], tmp_path, settings)
     assert asked == [(count, ClaimSettings(3, 5, 0.5, 0.1), tmp_path, 2) for count in (2, 4)]
     cut = {"max_pairs": 10, "crop": 0.75, "seed": 3, "window": (7, 9)}
-    assert planned == [{"count": 2, **cut}]
+    assert planned == [{"count": 0, **cut}, {"count": 2, **cut}]  # nothing judged is held out
     drawn = {tuple(one.context for one in passages)}
     for seed in range(9):
         found, _ = training_claims([files[0]], [files[1]], tmp_path, replace(settings, seed=seed, validate=9))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -109,16 +109,7 @@ def make_sets(
         for (place, sample), pieces in zip(selection.negatives.items(), evidence, strict=True)
     ]
     positives = [_positive(scored[place], found[place]) for place in selection.positives]
-    aside = [*map(_unreadable, problems), *(row for each in scored for row in _aside(each))]
-    aside += [
-        {"id": (one := each.example).id, "line": one.line, "status": "no-pair", "reason": _lacking(options)}
-        for each, of in zip(scored, found, strict=True)
-        if not of.bad and any(score.value is not None for score in each.samples)
-    ]
-    aside += [
-        {"id": (one := scored[place].example).id, "line": one.line, "status": "not-confirmed", "reason": reason}
-        for place, reason in refused.items()
-    ]
+    aside = [*map(_unreadable, problems), *_aside(scored, found, refused, options)]
     unusable = sum(not each.bad for each in found)
     counts = _counts(scored, problems, positives, negatives) | {"documents_without_usable_sample": unusable}
     counts |= {"not_confirmed": len(refused)} if confirm else {}
@@ -173,10 +164,27 @@ def _unreadable(problem: InputError) -> OutputRow:
     return {"line": problem.line, "status": str(Status.INVALID_ROW), "reason": str(problem)}
 
 
-def _aside(scored: Scored) -> Iterator[OutputRow]:
+def _aside(
+    scored: Sequence[Scored], found: Sequence[Candidates], refused: Mapping[int, str], options: Options
+) -> Iterator[OutputRow]:
+    """What took no part, and why: single texts first, then documents."""
+    for each in scored:
+        yield from _unusable(each)
+    for each, of in zip(scored, found, strict=True):
+        if not of.bad and any(score.value is not None for score in each.samples):
+            yield {**_place(each.example), "status": "no-pair", "reason": _lacking(options)}
+    for number, reason in refused.items():
+        yield {**_place(scored[number].example), "status": "not-confirmed", "reason": reason}
+
+
+def _place(example: Example) -> OutputRow:
+    return {"id": example.id, "line": example.line}
+
+
+def _unusable(scored: Scored) -> Iterator[OutputRow]:
     """What of an example cannot be selected, and why."""
     example = scored.example
-    place = {"id": example.id, "line": example.line}
+    place = _place(example)
     if not example.samples:
         yield {**place, "status": "no-samples", "reason": example.note or "the row has none"}
     for number, (text, score) in enumerate(zip(example.samples, scored.samples, strict=True)):

@@ -62,20 +62,21 @@ def training_claims(
     ]
     making = ClaimSettings(settings.seed, settings.sentences, settings.noised, settings.noise_rate)
     passages, validation = (kept_claims(each, pipeline, making, folder, settings.workers) for each in drawn)
-    windows = (
-        plan_examples(
-            each,
-            count=min(settings.validate, len(each)),
-            max_pairs=2 * settings.sentences,
-            crop=settings.crop,
-            seed=settings.seed,
-            window=(settings.window_min, settings.window_max),
-        )
-        for each in (judged_held_out, validation)
-        if each
-    )
+    windows = (_windows(each, settings) for each in (judged_held_out, validation))
     in_turn = (window for both in zip_longest(*windows) for window in both if window)
     return passages + judged, list(islice(in_turn, settings.validate))
+
+
+def _windows(passages: Sequence[Passage], settings: ClaimTrainSettings) -> list[Passage]:
+    """To look at during training: one of each passage at most, drawn as those that are learnt from."""
+    return plan_examples(
+        passages,
+        count=min(settings.validate, len(passages)),
+        max_pairs=2 * settings.sentences,
+        crop=settings.crop,
+        seed=settings.seed,
+        window=(settings.window_min, settings.window_max),
+    )
 
 
 def _distinct(articles: Iterable[Article]) -> dict[str, Article]:

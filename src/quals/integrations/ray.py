@@ -30,6 +30,7 @@ from quals.scoring.sentences import by_sentence
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pyarrow.fs import FileSystem
     from ray.data import Dataset
 
 
@@ -115,9 +116,31 @@ def unfinished(rows: Dataset, folder: str, key: str = "id", *, summary_field: st
     """
     import pyarrow as pa
     import pyarrow.fs
-    import pyarrow.parquet as pq
 
     files, path = pa.fs.FileSystem.from_uri(folder) if "://" in folder else (pa.fs.LocalFileSystem(), folder)
+    finished, counts = _finished(files, path, key)
+
+    def is_left(row: Mapping[str, Any]) -> bool:
+        summary = summary_field or field_among(row, DEFAULT_FIELDS["summary"])
+        texts = row[summary] if summary else None
+        made = len(texts) if isinstance(texts, list) and texts else 1
+        return row[key] not in finished and counts[row[key]] < made
+
+    return rows.filter(is_left) if finished or counts else rows
+
+
+def _finished(files: FileSystem, path: str, key: str) -> tuple[set[Any], Counter[Any]]:
+    """The keys of rows that are there, and of rows with lists of summaries: how many of these there are.
+
+    Files that have no end are renamed.
+
+    Raises:
+        InputError: a finished file has no such column.
+    """
+    import pyarrow as pa
+    import pyarrow.fs
+    import pyarrow.parquet as pq
+
     finished: set[Any] = set()
     parts: set[tuple[Any, int]] = set()  # of lists of summaries: Ray may cut these in two
     for found in files.get_file_info(pa.fs.FileSelector(path, recursive=True, allow_not_found=True)):
@@ -136,15 +159,7 @@ def unfinished(rows: Dataset, folder: str, key: str = "id", *, summary_field: st
                 finished.add(row[key])
             else:
                 parts.add((row[key], index))
-    counts = Counter(one for one, _ in parts)
-
-    def is_left(row: Mapping[str, Any]) -> bool:
-        summary = summary_field or field_among(row, DEFAULT_FIELDS["summary"])
-        texts = row[summary] if summary else None
-        made = len(texts) if isinstance(texts, list) and texts else 1
-        return row[key] not in finished and counts[row[key]] < made
-
-    return rows.filter(is_left) if finished or parts else rows
+    return finished, Counter(one for one, _ in parts)
 
 
 def _keep_to_own_part() -> None:
