@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -71,13 +70,6 @@ def appearing_whole(target: Path) -> Iterator[Path]:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
-
-
-def readable_weights(folder: Path) -> None:
-    """Give a model's weights the rights of its other files: `safetensors` keeps what it writes for the owner alone."""
-    like = next(folder.glob("*config.json"))
-    for weights in folder.glob("*.safetensors"):
-        shutil.copymode(like, weights)
 
 
 def write_whole(target: str | Path, text: str | Iterable[str]) -> None:

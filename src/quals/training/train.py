@@ -14,7 +14,6 @@ import transformers
 from safetensors import SafetensorError
 
 from quals.errors import InputError, ModelError, QualsError
-from quals.io.files import readable_weights
 from quals.lm import store
 from quals.lm.device import pick_device
 from quals.lm.format import PairFormat
@@ -217,7 +216,7 @@ def save_half(pretrained: Pretrained, folder: Path) -> None:
         pretrained.model.save_pretrained(folder)
         if not pretrained.adapted:
             pretrained.tokenizer.save_pretrained(folder)
-        readable_weights(folder)
+        store.readable_weights(folder)
     except (OSError, SafetensorError) as error:
         raise QualsError(f"{folder}: the model cannot be written: {error}") from error
     pretrained.model.float()
