@@ -13,11 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from common import FILE, files_argument, machine, tell_versions, today
+from common import FILE, files_argument, machine, today
 
 from quals.cli.metrics import load_metrics
 from quals.cli.outputs import progress_bars
-from quals.evaluate.labelled import read_judged
 from quals.evaluate.report import Options, make_report
 from quals.evaluate.table import to_json, to_markdown
 from quals.scoring.cache import ScoreCache
@@ -45,8 +44,6 @@ def main(
     name: str,
 ) -> None:
     metrics = load_metrics(names, settings)
-    for file in files:
-        tell_versions(read_judged(file, label))
     with progress_bars() as progress:
         options = Options(label=label, positive_from=positive_from, limit=limit)
         report = make_report(files, metrics, options, ScoreCache(), progress, tune_on)

@@ -292,6 +292,9 @@ def _resolve(role: str, asked: str | None, known: list[str], source: str, *, sur
 
 def _rows(entry: Entry, names: FieldNames, path: str, reference_named: bool) -> Iterator[Row]:
     line, fields, error = entry
+    if names.document is None or names.summary is None:  # the first rows did not tell
+        known = {role: field_among(fields, DEFAULT_FIELDS[role]) for role in ("document", "summary")}
+        names = replace(names, document=names.document or known["document"], summary=names.summary or known["summary"])
     row = Row(fields, path, line, names=names, error=error)
     value = fields.get(summary := row.summary_field)
     if error or not isinstance(value, list):
