@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from pretend import same_weights
@@ -125,15 +126,21 @@ def test_training_on_two_processes_gives_the_weights_of_one(base: Path, tmp_path
 
     def on_two() -> None:
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-        done = subprocess.run(
+        running = subprocess.Popen(
             [*command, "-m", "quals.cli.main", *arguments, "-o", str(two)],
-            env=os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"},
-            capture_output=True,
+            env=os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
-            check=False,
-            timeout=120,
         )
-        assert done.returncode == 0, done.stderr[-2000:]
+        try:
+            told, _ = running.communicate(timeout=120)
+        except subprocess.TimeoutExpired:
+            parent = psutil.Process(running.pid)
+            for process in (*parent.children(recursive=True), parent):
+                process.send_signal(signal.SIGABRT)  # which makes it say where it stands
+            told, _ = running.communicate(timeout=60)
+        assert running.returncode == 0, told[-20_000:]
 
     on_two()
     same_weights(one, two)
