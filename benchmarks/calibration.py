@@ -5,7 +5,8 @@
 
 Scores come through the score cache, so that what `benchmarks/agreement.py` has scored costs nothing. A file weighs as
 much as it has rows; pairs of an original and an edited summary should be left out, since nobody wrote such edits.
-With --limit, the calibration is then tried on the documents that were not drawn.
+A summary is consistent if its label is 1: every judge called all of it consistent. With --limit, the calibration is
+then tried on the documents that were not drawn, together and file by file.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+import numpy.typing as npt
 from common import files_argument, tell_versions
 
 from quals.calibrate import fit
@@ -23,6 +25,8 @@ from quals.evaluate.labelled import JudgedRow, read_judged
 from quals.metrics import registry
 from quals.metrics.base import Metric
 from quals.scoring.cache import ScoreCache, score_rows
+
+CONSISTENT = 1.0  # the label from which a summary is consistent
 
 
 @click.command(help=__doc__)
@@ -47,6 +51,7 @@ def main(files: Sequence[str], name: str, method: str, limit: int | None, output
         data=[data.name for data in sets],
         groups=[row.texts.document for _, row in scored],
         method=method,
+        positive_from=CONSISTENT,
     )
     # Fitted on, or tried on below.
     fitted = fitted.knowing([row.texts.document for data in whole for row in data.rows])
@@ -55,13 +60,23 @@ def main(files: Sequence[str], name: str, method: str, limit: int | None, output
         f"{fitted.rows} of {rows} rows have a score; {fitted.base_rate:.0%} consistent; held-out Brier score "
         f"{fitted.brier:.4f}, always saying {fitted.base_rate:.0%} {fitted.brier_base_rate:.4f}; {output}"
     )
-    if others:
-        labels = np.array([row.label for _, row in others])
-        found = np.array([fitted.read(value, metric.signature).probability for value, _ in others])
-        click.echo(
-            f"on {len(others)} summaries of documents not drawn, {labels.mean():.0%} of them consistent: Brier score "
-            f"{((found - labels) ** 2).mean():.4f}, always saying {labels.mean():.0%} {labels.var():.4f}"
-        )
+    if not others:
+        return
+    labels = np.array([row.label >= CONSISTENT for _, row in others], dtype=float)
+    found = np.array([fitted.read(value, metric.signature).probability for value, _ in others])
+    click.echo(f"documents not drawn: {_told(found, labels)}")
+    name_of = {row.texts.document: data.name for data in whole for row in data.rows}
+    names = np.array([name_of[row.texts.document] for _, row in others])
+    for each in whole:
+        if (of := names == each.name).any():
+            click.echo(f"  {each.name}: {_told(found[of], labels[of])}")
+
+
+def _told(found: npt.NDArray[np.float64], labels: npt.NDArray[np.float64]) -> str:
+    return (
+        f"of {len(labels)} summaries {labels.mean():.0%} consistent, on average {found.mean():.0%} expected; Brier "
+        f"score {((found - labels) ** 2).mean():.4f}, always saying {labels.mean():.0%} {labels.var():.4f}"
+    )
 
 
 def _scored(metric: Metric, rows: Sequence[JudgedRow]) -> tuple[list[tuple[float, JudgedRow]], int]:

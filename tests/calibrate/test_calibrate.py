@@ -124,9 +124,10 @@ def test_reads_only_scores_made_the_same_way(logistic, signature, fits):
             logistic.read(-0.5, signature)
 
 
+@pytest.mark.parametrize("positive_from", [None, 0.5])
 @pytest.mark.parametrize("curve", [Logistic(1.5, 0.25), Isotonic((-1.0, 0.0), (0.25, 0.75))])
-def test_survives_its_file(tmp_path, logistic, curve):
-    written = Calibration(**{**vars(logistic), "curve": curve})
+def test_survives_its_file(tmp_path, logistic, curve, positive_from):
+    written = Calibration(**{**vars(logistic), "curve": curve, "positive_from": positive_from})
     written.save(tmp_path / "c.json")
     assert Calibration.load(tmp_path / "c.json") == written
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -43,6 +45,21 @@ def test_the_base_rate_of_soft_labels_is_their_mean():
     scores = np.linspace(-3, 0, 60)
     labels = [1.0 if score > -1 else 0.0 if score < -2 else 0.25 for score in scores]
     assert fitted(scores, labels).base_rate == pytest.approx(np.mean(labels))
+
+
+def test_right_in_part_is_wrong_where_all_has_to_be_right():
+    scores, labels = drawn(200)
+    shares = np.where(labels == 1, 1.0, np.linspace(0, 0.9, 200))
+    whole = fitted(scores, shares, positive_from=1)
+    assert whole == replace(fitted(scores, labels), positive_from=1)
+    assert fitted(scores, shares, positive_from=0.5).base_rate == pytest.approx(np.mean(shares >= 0.5))
+    assert fitted(scores, shares).base_rate == pytest.approx(np.mean(shares))
+
+
+@pytest.mark.parametrize("positive_from", [0.0, 1.1, float("nan")])
+def test_a_bound_that_divides_no_labels(positive_from):
+    with pytest.raises(InputError, match="above 0 and up to 1"):
+        fitted(*drawn(100), positive_from=positive_from)
 
 
 def test_kinds_that_are_told_apart_wholly_have_platts_targets():

@@ -33,6 +33,20 @@ def test_command_writes_it_and_tells_what_it_left_out(tmp_path):
     assert (stored.rows, stored.data, stored.signature) == (200, ("in.jsonl",), SIGNATURE)
 
 
+def test_labels_between_count_in_part_or_not_at_all(tmp_path):
+    rows = [{**row, "label": row["label"] or 0.5} for row in scored(100)]
+    source = write(tmp_path / "in.jsonl", rows)
+    found = []
+    for more in ([], ["--positive-from", "1"], ["--positive-from", ".5"]):
+        done = CliRunner().invoke(calibrate, [source, "-o", str(tmp_path / "c.json"), *more])
+        found.append(Calibration.load(tmp_path / "c.json") if done.exit_code == 0 else str(done.exception))
+    in_part, whole, all_of_them = found
+    share = sum(row["label"] == 1 for row in rows) / len(rows)
+    assert (whole.base_rate, in_part.base_rate) == pytest.approx((share, (1 + share) / 2))
+    assert (whole.positive_from, in_part.positive_from) == (1, None)
+    assert "at least 10 of either kind" in all_of_them
+
+
 def test_scores_in_parquet_and_labels_from_csv(tmp_path):
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet

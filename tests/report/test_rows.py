@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -142,13 +143,15 @@ def test_of_several_metrics_one_is_read(tmp_path):
 def test_command(tmp_path, rows):
     source = written(tmp_path / "<b>s.jsonl", rows)
     curve = Calibration(Logistic(4.0, 1.0), rows[0].score.signature, ("d",), 100, 0.5, 5, 0.1, 0.25, 0.3)
-    curve.save(tmp_path / "c.json")
     target = tmp_path / "out.html"
-    done = CliRunner().invoke(report, [str(source), "-o", str(target), "--calibration", str(tmp_path / "c.json")])
-    assert done.exit_code == 0, done.output
-    html = target.read_text()
-    assert "<title>&lt;b&gt;s.jsonl – quals</title>" in html
-    assert "likely consistent" in html
+    for positive_from, said in ((None, False), (1.0, True)):
+        replace(curve, positive_from=positive_from).save(tmp_path / "c.json")
+        done = CliRunner().invoke(report, [str(source), "-o", str(target), "--calibration", str(tmp_path / "c.json")])
+        assert done.exit_code == 0, done.output
+        html = target.read_text()
+        assert "<title>&lt;b&gt;s.jsonl – quals</title>" in html
+        assert "likely consistent" in html
+        assert ("every judge finds nothing wrong" in html) is said
 
 
 def test_a_calibration_of_other_scores_is_refused(tmp_path, rows):

@@ -20,7 +20,7 @@ from quals.signature import comparable
 from quals.texts import Composed
 
 FILE_NAME = "calibration.json"  # beside a model's weights
-_LATER = ("shortest", "longest", "english")  # fields that older files lack
+_LATER = ("shortest", "longest", "english", "positive_from")  # fields that older files lack
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,7 @@ class Calibration:
             ones it says nothing.
         longest: characters of the longest, 0 if that is not known; of longer ones it says nothing either.
         english: whether most of its documents looked English; of others it then says nothing.
+        positive_from: labels of at least this were taken as 1, others as 0; None if they were taken as they are.
     """
 
     curve: Logistic | Isotonic
@@ -93,6 +94,7 @@ class Calibration:
     shortest: int = 0
     longest: int = 0
     english: bool = False
+    positive_from: float | None = None
 
     def read(self, score: float, signature: str) -> Reading:
         """The probability that a summary with this score is consistent, and its band.
@@ -167,7 +169,9 @@ class Calibration:
             raise ValueError("its curve has values that are no finite numbers")
         known |= {"data": tuple(values["data"]), "reliability": tuple(values["reliability"])}
         shortest, longest = (int(values.get(name, 0)) for name in ("shortest", "longest"))
-        return cls(**known, shortest=shortest, longest=longest, english=bool(values.get("english", False)))
+        english, positive_from = bool(values.get("english", False)), values.get("positive_from")
+        known["positive_from"] = None if positive_from is None else float(positive_from)
+        return cls(**known, shortest=shortest, longest=longest, english=english)
 
     def save(self, path: str | Path) -> None:
         """Write it as JSON.

@@ -29,23 +29,27 @@ def fit(
     method: str = "logistic",
     folds: int = 5,
     seed: int = 0,
+    positive_from: float | None = None,
 ) -> Calibration:
     """Fit on all rows, and judge on rows held out in turn.
 
     Args:
         scores: raw scores, all made with ``signature``; higher is more consistent.
         labels: for each, 1 (consistent) to 0 (inconsistent); in between where annotators disagreed or only
-            a part is right, and then in part for either side.
+            a part is right, and then in part for either side, unless ``positive_from`` says otherwise.
         signature: of the scores.
         data: names of the labelled data, for the record.
         groups: for each row, what it must share a fold with (its document), so that none is judged by its siblings.
         method: ``logistic`` (two numbers; for hundreds of rows) or ``isotonic`` (any rising curve; for thousands).
         folds: of the cross-validation.
         seed: of the division into folds.
+        positive_from: a label of at least this is taken as 1, a lower one as 0: with 1, the probability is that every
+            judge finds nothing wrong. None takes labels as they are, and the probability is the label to expect.
 
     Raises:
-        InputError: a score that is no number, a label outside 0 to 1, fewer than 10 summaries of a kind, fewer groups
-            than folds, scores that do not rise with the labels, be it in one fold, or no such method.
+        InputError: a score that is no number, a label outside 0 to 1, a ``positive_from`` of 0 or less or above 1,
+            fewer than 10 summaries of a kind, fewer groups than folds, scores that do not rise with the labels, be it
+            in one fold, or no such method.
         MissingExtraError: scipy is not installed.
     """
     import numpy as np
@@ -56,6 +60,10 @@ def fit(
         raise InputError("a score is missing or no finite number: leave out summaries that have none")
     if not ((y >= 0) & (y <= 1)).all():
         raise InputError("labels go from 0 (inconsistent) to 1 (consistent)")
+    if positive_from is not None:
+        if not 0 < positive_from <= 1:
+            raise InputError(f"{positive_from:g} is not above 0 and up to 1", field="positive_from")
+        y = (y >= positive_from).astype(float)
     if min(y.sum(), len(y) - y.sum()) < LEAST:
         raise InputError(
             f"{len(y)} labelled scores, {y.sum():g} of them consistent: at least {LEAST:g} of either kind are needed"
@@ -83,6 +91,7 @@ def fit(
         brier_base_rate=float(np.mean((y.mean() - y) ** 2)),
         log_loss=float(-np.mean(y * np.log(safe) + (1 - y) * np.log(1 - safe))),
         reliability=_reliability(held_out, y),
+        positive_from=positive_from,
     )
 
 

@@ -10,6 +10,7 @@ import click
 from quals.cli.fields import document_field
 from quals.cli.metrics import one_metric
 from quals.cli.outputs import check_outputs
+from quals.cli.ranges import FiniteRange
 from quals.errors import InputError
 from quals.terminal import complain
 
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", default="calibration.json", show_default=True, help="Where the calibration goes.")
 @click.option("--label", default="label", show_default=True, help="Field with the label: 1 consistent, 0 not.")
 @document_field
+@click.option(
+    "--positive-from",
+    type=FiniteRange(min=0, max=1, min_open=True),
+    help="Labels of at least this are 1, others 0; without it, labels between count in part.",
+)
 @click.option("--metric", metavar="NAME", help="Whose scores, in a file of several; default: the first one's.")
 @click.option("--method", type=click.Choice(["logistic", "isotonic"]), default="logistic", show_default=True)
 @click.option(
@@ -33,6 +39,7 @@ def calibrate(
     output: str,
     label: str,
     document_field: str | None,
+    positive_from: float | None,
     metric: str | None,
     method: str,
     folds: int,
@@ -56,6 +63,7 @@ def calibrate(
         groups=rows.documents,
         method=method,
         folds=folds,
+        positive_from=positive_from,
     )
     if not rows.without_document:
         fitted = fitted.knowing(rows.documents)
