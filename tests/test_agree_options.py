@@ -92,6 +92,19 @@ def test_texts_are_in_the_fields_that_are_named(tmp_path: Path) -> None:
     assert str(done.exception) == f"{news}:1: document: missing; the row has: {fields}. Name it with --document-field"
 
 
+def test_fields_that_were_guessed_are_told(tmp_path: Path) -> None:
+    texts = [("the mayor", i % 2) for i in range(6)]
+    usual = [{"document": f"the mayor {i}", "summary": text, "label": label} for i, (text, label) in enumerate(texts)]
+    others = [{"article": one["document"], "answer": one["summary"], "target": "R", "label": 1} for one in usual]
+    rows = [*usual, *others]
+    assert "document from" not in run(written(tmp_path / "u.jsonl", usual), "-m", "copy", "--resamples", 20).output
+    file = written(tmp_path / "n.jsonl", rows)
+    done = run(file, "-m", "copy", "--resamples", 20)
+    assert "- n: document from 'article', summary from 'answer', reference from 'target'\n" in done.output
+    done = run(file, "-m", "copy", "--resamples", 20, "--document-field", "article", "--summary-field", "answer")
+    assert "- n: reference from 'target'\n" in done.output
+
+
 def test_a_reference_that_is_named_has_to_be_a_text(tmp_path: Path) -> None:
     rows = [row("D", "S", 1) | {"gold": gold} for gold in ("R", None, 7)]
     data = read_judged(written(tmp_path / "x.jsonl", rows), names=FieldNames(reference="gold"))

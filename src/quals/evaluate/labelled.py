@@ -39,6 +39,7 @@ class DataSet:
         file: as given.
         unlabelled: rows whose label is absent or null; nobody judged them.
         problems: rows that could not be read, each with its place.
+        guesses: what was taken for a text though it is called otherwise: role and field.
     """
 
     name: str
@@ -46,6 +47,7 @@ class DataSet:
     rows: tuple[JudgedRow, ...]
     unlabelled: int
     problems: tuple[InputError, ...]
+    guesses: tuple[tuple[str, str], ...] = ()
 
     @property
     def documents(self) -> list[str]:
@@ -75,6 +77,7 @@ def read_judged(path: str | Path, label: str = "label", names: FieldNames | None
     problems: list[InputError] = []
     unlabelled = 0
     fields: set[str] = set()
+    guesses: dict[tuple[str, str], None] = {}
     names = names or FieldNames()
     for line, row, error in entries_by_suffix(path):
         try:
@@ -85,12 +88,14 @@ def read_judged(path: str | Path, label: str = "label", names: FieldNames | None
             if row.get(field) in (None, ""):  # CSV has no null
                 unlabelled += 1
             else:
-                rows.append(_judged(row, field, names))
+                judged, taken = _judged(row, field, names)
+                rows.append(judged)
+                guesses |= dict.fromkeys(taken)
         except InputError as problem:
             problems.append(error or problem.at(str(path), line))
     if not rows:
         raise problems[0] if len(problems) > unlabelled else _nothing_labelled(str(path), label, fields)
-    return DataSet(_name(path), str(path), tuple(rows), unlabelled, tuple(problems))
+    return DataSet(_name(path), str(path), tuple(rows), unlabelled, tuple(problems), tuple(guesses))
 
 
 def with_unique_names(sets: Sequence[DataSet]) -> list[DataSet]:
@@ -102,23 +107,27 @@ def with_unique_names(sets: Sequence[DataSet]) -> list[DataSet]:
     ]
 
 
-def _judged(row: dict[str, Any], label: str, names: FieldNames) -> JudgedRow:
+def _judged(row: dict[str, Any], label: str, names: FieldNames) -> tuple[JudgedRow, list[tuple[str, str]]]:
+    """The row, and which fields were taken for what, where that had to be guessed."""
     document, summary = text_field(row, "document", names.document), text_field(row, "summary", names.summary)
     texts = document_text(row[document], document), single_text(row[summary], summary)
-    reference = _reference(row, label, names.reference)
+    field, reference = _reference(row, label, names.reference)
     number = judgement(row[label])
     if number is None or abs(number) > _LARGEST:
         raise InputError(f"expected a number, found {_kind(row[label])}", field=label)
-    return JudgedRow(Texts(*texts, reference), number, row_id(row, "pair"))
+    taken = {"document": document, "summary": summary, "reference": field if reference else "reference"}
+    guesses = [(role, name) for role, name in taken.items() if name != role and not getattr(names, role)]
+    return JudgedRow(Texts(*texts, reference), number, row_id(row, "pair")), guesses
 
 
-def _reference(row: dict[str, Any], label: str, asked: str | None) -> str | None:
+def _reference(row: dict[str, Any], label: str, asked: str | None) -> tuple[str, str | None]:
+    """The field, and its text if there is one."""
     if asked:
         name = text_field(row, "reference", asked)
-        return None if row[name] is None else text_value(row[name], name)
-    others = [name for name in row if name != label]
-    found = row.get(field_among(others, DEFAULT_FIELDS["reference"]) or "")
-    return found if isinstance(found, str) and is_text(found) else None  # the field may well hold something else
+        return name, None if row[name] is None else text_value(row[name], name)
+    name = field_among([name for name in row if name != label], DEFAULT_FIELDS["reference"]) or ""
+    found = row.get(name)
+    return name, found if isinstance(found, str) and is_text(found) else None  # it may well hold something else
 
 
 def _name(path: str | Path) -> str:

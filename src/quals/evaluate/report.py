@@ -50,6 +50,7 @@ class FileUsed:
     documents: int
     unlabelled: int
     unreadable: int
+    guesses: tuple[tuple[str, str], ...]  # see `DataSet`
 
 
 @dataclass(frozen=True)
@@ -112,5 +113,5 @@ def _read(file: str, options: Options) -> DataSet:
 
 
 def _used(data: DataSet) -> FileUsed:
-    documents = len(set(data.documents))
-    return FileUsed(data.name, sha256(Path(data.file)), len(data.rows), documents, data.unlabelled, len(data.problems))
+    counts = len(data.rows), len(set(data.documents)), data.unlabelled, len(data.problems)
+    return FileUsed(data.name, sha256(Path(data.file)), *counts, data.guesses)

@@ -93,9 +93,11 @@ def how(report: Report) -> str:
 
 
 def notes(report: Report) -> list[str]:
-    """What is missing, and why, and how often the probability's words are right."""
+    """What was guessed, what is missing, and why, and how often the probability's words are right."""
     found = []
     for file in [*report.files, *report.tuned_on]:
+        if file.guesses:
+            found.append(f"{file.data}: " + ", ".join(f"{role} from '{name}'" for role, name in file.guesses))
         for count, what in ((file.unlabelled, "have no label"), (file.unreadable, "could not be read")):
             if count:
                 found.append(f"{file.data}: {count} further rows {what}")
