@@ -194,11 +194,10 @@ def _rows(options: Options) -> Iterator[Row]:
         return iter([read_texts(options.document or "", options.summary or "")])
     names = FieldNames(options.document_field, options.summary_field, options.reference_field)
     rows = islice(_by_line(read_rows(options.file, names, format=options.format)), options.limit)
-    found = chain.from_iterable(rows)
+    found = _telling_guesses(chain.from_iterable(rows), names)
     first = next(found, None)
     if first is None:  # told before an output is opened, and so emptied
         raise InputError("holds no rows", file=options.file)
-    _tell_guesses(first, names)
     return chain([first], found)
 
 
@@ -214,13 +213,17 @@ def _by_line(rows: Iterator[Row]) -> Iterator[Iterator[Row]]:
     return (group for _, group in groupby(rows, key=lambda row: row.line))
 
 
-def _tell_guesses(first: Row, asked: FieldNames) -> None:
-    """Which fields were taken for what, where that had to be guessed."""
-    found = {"document": (first.names.document, asked.document), "summary": (first.names.summary, asked.summary)}
-    guessed = {role: name for role, (name, wanted) in found.items() if name and not wanted and name != role}
-    if guessed:
-        told = ", ".join(f"{role} from '{name}'" for role, name in guessed.items())
-        click.echo(f"quals: {told}; --{next(iter(guessed))}-field names another field", err=True)
+def _telling_guesses(rows: Iterator[Row], asked: FieldNames) -> Iterator[Row]:
+    """The rows; with the first of which they are known, which fields were taken for what, where that was guessed."""
+    known = False
+    for row in rows:
+        found = {"document": row.names.document, "summary": row.names.summary}
+        if not known and (known := None not in found.values()):
+            guessed = {role: name for role, name in found.items() if name != role and not getattr(asked, role)}
+            if guessed:
+                told = ", ".join(f"{role} from '{name}'" for role, name in guessed.items())
+                click.echo(f"quals: {told}; --{next(iter(guessed))}-field names another field", err=True)
+        yield row
 
 
 def _run(

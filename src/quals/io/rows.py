@@ -143,13 +143,18 @@ def read_documents(path: str | Path, field: str | None = None, *, format: str | 
     ``field`` holds the document; None stands for the first of `DEFAULT_FIELDS` that the file has.
     """
     known, sure, found = _peek(entries(path, format))
-    name = _resolve("document", field, known, str(path), sure=sure) or DEFAULT_FIELDS["document"][0]
+    name = _resolve("document", field, known, str(path), sure=sure)
     return (_with_document(Row(fields, str(path), line, error=error), name) for line, fields, error in found)
 
 
-def _with_document(row: Row, name: str) -> Row:
+def _with_document(row: Row, name: str | None) -> Row:
+    default = DEFAULT_FIELDS["document"]
     try:
-        return row if row.error else replace(row, document=_document(row, name))
+        return (
+            row
+            if row.error
+            else replace(row, document=_document(row, name or field_among(row.fields, default) or default[0]))
+        )
     except InputError as error:
         return replace(row, error=error.at(row.file, row.line))
 
