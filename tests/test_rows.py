@@ -222,7 +222,7 @@ def test_fields_that_the_first_rows_do_not_tell_are_those_of_each_row(tmp_path):
     *_, read, missing = read_rows(path)
     assert (read.document, read.summary, read.error) == ("D", "S", None)
     assert "document: missing; the row has: body" in str(missing.error)
-    broken = write(tmp_path / "b.jsonl", "{\n" * 64 + '{"article": "D"}\n{"body": "D"}\n')
+    broken = write(tmp_path / "b.jsonl", "{broken\n" * 64 + '{"article": "D"}\n{"body": "D"}\n')
     *_, read, missing = read_documents(broken)
     assert (read.document, read.error) == ("D", None)
     assert "document: missing" in str(missing.error)

@@ -355,7 +355,7 @@ def test_which_fields_were_read_is_told_where_it_had_to_be_guessed(tmp_path):
     assert told in score(file, "--quiet").stderr
     assert "from" not in score(file, "--document-field", "text", "--summary-field", "answer").stderr
     assert "from" not in score(jsonl(tmp_path / "b.jsonl", GOOD)).stderr
-    file.write_text("{\n" * 64 + json.dumps(row) + "\n")  # which the first rows do not tell
+    file.write_text("{broken\n" * 64 + json.dumps(row) + "\n")  # which the first rows do not tell
     assert told in score(file).stderr
 
 
