@@ -5,8 +5,8 @@
 
 Scores come through the score cache, so that what `benchmarks/agreement.py` has scored costs nothing. A file weighs as
 much as it has rows; pairs of an original and an edited summary should be left out, since nobody wrote such edits.
-A summary is consistent if its label is 1: every judge called all of it consistent. How far such a curve holds for
-summaries of another kind, each file shows, read by the curve of all others.
+A summary is consistent if its label is 1: nothing in it was found wrong, by the rules of its set. How far such a curve
+holds for another set, each file shows, read by the curve of all others, without documents that it shares with them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from common import files_argument, tell_versions
 
 from quals.calibrate import Calibration, fit
 from quals.cli.outputs import progress_bars
-from quals.evaluate.labelled import DataSet, JudgedRow, read_judged
+from quals.evaluate.labelled import DataSet, JudgedRow, read_judged, with_unique_names
 from quals.metrics import registry
 from quals.metrics.base import Metric
 from quals.scoring.cache import ScoreCache, score_rows
@@ -36,7 +36,7 @@ Scored = list[tuple[float, JudgedRow]]  # the rows that have a score, with it
 @click.option("--limit", type=click.IntRange(min=1), help="Documents of each file, drawn with a fixed seed.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path))
 def main(files: Sequence[str], name: str, method: str, limit: int | None, output: Path) -> None:
-    whole = [read_judged(file) for file in files]
+    whole = with_unique_names([read_judged(file) for file in files])
     for each in whole:
         tell_versions(each)
     metric = registry.load(name)
@@ -49,7 +49,13 @@ def main(files: Sequence[str], name: str, method: str, limit: int | None, output
         f"{fitted.brier:.4f}, always saying {fitted.base_rate:.0%} {fitted.brier_base_rate:.4f}; {output}"
     )
     for left_out, rows in sets.items() if len(sets) > 1 else ():
-        curve = fitted_on({data: of for data, of in sets.items() if data != left_out}, metric, method).curve
+        known = {row.texts.document for _, row in rows}
+        others = {
+            data: [each for each in of if each[1].texts.document not in known]
+            for data, of in sets.items()
+            if data != left_out
+        }
+        curve = fitted_on(others, metric, method).curve
         found = np.array([curve(value) for value, _ in rows])
         labels = np.array([row.label >= CONSISTENT for _, row in rows], dtype=float)
         click.echo(

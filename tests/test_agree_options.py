@@ -103,6 +103,10 @@ def test_fields_that_were_guessed_are_told(tmp_path: Path) -> None:
     assert "- n: document from 'article', summary from 'answer', reference from 'target'\n" in done.output
     done = run(file, "-m", "copy", "--resamples", 20, "--document-field", "article", "--summary-field", "answer")
     assert "- n: reference from 'target'\n" in done.output
+    table = tmp_path / "t.csv"  # with an index, whose column has no name
+    table.write_text(",document,summary,label\n" + "".join(f"{i},the mayor {i},the mayor,{i % 2}\n" for i in range(6)))
+    assert "reference from" not in run(table, "-m", "copy", "--resamples", 20).output
+    assert {one.texts.reference for one in read_judged(table).rows} == {None}
 
 
 def test_a_reference_that_is_named_has_to_be_a_text(tmp_path: Path) -> None:

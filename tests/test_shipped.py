@@ -107,7 +107,7 @@ def test_sentence_by_sentence_a_false_one_does_not_hide(tmp_path: Path) -> None:
     rows = [json.loads(line) for line in output.read_text().splitlines()]
     kinds = [next(one for one in row["sentences"] if row["answer"] in one["text"]) for row in rows]
     sure = [kind["label"] for row, kind in zip(rows, kinds, strict=True) if row["probability"] >= 0.5]
-    assert len(sure) >= 20
+    assert len(sure) >= 15
     assert sum(sure) / len(sure) >= 0.9
     for name in {row["id"] for row in rows if row["id"].endswith("-wrong")}:
         found = [(row["score"], kind["label"]) for row, kind in zip(rows, kinds, strict=True) if row["id"] == name]

@@ -151,7 +151,7 @@ def test_command(tmp_path, rows):
         html = target.read_text()
         assert "<title>&lt;b&gt;s.jsonl – quals</title>" in html
         assert "likely consistent" in html
-        assert ("every judge finds nothing wrong" in html) is said
+        assert ("that nothing is found wrong with the summary" in html) is said
 
 
 def test_a_calibration_of_other_scores_is_refused(tmp_path, rows):

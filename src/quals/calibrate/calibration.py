@@ -74,7 +74,7 @@ class Calibration:
         brier_base_rate: the same for always saying the base rate.
         log_loss: mean negative log-likelihood (natural log) on rows it was not fitted on; lower is better.
         reliability: for each tenth of the probabilities, the mean predicted and observed, and the rows.
-        shortest: characters of the shortest document it was fitted on, or tried on, 0 if that is not known; of shorter
+        shortest: characters of the shortest document of its data, 0 if that is not known; of shorter
             ones it says nothing.
         longest: characters of the longest, 0 if that is not known; of longer ones it says nothing either.
         english: whether most of its documents looked English; of others it then says nothing.
@@ -113,7 +113,7 @@ class Calibration:
         return self.read(score, signature)
 
     def knowing(self, documents: Sequence[str]) -> Calibration:
-        """With ``shortest``, ``longest`` and ``english`` as these say, the documents it was fitted or tried on."""
+        """With ``shortest``, ``longest`` and ``english`` as these documents say, those of its data."""
         texts = [Composed(document).text for document in documents]
         english = sum(map(looks_english, texts))
         lengths = [len(text) for text in texts]

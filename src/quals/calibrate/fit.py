@@ -43,8 +43,8 @@ def fit(
         method: ``logistic`` (two numbers; for hundreds of rows) or ``isotonic`` (any rising curve; for thousands).
         folds: of the cross-validation.
         seed: of the division into folds.
-        positive_from: a label of at least this is taken as 1, a lower one as 0: with 1, the probability is that every
-            judge finds nothing wrong. None takes labels as they are, and the probability is the label to expect.
+        positive_from: a label of at least this is taken as 1, a lower one as 0: with 1, the probability is that
+            nothing is found wrong. None takes labels as they are, and the probability is the label to expect.
 
     Raises:
         InputError: a score that is no number, a label outside 0 to 1, a ``positive_from`` of 0 or less or above 1,

@@ -125,9 +125,9 @@ def _reference(row: dict[str, Any], label: str, asked: str | None) -> tuple[str,
     if asked:
         name = text_field(row, "reference", asked)
         return name, None if row[name] is None else text_value(row[name], name)
-    name = field_among([name for name in row if name != label], DEFAULT_FIELDS["reference"]) or ""
-    found = row.get(name)
-    return name, found if isinstance(found, str) and is_text(found) else None  # it may well hold something else
+    field = field_among([name for name in row if name != label], DEFAULT_FIELDS["reference"])
+    found = row[field] if field is not None else None
+    return field or "", found if isinstance(found, str) and is_text(found) else None  # it may hold something else
 
 
 def _name(path: str | Path) -> str:
