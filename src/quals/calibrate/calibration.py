@@ -169,9 +169,9 @@ class Calibration:
             raise ValueError("its curve has values that are no finite numbers")
         known |= {"data": tuple(values["data"]), "reliability": tuple(values["reliability"])}
         shortest, longest = (int(values.get(name, 0)) for name in ("shortest", "longest"))
-        english, positive_from = bool(values.get("english", False)), values.get("positive_from")
-        known["positive_from"] = None if positive_from is None else float(positive_from)
-        return cls(**known, shortest=shortest, longest=longest, english=english)
+        english, divided = bool(values.get("english", False)), values.get("positive_from")
+        positive_from = None if divided is None else float(divided)
+        return cls(**known, shortest=shortest, longest=longest, english=english, positive_from=positive_from)
 
     def save(self, path: str | Path) -> None:
         """Write it as JSON.

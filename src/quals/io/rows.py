@@ -148,13 +148,8 @@ def read_documents(path: str | Path, field: str | None = None, *, format: str | 
 
 
 def _with_document(row: Row, name: str | None) -> Row:
-    default = DEFAULT_FIELDS["document"]
     try:
-        return (
-            row
-            if row.error
-            else replace(row, document=_document(row, name or field_among(row.fields, default) or default[0]))
-        )
+        return row if row.error else replace(row, document=_document(row, name or text_field(row.fields, "document")))
     except InputError as error:
         return replace(row, error=error.at(row.file, row.line))
 
